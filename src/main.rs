@@ -1,0 +1,3 @@
+//! The `unionhall` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! What knows nothing of unions: storage, cache, vault, jobs, audit, HTTP, access, WeChat.
