@@ -123,7 +123,7 @@ pub fn parse_typeid(prefix: &'static str, text: &str) -> Result<Uuid, IdError> {
 macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, diesel::AsExpression, diesel::FromSqlRow)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, diesel::expression::AsExpression, diesel::deserialize::FromSqlRow)]
         #[diesel(sql_type = diesel::sql_types::Binary)]
         pub struct $name(pub uuid::Uuid);
 
@@ -211,6 +211,47 @@ macro_rules! id_type {
     };
 }
 
+/// Every kind of id, in one place, so that no two prefixes collide.
+mod kinds {
+    crate::id_type!(/// A node of the union tree.
+        OrganisationId, "org");
+    crate::id_type!(/// A human.
+        PersonId, "per");
+    crate::id_type!(/// A login on one device: all tokens that descend from it.
+        FamilyId, "fam");
+    crate::id_type!(/// A role over a subtree.
+        GrantId, "grt");
+    crate::id_type!(/// A year's work plan.
+        PlanId, "pln");
+    crate::id_type!(/// One of the plan's items.
+        PlanItemId, "itm");
+    crate::id_type!(/// A number that the plan must reach.
+        TargetId, "tgt");
+    crate::id_type!(/// A promise of the plan without a number.
+        MilestoneId, "mls");
+    crate::id_type!(/// A rule by which activities count for a target.
+        CountingRuleId, "rul");
+    crate::id_type!(/// One signed quantity in the ledger.
+        LedgerLineId, "lin");
+    crate::id_type!(/// A standing offer.
+        ProgrammeId, "prg");
+    crate::id_type!(/// Something to sign up for.
+        ActivityId, "act");
+    crate::id_type!(/// One dated meeting.
+        SessionId, "ses");
+    crate::id_type!(/// A person's request for a place.
+        SignupId, "sgn");
+    crate::id_type!(/// One person present at one session.
+        AttendanceId, "att");
+    crate::id_type!(/// One scan at the door.
+        AttemptId, "scn");
+    crate::id_type!(/// A message in the inbox.
+        NoticeId, "ntc");
+    crate::id_type!(/// Work that follows a commit.
+        JobId, "job");
+}
+pub use kinds::*;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,7 +274,13 @@ mod tests {
 
     #[test]
     fn another_kind_upper_case_and_overflow_are_refused() {
-        for text in ["per_01k5b8m3q2e9t8h6y1v7z4w0xn", "act_01K5B8M3Q2E9T8H6Y1V7Z4W0XN", "act_81k5b8m3q2e9t8h6y1v7z4w0xn", "act_", ""] {
+        for text in [
+            "per_01k5b8m3q2e9t8h6y1v7z4w0xn",
+            "act_01K5B8M3Q2E9T8H6Y1V7Z4W0XN",
+            "act_81k5b8m3q2e9t8h6y1v7z4w0xn",
+            "act_",
+            "",
+        ] {
             assert!(parse_typeid("act", text).is_err(), "{text}");
         }
     }

@@ -4,5 +4,6 @@
 //! `signup` → `offering`, `identity`, `notify` → `people` → `org` → `ledger` → `platform`.
 
 pub mod clock;
+pub mod error;
 pub mod ids;
 pub mod platform;

@@ -1,0 +1,9 @@
+DROP TABLE ledger_rollups;
+DROP TABLE ledger_lines;
+DROP FUNCTION ledger_is_append_only();
+DROP TABLE policies;
+DROP TABLE counting_rules;
+DROP TABLE milestones;
+DROP TABLE targets;
+DROP TABLE plan_items;
+DROP TABLE plans;

@@ -1,0 +1,2 @@
+DROP TABLE checkin_attempts;
+DROP TABLE attendances;

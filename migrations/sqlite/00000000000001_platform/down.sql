@@ -1,0 +1,4 @@
+DROP TABLE audit_head;
+DROP TABLE audit_entries;
+DROP TABLE jobs;
+DROP TABLE idempotency_keys;

@@ -1,0 +1,15 @@
+-- The in-app inbox.
+
+CREATE TABLE notices (
+    id BLOB NOT NULL PRIMARY KEY,
+    person_id BLOB NOT NULL REFERENCES people (id),
+    -- the job that wrote it: a repeated job writes nothing twice
+    source TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    title TEXT NOT NULL,
+    body TEXT NOT NULL,
+    link TEXT,
+    created_at TIMESTAMP NOT NULL,
+    read_at TIMESTAMP
+);
+CREATE INDEX notices_person_id ON notices (person_id, created_at);

@@ -1,0 +1,271 @@
+//! The one error type that reaches a client, and the one table of its codes.
+//!
+//! Every failure is a problem document (RFC 9457) with a stable `code`, in Chinese or English by
+//! `Accept-Language`. An [`Error`] carries what happened; `platform::http::problem` renders it, because
+//! only the middleware knows the language and the request id. Causes of a 5xx are logged, never sent.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+
+/// A text in both languages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// Simplified Chinese.
+    pub zh: Cow<'static, str>,
+    /// English.
+    pub en: Cow<'static, str>,
+}
+
+impl Text {
+    /// A text known at compile time or made at run time.
+    pub fn new(zh: impl Into<Cow<'static, str>>, en: impl Into<Cow<'static, str>>) -> Self {
+        Self { zh: zh.into(), en: en.into() }
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:literal, $zh:literal, $en:literal;)*) => {
+        /// Stable machine-readable codes. A code never changes its meaning or its status.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code { $($(#[$doc])* $variant,)* }
+
+        impl Code {
+            /// Every code, for documentation and tests.
+            pub const ALL: &'static [Code] = &[$(Code::$variant,)*];
+
+            /// The code's text, such as `signup_full`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$variant => $code,)* }
+            }
+
+            /// The HTTP status of every problem with this code.
+            pub fn status(self) -> StatusCode {
+                let number: u16 = match self { $(Code::$variant => $status,)* };
+                StatusCode::from_u16(number).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+
+            /// What the code means, for people.
+            pub fn title(self) -> Text {
+                match self { $(Code::$variant => Text::new($zh, $en),)* }
+            }
+        }
+    };
+}
+
+codes! {
+    BadRequest = "bad_request", 400, "请求有误", "The request is malformed";
+    JsonMalformed = "json_malformed", 400, "请求体不是合法的 JSON", "The body is not valid JSON";
+    QueryInvalid = "query_invalid", 400, "查询参数有误", "A query parameter is wrong";
+    CursorInvalid = "cursor_invalid", 400, "翻页游标无效，请从第一页重新开始", "The cursor is not valid; start again from the first page";
+    HeaderInvalid = "header_invalid", 400, "请求头有误", "A request header is wrong";
+    IdempotencyKeyMissing = "idempotency_key_missing", 400, "缺少 Idempotency-Key 请求头", "The Idempotency-Key header is missing";
+    Unauthenticated = "unauthenticated", 401, "请先登录", "Please log in";
+    TokenExpired = "token_expired", 401, "登录已过期，请刷新令牌", "The access token has expired; refresh it";
+    RefreshInvalid = "refresh_invalid", 401, "刷新令牌无效，请重新登录", "The refresh token is not valid; log in again";
+    RefreshReused = "refresh_reused", 401, "刷新令牌被重复使用，该登录已全部退出，请重新登录", "The refresh token was used twice; this login has been ended, log in again";
+    WechatCodeInvalid = "wechat_code_invalid", 401, "微信登录凭证无效或已过期，请重新调用 wx.login", "The WeChat code is invalid, used or expired; call wx.login again";
+    PersonDisabled = "person_disabled", 403, "该账号已停用", "This account is disabled";
+    Forbidden = "forbidden", 403, "没有权限", "You do not have the permission";
+    WechatUserBlocked = "wechat_user_blocked", 403, "微信认为该用户存在风险，暂不能登录", "WeChat blocks this user as high-risk";
+    NotFound = "not_found", 404, "未找到", "Not found";
+    MethodNotAllowed = "method_not_allowed", 405, "不支持的请求方法", "The method is not supported here";
+    NotAcceptable = "not_acceptable", 406, "无法提供所请求的格式", "The requested format is not available";
+    RequestTimeout = "request_timeout", 408, "请求接收超时", "The request took too long to arrive";
+    Conflict = "conflict", 409, "与当前状态冲突", "The current state forbids this";
+    IdempotencyRunning = "idempotency_running", 409, "相同的请求正在处理，请稍后重试", "The same request is still running; try again shortly";
+    StateForbids = "state_forbids", 409, "当前状态不允许此操作", "The current state forbids this";
+    SignupFull = "signup_full", 409, "名额已满", "No places are left";
+    SignupNotYetOpen = "signup_not_yet_open", 409, "报名尚未开始", "Sign-up is not open yet";
+    SignupClosed = "signup_closed", 409, "报名已截止", "Sign-up is closed";
+    SignupDuplicate = "signup_duplicate", 409, "您已报名，请勿重复报名", "You are already signed up";
+    SignupNotDirect = "signup_not_direct", 409, "该活动不采用先到先得，暂不能直接报名", "Places of this activity are not given first come, first served";
+    SignupAttended = "signup_attended", 409, "已签到，不能取消报名", "Already checked in; the sign-up cannot be cancelled";
+    PassInvalid = "pass_invalid", 409, "电子凭证无效，请让职工刷新后重试", "The pass is not valid; ask the worker to refresh it";
+    PassExpired = "pass_expired", 409, "电子凭证已过期，请让职工刷新后重试", "The pass has expired; ask the worker to refresh it";
+    CheckinNotSignedUp = "checkin_not_signed_up", 409, "该职工未报名本场次", "This person has no sign-up for this session";
+    CheckinNotOpen = "checkin_not_open", 409, "未到签到时间或签到已结束", "The door is not open at this time";
+    SessionFinalised = "session_finalised", 409, "场次已结算", "The session has been finalised";
+    SessionNotBegun = "session_not_begun", 409, "场次尚未开始，不能结算", "The session has not begun; it cannot be finalised";
+    UniqueTaken = "unique_taken", 409, "已被占用", "Already taken by another record";
+    PreconditionFailed = "precondition_failed", 412, "数据已被他人修改，请重新读取后再试", "Somebody changed this meanwhile; read it again";
+    BodyTooLarge = "body_too_large", 413, "请求体过大", "The body is too large";
+    UriTooLong = "uri_too_long", 414, "请求地址过长", "The address is too long";
+    UnsupportedMediaType = "unsupported_media_type", 415, "请求体必须是 application/json", "The body must be application/json";
+    ValidationFailed = "validation_failed", 422, "部分字段有误", "Some fields are wrong";
+    IdempotencyMismatch = "idempotency_mismatch", 422, "该 Idempotency-Key 已用于另一请求", "This Idempotency-Key was used for another request";
+    PreconditionRequired = "precondition_required", 428, "缺少 If-Match 请求头", "The If-Match header is missing";
+    RateLimited = "rate_limited", 429, "请求过于频繁，请稍后再试", "Too many requests; try again later";
+    Internal = "internal", 500, "服务器内部错误", "Internal server error";
+    WechatUnavailable = "wechat_unavailable", 503, "微信服务暂不可用，请稍后再试", "WeChat is not available; try again later";
+    StorageUnavailable = "storage_unavailable", 503, "数据库暂不可用，请稍后再试", "The database is not available; try again later";
+    StorageFull = "storage_full", 503, "存储空间不足，未保存任何更改", "The disk is full; nothing was changed";
+    Overloaded = "overloaded", 503, "服务繁忙，请稍后再试", "The server is busy; try again shortly";
+    Stopping = "stopping", 503, "服务正在停止，请重试", "The server is stopping; try again";
+}
+
+/// One wrong field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// JSON Pointer into the body, or `/query/<name>`, `/path/<name>`, `/header/<name>`.
+    pub pointer: String,
+    /// A stable code such as `required`, `type`, `max_length`.
+    pub code: &'static str,
+    /// What is wrong and what would be right.
+    pub detail: Text,
+}
+
+impl Fault {
+    /// A fault of the field at `pointer`.
+    pub fn new(pointer: impl Into<String>, code: &'static str, detail: Text) -> Self {
+        Self { pointer: pointer.into(), code, detail }
+    }
+}
+
+/// A failure with everything that its problem document needs. Boxed, so that `Result` stays small.
+pub struct Error(Box<Inner>);
+
+/// The content of an [`Error`].
+#[derive(Debug)]
+pub struct Inner {
+    /// What happened.
+    pub code: Code,
+    /// This occurrence, for people.
+    pub detail: Option<Text>,
+    /// All wrong fields.
+    pub faults: Vec<Fault>,
+    /// When trying again makes sense.
+    pub retry_after: Option<Duration>,
+    /// `Allow` of a 405.
+    pub allow: Option<String>,
+    /// Logged, never sent.
+    pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// The result of everything that can fail towards a client.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of the kind `code`.
+    pub fn new(code: Code) -> Self {
+        Self(Box::new(Inner {
+            code,
+            detail: None,
+            faults: Vec::new(),
+            retry_after: None,
+            allow: None,
+            cause: None,
+        }))
+    }
+
+    /// Adds what is particular to this occurrence.
+    #[must_use]
+    pub fn detail(mut self, zh: impl Into<Cow<'static, str>>, en: impl Into<Cow<'static, str>>) -> Self {
+        self.0.detail = Some(Text::new(zh, en));
+        self
+    }
+
+    /// Adds a hint when to try again.
+    #[must_use]
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.0.retry_after = Some(after);
+        self
+    }
+
+    /// Adds the methods that are allowed.
+    #[must_use]
+    pub fn allow(mut self, methods: String) -> Self {
+        self.0.allow = Some(methods);
+        self
+    }
+
+    /// Adds the cause, for the log.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.cause = Some(cause.into());
+        self
+    }
+
+    /// An internal error: a 500 whose cause is logged and never sent.
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::new(Code::Internal).cause(cause)
+    }
+
+    /// What the caller may not know of, and what is not there.
+    pub fn not_found() -> Self {
+        Self::new(Code::NotFound)
+    }
+
+    /// All wrong fields of a body.
+    pub fn invalid(faults: Vec<Fault>) -> Self {
+        let mut error = Self::new(Code::ValidationFailed);
+        error.0.faults = faults;
+        error
+    }
+
+    /// A wrong query, path or header parameter.
+    pub fn parameter(code: Code, fault: Fault) -> Self {
+        Self::parameters(code, vec![fault])
+    }
+
+    /// All wrong query, path or header parameters.
+    pub fn parameters(code: Code, faults: Vec<Fault>) -> Self {
+        let mut error = Self::new(code);
+        error.0.faults = faults;
+        error
+    }
+
+    /// The code.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// The content.
+    pub fn inner(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.code.as_str())?;
+        if let Some(detail) = &self.0.detail {
+            write!(f, ": {}", detail.en)?;
+        }
+        for fault in &self.0.faults {
+            write!(f, "; {} {}", fault.pointer, fault.detail.en)?;
+        }
+        if let Some(cause) = &self.0.cause {
+            write!(f, " ({cause})")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_are_unique_and_have_real_statuses() {
+        let mut seen = HashSet::new();
+        for code in Code::ALL {
+            assert!(seen.insert(code.as_str()), "{} twice", code.as_str());
+            assert!(code.status().is_client_error() || code.status().is_server_error(), "{}", code.as_str());
+            if *code != Code::Internal {
+                assert_ne!(code.status(), StatusCode::INTERNAL_SERVER_ERROR, "{}", code.as_str());
+            }
+        }
+    }
+}

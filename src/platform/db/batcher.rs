@@ -1,0 +1,178 @@
+//! Many small writes as one commit.
+//!
+//! A durable commit costs a flush of the disk, and a hot row is locked until its commit is flushed: one
+//! transaction a request reaches about a thousand sign-ups a second, however many connections. A [`Batcher`]
+//! has a thread with its own connection. While it commits, requests gather in a bounded channel; it then takes
+//! all of them (up to a limit, without waiting for more), handles them as one set in one transaction, and
+//! answers each caller after the commit. A batch that fails is repeated one by one, so that a request
+//! that cannot succeed fails alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Conn, Db, in_transaction};
+use crate::error::{Code, Error, Result};
+
+/// The requests of one transaction, in the order of their arrival.
+pub type Batch<'a, Q> = &'a [Q];
+
+/// What a batcher does with its requests.
+pub trait BatchHandler: Send + Sync + 'static {
+    /// One caller's request.
+    type Request: Send + 'static;
+    /// One caller's answer.
+    type Reply: Send + 'static;
+
+    /// Handles the whole set in the current transaction and returns one answer for each request, in order.
+    ///
+    /// A request that is refused gets its refusal as `Err` inside the list and has no effect; an outer `Err` rolls
+    /// everything back, and the requests are then tried one by one.
+    fn handle_in_tx(
+        &self,
+        conn: &mut Conn,
+        batch: Batch<'_, Self::Request>,
+    ) -> Result<Vec<Result<Self::Reply>>>;
+}
+
+/// Limits of a batcher.
+#[derive(Debug, Clone, Copy)]
+pub struct BatcherConfig {
+    /// Requests in one transaction at most.
+    pub batch: usize,
+    /// Requests waiting at most; one more is told 503.
+    pub queue: usize,
+}
+
+impl Default for BatcherConfig {
+    fn default() -> Self {
+        Self { batch: 512, queue: 4096 }
+    }
+}
+
+struct Waiting<H: BatchHandler> {
+    request: H::Request,
+    answer: oneshot::Sender<Result<H::Reply>>,
+}
+
+/// The sending end of a batcher.
+pub struct Batcher<H: BatchHandler> {
+    sender: mpsc::Sender<Waiting<H>>,
+}
+
+impl<H: BatchHandler> Clone for Batcher<H> {
+    fn clone(&self) -> Self {
+        Self { sender: self.sender.clone() }
+    }
+}
+
+impl<H: BatchHandler> Batcher<H> {
+    /// Starts the thread `name`. It ends when the last sender is dropped, after what it had taken is committed.
+    pub fn start(
+        name: &'static str,
+        db: Db,
+        handler: Arc<H>,
+        config: BatcherConfig,
+    ) -> std::io::Result<Self> {
+        let (sender, receiver) = mpsc::channel(config.queue.max(1));
+        let worker = Worker { name, db, handler, batch: config.batch.max(1), conn: None };
+        std::thread::Builder::new().name(name.to_owned()).spawn(move || worker.run(receiver))?;
+        Ok(Self { sender })
+    }
+
+    /// Sends one request and waits for its answer, which comes after its commit.
+    ///
+    /// # Errors
+    /// The refusal of this request; 503 when too many wait.
+    pub async fn call(&self, request: H::Request) -> Result<H::Reply> {
+        let (answer, reply) = oneshot::channel();
+        self.sender.try_send(Waiting { request, answer }).map_err(|error| {
+            let code = match error {
+                mpsc::error::TrySendError::Full(_) => Code::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => Code::Stopping,
+            };
+            Error::new(code).retry_after(Duration::from_secs(1))
+        })?;
+        reply.await.unwrap_or_else(|_| Err(Error::new(Code::Stopping).retry_after(Duration::from_secs(1))))
+    }
+}
+
+struct Worker<H: BatchHandler> {
+    name: &'static str,
+    db: Db,
+    handler: Arc<H>,
+    batch: usize,
+    conn: Option<Conn>,
+}
+
+impl<H: BatchHandler> Worker<H> {
+    fn run(mut self, mut receiver: mpsc::Receiver<Waiting<H>>) {
+        let mut waiting = Vec::with_capacity(self.batch);
+        while receiver.blocking_recv_many(&mut waiting, self.batch) > 0 {
+            metrics::histogram!("unionhall_batch_size", "batcher" => self.name).record(count(waiting.len()));
+            let (requests, answers): (Vec<_>, Vec<_>) =
+                waiting.drain(..).map(|w| (w.request, w.answer)).unzip();
+            for (answer, reply) in answers.into_iter().zip(self.replies(&requests)) {
+                // A caller that went away is no error: its effect is committed and its retry finds it.
+                if answer.send(reply).is_err() {
+                    tracing::debug!(batcher = self.name, "a caller went away before its answer");
+                }
+            }
+        }
+    }
+
+    fn replies(&mut self, requests: &[H::Request]) -> Vec<Result<H::Reply>> {
+        match self.attempt(requests) {
+            Ok(replies) => replies,
+            Err(error) if requests.len() == 1 => vec![Err(error)],
+            Err(error) if error.code() == Code::StorageUnavailable => requests
+                .iter()
+                .map(|_| Err(Error::new(Code::StorageUnavailable).retry_after(Duration::from_secs(1))))
+                .collect(),
+            Err(error) => {
+                tracing::warn!(batcher = self.name, size = requests.len(), %error, "batch failed; trying one by one");
+                metrics::counter!("unionhall_batch_repeated_total", "batcher" => self.name).increment(1);
+                requests
+                    .iter()
+                    .map(|request| {
+                        self.attempt(std::slice::from_ref(request)).and_then(|replies| {
+                            replies.into_iter().next().unwrap_or_else(|| Err(Error::internal("no reply")))
+                        })
+                    })
+                    .collect()
+            }
+        }
+    }
+
+    fn attempt(&mut self, requests: &[H::Request]) -> Result<Vec<Result<H::Reply>>> {
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => self.db.connect().map_err(|error| {
+                Error::new(Code::StorageUnavailable).retry_after(Duration::from_secs(1)).cause(error)
+            })?,
+        };
+        let handler = Arc::clone(&self.handler);
+        // A panic of the handler must not end the thread: the callers get a 500 and the connection is dropped.
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            in_transaction(&mut conn, |conn| {
+                let replies = handler.handle_in_tx(conn, requests)?;
+                if replies.len() == requests.len() {
+                    Ok(replies)
+                } else {
+                    Err(Error::internal(format!("{} replies to {} requests", replies.len(), requests.len())))
+                }
+            })
+        }))
+        .unwrap_or_else(|_| Err(Error::internal("the batch handler panicked")));
+        let gone = matches!(&result, Err(error) if error.code() == Code::StorageUnavailable);
+        if !gone && !diesel::r2d2::R2D2Connection::is_broken(&mut conn) {
+            self.conn = Some(conn);
+        }
+        result
+    }
+}
+
+fn count(n: usize) -> f64 {
+    u32::try_from(n).map_or(f64::MAX, f64::from)
+}

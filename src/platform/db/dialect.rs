@@ -1,0 +1,95 @@
+//! Everything that the two engines say differently. Nothing else in the code asks which engine runs.
+//!
+//! These are macros, because diesel types a statement per engine: the body is checked twice, once for
+//! each. Budget: ten.
+
+/// Runs `$body` with `$c` bound to the connection of the engine at hand.
+#[macro_export]
+macro_rules! on_each {
+    ($conn:expr, $c:ident => $body:expr) => {
+        match $conn {
+            $crate::platform::db::Conn::Postgres($c) => $body,
+            $crate::platform::db::Conn::Sqlite($c) => $body,
+        }
+    };
+}
+
+/// Rows in one PostgreSQL INSERT at most: 65,535 parameters are allowed in a statement.
+pub const INSERT_ROWS: usize = 500;
+
+/// Inserts `$rows` (a slice) into `$table` and gives the number inserted.
+/// PostgreSQL takes many rows in a statement; SQLite takes one and caches it, at the same cost.
+#[macro_export]
+macro_rules! insert_rows {
+    ($conn:expr, $table:expr, $rows:expr) => {{
+        let rows = $rows;
+        let mut inserted: usize = 0;
+        match $conn {
+            $crate::platform::db::Conn::Postgres(c) => {
+                for chunk in rows.chunks($crate::platform::db::dialect::INSERT_ROWS) {
+                    inserted += diesel::RunQueryDsl::execute(diesel::insert_into($table).values(chunk), c)?;
+                }
+            }
+            $crate::platform::db::Conn::Sqlite(c) => {
+                for row in rows {
+                    inserted += diesel::RunQueryDsl::execute(diesel::insert_into($table).values(row), c)?;
+                }
+            }
+        }
+        Ok::<usize, diesel::result::Error>(inserted)
+    }};
+}
+
+/// Inserts those of `$rows` that break no unique key, and gives `$column` of the inserted ones. `$of` reads the
+/// same value from a row.
+#[macro_export]
+macro_rules! insert_new {
+    ($conn:expr, $table:expr, $rows:expr, $column:expr, $of:expr) => {{
+        let rows = $rows;
+        let mut inserted = Vec::with_capacity(rows.len());
+        match $conn {
+            $crate::platform::db::Conn::Postgres(c) => {
+                for chunk in rows.chunks($crate::platform::db::dialect::INSERT_ROWS) {
+                    inserted.extend(diesel::RunQueryDsl::get_results(
+                        diesel::insert_into($table).values(chunk).on_conflict_do_nothing().returning($column),
+                        c,
+                    )?);
+                }
+            }
+            $crate::platform::db::Conn::Sqlite(c) => {
+                for row in rows {
+                    let statement = diesel::insert_into($table).values(row).on_conflict_do_nothing();
+                    if diesel::RunQueryDsl::execute(statement, c)? == 1 {
+                        inserted.push($of(row));
+                    }
+                }
+            }
+        }
+        Ok::<_, diesel::result::Error>(inserted)
+    }};
+}
+
+/// Loads `$query` and locks its rows until the end of the transaction. On SQLite the transaction itself is
+/// the lock.
+#[macro_export]
+macro_rules! load_locked {
+    ($conn:expr, $query:expr) => {
+        match $conn {
+            $crate::platform::db::Conn::Postgres(c) => diesel::RunQueryDsl::load($query.for_update(), c),
+            other => diesel::RunQueryDsl::load($query, other),
+        }
+    };
+}
+
+/// Loads `$query` and locks its rows, passing over rows that another instance holds.
+#[macro_export]
+macro_rules! load_unclaimed {
+    ($conn:expr, $query:expr) => {
+        match $conn {
+            $crate::platform::db::Conn::Postgres(c) => {
+                diesel::RunQueryDsl::load($query.for_update().skip_locked(), c)
+            }
+            other => diesel::RunQueryDsl::load($query, other),
+        }
+    };
+}

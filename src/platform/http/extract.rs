@@ -1,0 +1,234 @@
+//! Extractors: what a handler asks for in its signature, checked before it runs.
+
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::web::{Bytes, BytesMut, Data};
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use super::contract::Contract;
+use crate::error::{Code, Error, Fault, Result, Text};
+
+/// Bytes of a JSON body at most.
+pub const BODY_LIMIT: usize = 64 * 1024;
+/// How long a body may take to arrive.
+pub const BODY_TIME: Duration = Duration::from_secs(15);
+
+/// A JSON body of the type `T`, checked against the OpenAPI document.
+pub struct ApiJson<T>(pub T);
+
+/// A JSON body with its `Idempotency-Key`.
+pub struct Idempotent<T> {
+    /// The body.
+    pub body: T,
+    /// Names this request for its repetitions.
+    pub key: RequestKey,
+}
+
+/// An idempotency key with what it was used for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestKey {
+    /// The client's key.
+    pub key: String,
+    /// SHA-256 over method, path and body.
+    pub fingerprint: Vec<u8>,
+}
+
+/// Query parameters of the type `T`, checked against the OpenAPI document.
+pub struct ApiQuery<T>(pub T);
+
+/// A path parameter. A text that is no such id names nothing: 404.
+pub struct ApiPath<T>(pub T);
+
+/// The version in `If-Match`: 428 without one, 412 for another.
+#[derive(Debug, Clone, Copy)]
+pub struct IfMatch(i64);
+
+impl IfMatch {
+    /// Refuses when the caller has read another version than `current`.
+    pub fn check(self, current: i64) -> Result<()> {
+        if self.0 == current { Ok(()) } else { Err(Error::new(Code::PreconditionFailed)) }
+    }
+
+    /// The version that the caller has read.
+    pub fn version(self) -> i64 {
+        self.0
+    }
+}
+
+type LocalFuture<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
+
+impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for ApiJson<T> {
+    type Error = Error;
+    type Future = LocalFuture<Self>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let req = req.clone();
+        let payload = payload.take();
+        Box::pin(async move {
+            let bytes = read_body(&req, payload).await?;
+            parse::<T>(&req, &bytes).map(ApiJson)
+        })
+    }
+}
+
+impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Idempotent<T> {
+    type Error = Error;
+    type Future = LocalFuture<Self>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let req = req.clone();
+        let payload = payload.take();
+        Box::pin(async move {
+            let key = idempotency_key(&req)?;
+            let bytes = read_body(&req, payload).await?;
+            let body = parse::<T>(&req, &bytes)?;
+            let mut hash = Sha256::new();
+            for part in [req.method().as_str().as_bytes(), req.path().as_bytes(), &bytes] {
+                hash.update(part.len().to_le_bytes());
+                hash.update(part);
+            }
+            Ok(Self { body, key: RequestKey { key, fingerprint: hash.finalize().to_vec() } })
+        })
+    }
+}
+
+fn idempotency_key(req: &HttpRequest) -> Result<String> {
+    let Some(value) = req.headers().get("idempotency-key") else {
+        return Err(Error::new(Code::IdempotencyKeyMissing).detail(
+            "请为每次操作生成一个随机值（如 UUID），重试时使用同一个值",
+            "Make a random value (such as a UUID) for each action and repeat it when you retry",
+        ));
+    };
+    let text = value.to_str().unwrap_or_default();
+    let fine = (8..=100).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'));
+    if fine {
+        return Ok(text.to_owned());
+    }
+    Err(Error::parameter(
+        Code::HeaderInvalid,
+        Fault::new(
+            "/header/Idempotency-Key",
+            "pattern",
+            Text::new("应为 8 到 100 个字母、数字或 - _ . :", "must be 8 to 100 letters, digits or - _ . :"),
+        ),
+    ))
+}
+
+async fn read_body(req: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
+    let declared = req
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse::<usize>().ok())
+        .unwrap_or(0);
+    let too_large = || {
+        Error::new(Code::BodyTooLarge)
+            .detail(format!("最多 {} KB", BODY_LIMIT / 1024), format!("At most {} KiB", BODY_LIMIT / 1024))
+    };
+    if declared > BODY_LIMIT {
+        return Err(too_large());
+    }
+    let read = async {
+        let mut body = BytesMut::with_capacity(declared);
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|error| Error::new(Code::BadRequest).cause(error.to_string()))?;
+            if body.len() + chunk.len() > BODY_LIMIT {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    };
+    tokio::time::timeout(BODY_TIME, read).await.unwrap_or_else(|_| Err(Error::new(Code::RequestTimeout)))
+}
+
+fn parse<T: DeserializeOwned + ToSchema>(req: &HttpRequest, bytes: &[u8]) -> Result<T> {
+    let json_type = req
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.split(';').next())
+        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"));
+    // An act without content may come without a body at all.
+    let bytes: &[u8] = if bytes.is_empty() && !req.headers().contains_key(header::CONTENT_TYPE) { b"{}" } else { bytes };
+    if !json_type && bytes != b"{}" {
+        return Err(Error::new(Code::UnsupportedMediaType));
+    }
+    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Error::new(Code::JsonMalformed)
+            .detail(format!("第 {line} 行第 {column} 列"), format!("Line {line}, column {column}"))
+    })?;
+    let contract = contract(req)?;
+    let faults = contract.check_body(&T::name(), &value);
+    if !faults.is_empty() {
+        return Err(Error::invalid(faults));
+    }
+    // What the schema cannot say, such as a day that no calendar has.
+    serde_json::from_value(value).map_err(|error| {
+        Error::invalid(vec![Fault::new("", "invalid", Text::new(format!("无法读取：{error}"), error.to_string()))])
+    })
+}
+
+fn contract(req: &HttpRequest) -> Result<&Data<Contract>> {
+    req.app_data::<Data<Contract>>().ok_or_else(|| Error::internal("no contract in the application"))
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for ApiQuery<T> {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(query(req).map(ApiQuery))
+    }
+}
+
+fn query<T: DeserializeOwned>(req: &HttpRequest) -> Result<T> {
+    let pattern = req.match_pattern().unwrap_or_default();
+    let wrong = |faults: Vec<Fault>| Error::parameters(Code::QueryInvalid, faults);
+    let value = contract(req)?.read_query(req.method().as_str(), &pattern, req.query_string()).map_err(wrong)?;
+    serde_json::from_value(value).map_err(|error| {
+        wrong(vec![Fault::new("/query", "invalid", Text::new(format!("无法读取：{error}"), error.to_string()))])
+    })
+}
+
+impl<T: std::str::FromStr + 'static> FromRequest for ApiPath<T> {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let value = req.match_info().iter().next().and_then(|(_, text)| text.parse().ok());
+        ready(value.map(ApiPath).ok_or_else(Error::not_found))
+    }
+}
+
+impl FromRequest for IfMatch {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(if_match(req))
+    }
+}
+
+fn if_match(req: &HttpRequest) -> Result<IfMatch> {
+    let Some(value) = req.headers().get(header::IF_MATCH) else {
+        return Err(Error::new(Code::PreconditionRequired).detail(
+            "请先读取该资源，并把响应中的 ETag 放入 If-Match",
+            "Read the resource first and send its ETag as If-Match",
+        ));
+    };
+    value.to_str().ok().and_then(super::reply::version_of_etag).map(IfMatch).ok_or_else(|| {
+        // A tag that we never gave matches nothing.
+        Error::new(Code::PreconditionFailed)
+    })
+}

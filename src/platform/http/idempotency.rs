@@ -1,0 +1,197 @@
+//! Idempotency keys, stored in the transaction of their effect.
+//!
+//! A client that heard no answer repeats its request with the same key and gets the same answer, byte for byte, from
+//! one effect. The key belongs to a person and to the request's fingerprint; another request under the same
+//! key is refused. Refusals have no effect and are not kept: a repetition is judged again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use super::extract::RequestKey;
+use super::reply::Stored;
+use crate::clock::{SharedClock, db_time};
+use crate::error::{Code, Error, Result};
+use crate::ids::PersonId;
+use crate::platform::db::schema::idempotency_keys;
+use crate::platform::db::{Conn, Db, unique_violation};
+
+/// How long an answer is kept: an offline device may repeat itself days later.
+pub const KEEP: chrono::TimeDelta = chrono::TimeDelta::days(7);
+
+/// One person's use of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    /// Whose key it is.
+    pub principal: PersonId,
+    /// The key and the request's fingerprint.
+    pub request: RequestKey,
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = idempotency_keys)]
+struct Row {
+    principal: PersonId,
+    idempotency_key: String,
+    fingerprint: Vec<u8>,
+    status: i64,
+    location: Option<String>,
+    etag: Option<String>,
+    body: String,
+    created_at: NaiveDateTime,
+}
+
+/// What is known of a key.
+#[derive(Debug, Clone)]
+pub enum Known {
+    /// This very request was answered so.
+    Answered(Stored),
+    /// The key was used for another request.
+    Mismatch,
+}
+
+impl Known {
+    /// The answer, or the refusal.
+    pub fn into_result(self) -> Result<Stored> {
+        match self {
+            Self::Answered(stored) => Ok(stored),
+            Self::Mismatch => Err(Error::new(Code::IdempotencyMismatch)),
+        }
+    }
+}
+
+/// What is known of `uses`, by their place in the list.
+pub fn find_in_tx(conn: &mut Conn, uses: &[&Use]) -> Result<HashMap<usize, Known>> {
+    let keys: HashSet<&str> = uses.iter().map(|u| u.request.key.as_str()).collect();
+    let people: HashSet<PersonId> = uses.iter().map(|u| u.principal).collect();
+    let rows: Vec<Row> = idempotency_keys::table
+        .filter(idempotency_keys::principal.eq_any(people))
+        .filter(idempotency_keys::idempotency_key.eq_any(keys))
+        .select(Row::as_select())
+        .load(conn)?;
+    let rows: HashMap<(PersonId, &str), &Row> =
+        rows.iter().map(|row| ((row.principal, row.idempotency_key.as_str()), row)).collect();
+    let mut known = HashMap::new();
+    for (place, one) in uses.iter().enumerate() {
+        if let Some(row) = rows.get(&(one.principal, one.request.key.as_str())) {
+            let answer = if row.fingerprint == one.request.fingerprint {
+                Known::Answered(Stored {
+                    status: u16::try_from(row.status).unwrap_or(200),
+                    location: row.location.clone(),
+                    etag: row.etag.clone(),
+                    body: row.body.clone(),
+                    replayed: true,
+                })
+            } else {
+                Known::Mismatch
+            };
+            known.insert(place, answer);
+        }
+    }
+    Ok(known)
+}
+
+/// Keeps answers beside their effects. A key that another transaction used meanwhile is a unique violation:
+/// everything is rolled back and tried again, and then finds the other's answer.
+pub fn store_in_tx(
+    conn: &mut Conn,
+    answers: &[(&Use, &Stored)],
+    now: chrono::DateTime<chrono::Utc>,
+) -> diesel::QueryResult<()> {
+    let rows: Vec<Row> = answers
+        .iter()
+        .map(|(one, stored)| Row {
+            principal: one.principal,
+            idempotency_key: one.request.key.clone(),
+            fingerprint: one.request.fingerprint.clone(),
+            status: i64::from(stored.status),
+            location: stored.location.clone(),
+            etag: stored.etag.clone(),
+            body: stored.body.clone(),
+            created_at: db_time(now),
+        })
+        .collect();
+    crate::insert_rows!(conn, idempotency_keys::table, rows.as_slice())?;
+    Ok(())
+}
+
+/// Forgets answers older than [`KEEP`] and says how many.
+pub fn purge_in_tx(conn: &mut Conn, now: chrono::DateTime<chrono::Utc>) -> Result<usize> {
+    let old = idempotency_keys::table.filter(idempotency_keys::created_at.lt(db_time(now - KEEP)));
+    Ok(diesel::delete(old).execute(conn)?)
+}
+
+/// Runs acts under their keys.
+#[derive(Clone)]
+pub struct Idempotency {
+    db: Db,
+    clock: SharedClock,
+    running: Arc<Mutex<HashSet<(PersonId, String)>>>,
+}
+
+/// Says that a request is running, until it is dropped.
+pub struct Running {
+    set: Arc<Mutex<HashSet<(PersonId, String)>>>,
+    entry: (PersonId, String),
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.set.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.entry);
+    }
+}
+
+impl Idempotency {
+    /// Over `db`.
+    pub fn new(db: Db, clock: SharedClock) -> Self {
+        Self { db, clock, running: Arc::default() }
+    }
+
+    /// Marks the request as running in this instance; 409 when it already is. Across instances the unique key
+    /// decides: the later one waits for the earlier one's commit and gives its answer.
+    pub fn begin(&self, one: &Use) -> Result<Running> {
+        let entry = (one.principal, one.request.key.clone());
+        let fresh = self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.clone());
+        if fresh {
+            Ok(Running { set: Arc::clone(&self.running), entry })
+        } else {
+            Err(Error::new(Code::IdempotencyRunning).retry_after(Duration::from_secs(1)))
+        }
+    }
+
+    /// Runs `act` once for this key and keeps its answer in the same transaction.
+    ///
+    /// # Errors
+    /// Whatever `act` refuses with; 409 while the same request runs; 422 for another request under the key.
+    pub async fn run<F>(&self, principal: PersonId, request: RequestKey, act: F) -> Result<Stored>
+    where
+        F: Fn(&mut Conn) -> Result<Stored> + Send + Sync + 'static,
+    {
+        let one = Arc::new(Use { principal, request });
+        let act = Arc::new(act);
+        let _running = self.begin(&one)?;
+        loop {
+            let (one, act, clock) = (Arc::clone(&one), Arc::clone(&act), Arc::clone(&self.clock));
+            let attempt = self.db.write(move |conn| {
+                if let Some(known) = find_in_tx(conn, &[one.as_ref()])?.remove(&0) {
+                    return known.into_result();
+                }
+                let stored = act(conn)?;
+                match store_in_tx(conn, &[(one.as_ref(), &stored)], clock.now()) {
+                    Ok(()) => Ok(stored),
+                    Err(error) if unique_violation(&error) => Err(Error::new(Code::IdempotencyRunning).cause(error)),
+                    Err(error) => Err(error.into()),
+                }
+            });
+            match attempt.await {
+                Ok(stored) => return Ok(stored),
+                // Another instance committed the same key while we worked: our effect is rolled back; find its answer.
+                Err(error) if error.code() == Code::IdempotencyRunning => tracing::debug!("idempotency key raced"),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}

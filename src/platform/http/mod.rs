@@ -1,0 +1,19 @@
+//! HTTP as every room speaks it: problem documents, checked bodies and queries, cursors, conditional requests,
+//! idempotency keys, rate limits, request ids.
+//!
+//! What a request may look like is said once, in the types that the OpenAPI document is made from; the
+//! [`contract`] checks requests against that very document, so that the two cannot drift apart.
+
+pub mod contract;
+pub mod extract;
+pub mod idempotency;
+pub mod limits;
+pub mod middleware;
+pub mod page;
+pub mod problem;
+pub mod reply;
+
+pub use contract::Contract;
+pub use extract::{ApiJson, ApiPath, ApiQuery, Idempotent, IfMatch};
+pub use page::{Cursors, Page, PageQuery};
+pub use reply::{Reply, Stored};
