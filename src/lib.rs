@@ -6,4 +6,5 @@
 pub mod clock;
 pub mod error;
 pub mod ids;
+pub mod people;
 pub mod platform;
