@@ -41,16 +41,18 @@ macro_rules! insert_rows {
 }
 
 /// Inserts those of `$rows` that break no unique key, and gives `$column` of the inserted ones. `$of` reads the
-/// same value from a row.
+/// same value from a row. Write the query where it is used: it is typed once for each engine.
 #[macro_export]
 macro_rules! insert_new {
-    ($conn:expr, $table:expr, $rows:expr, $column:expr, $of:expr) => {{
+    ($conn:expr, $table:expr, $rows:expr, $column:expr => $of:expr) => {{
         let rows = $rows;
-        let mut inserted = Vec::with_capacity(rows.len());
+        let of = $of;
+        // The first call fixes the type of what is given back.
+        let mut inserted = rows.iter().map(of).take(0).collect::<Vec<_>>();
         match $conn {
             $crate::platform::db::Conn::Postgres(c) => {
                 for chunk in rows.chunks($crate::platform::db::dialect::INSERT_ROWS) {
-                    inserted.extend(diesel::RunQueryDsl::get_results(
+                    inserted.append(&mut diesel::RunQueryDsl::get_results(
                         diesel::insert_into($table).values(chunk).on_conflict_do_nothing().returning($column),
                         c,
                     )?);
@@ -60,7 +62,7 @@ macro_rules! insert_new {
                 for row in rows {
                     let statement = diesel::insert_into($table).values(row).on_conflict_do_nothing();
                     if diesel::RunQueryDsl::execute(statement, c)? == 1 {
-                        inserted.push($of(row));
+                        inserted.push(of(row));
                     }
                 }
             }
@@ -76,7 +78,7 @@ macro_rules! load_locked {
     ($conn:expr, $query:expr) => {
         match $conn {
             $crate::platform::db::Conn::Postgres(c) => diesel::RunQueryDsl::load($query.for_update(), c),
-            other => diesel::RunQueryDsl::load($query, other),
+            $crate::platform::db::Conn::Sqlite(c) => diesel::RunQueryDsl::load($query, c),
         }
     };
 }
@@ -89,7 +91,7 @@ macro_rules! load_unclaimed {
             $crate::platform::db::Conn::Postgres(c) => {
                 diesel::RunQueryDsl::load($query.for_update().skip_locked(), c)
             }
-            other => diesel::RunQueryDsl::load($query, other),
+            $crate::platform::db::Conn::Sqlite(c) => diesel::RunQueryDsl::load($query, c),
         }
     };
 }

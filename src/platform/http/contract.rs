@@ -38,7 +38,10 @@ impl Contract {
         let build = |schema: Value| {
             let mut root = schema.as_object().cloned().unwrap_or_default();
             root.insert("components".into(), components.clone());
-            jsonschema::options().should_validate_formats(true).build(&Value::Object(root)).map_err(|e| fail(&e))
+            jsonschema::options()
+                .should_validate_formats(true)
+                .build(&Value::Object(root))
+                .map_err(|e| fail(&e))
         };
 
         let mut bodies = HashMap::new();
@@ -48,8 +51,9 @@ impl Contract {
             let mut methods = Vec::new();
             for (method, operation) in item.as_object().into_iter().flatten() {
                 methods.push(method.to_uppercase());
-                if let Some(reference) =
-                    operation.pointer("/requestBody/content/application~1json/schema/$ref").and_then(Value::as_str)
+                if let Some(reference) = operation
+                    .pointer("/requestBody/content/application~1json/schema/$ref")
+                    .and_then(Value::as_str)
                 {
                     let name = reference.rsplit('/').next().unwrap_or_default().to_owned();
                     if !bodies.contains_key(&name) {
@@ -74,7 +78,9 @@ impl Contract {
         match self.bodies.get(name) {
             Some(validator) => validator.iter_errors(body).flat_map(|e| faults(&e, "")).collect(),
             // Not reachable: a test asks for every body type that an operation takes.
-            None => vec![Fault::new("", "unknown_type", Text::new("未登记的请求类型", "unregistered body type"))],
+            None => {
+                vec![Fault::new("", "unknown_type", Text::new("未登记的请求类型", "unregistered body type"))]
+            }
         }
     }
 
@@ -87,8 +93,12 @@ impl Contract {
         let mut wrong = Vec::new();
         for (name, text) in url::form_urlencoded::parse(query.as_bytes()) {
             let value = match contract.types.get(name.as_ref()).map(String::as_str) {
-                Some("integer") => text.parse::<i64>().map_or_else(|_| Value::from(text.as_ref()), Value::from),
-                Some("boolean") => text.parse::<bool>().map_or_else(|_| Value::from(text.as_ref()), Value::from),
+                Some("integer") => {
+                    text.parse::<i64>().map_or_else(|_| Value::from(text.as_ref()), Value::from)
+                }
+                Some("boolean") => {
+                    text.parse::<bool>().map_or_else(|_| Value::from(text.as_ref()), Value::from)
+                }
                 _ => Value::from(text.as_ref()),
             };
             if object.insert(name.to_string(), value).is_some() {
@@ -146,7 +156,11 @@ fn faults(error: &jsonschema::ValidationError<'_>, prefix: &str) -> Vec<Fault> {
         ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
             .iter()
             .map(|name| {
-                Fault::new(format!("{at}/{name}"), "unknown", Text::new("没有这个字段", "there is no such field"))
+                Fault::new(
+                    format!("{at}/{name}"),
+                    "unknown",
+                    Text::new("没有这个字段", "there is no such field"),
+                )
             })
             .collect(),
         ValidationErrorKind::Type { .. } => one("type", "类型不对".into(), "wrong type".into()),
@@ -162,8 +176,12 @@ fn faults(error: &jsonschema::ValidationError<'_>, prefix: &str) -> Vec<Fault> {
         ValidationErrorKind::MinItems { limit } => {
             one("min_items", format!("至少 {limit} 项"), format!("at least {limit} items"))
         }
-        ValidationErrorKind::Maximum { limit } => one("maximum", format!("不能大于 {limit}"), format!("at most {limit}")),
-        ValidationErrorKind::Minimum { limit } => one("minimum", format!("不能小于 {limit}"), format!("at least {limit}")),
+        ValidationErrorKind::Maximum { limit } => {
+            one("maximum", format!("不能大于 {limit}"), format!("at most {limit}"))
+        }
+        ValidationErrorKind::Minimum { limit } => {
+            one("minimum", format!("不能小于 {limit}"), format!("at least {limit}"))
+        }
         ValidationErrorKind::Enum { options } => {
             let options = options
                 .as_array()
@@ -177,7 +195,9 @@ fn faults(error: &jsonschema::ValidationError<'_>, prefix: &str) -> Vec<Fault> {
                 "应为带时区的时间，如 2025-03-01T14:00:00+08:00".into(),
                 "must be an instant with offset such as 2025-03-01T14:00:00+08:00".into(),
             ),
-            "date" => one("format", "应为日期，如 2025-03-01".into(), "must be a date such as 2025-03-01".into()),
+            "date" => {
+                one("format", "应为日期，如 2025-03-01".into(), "must be a date such as 2025-03-01".into())
+            }
             other => one("format", format!("格式应为 {other}"), format!("must have the format {other}")),
         },
         ValidationErrorKind::Pattern { .. } => one("pattern", "格式不对".into(), "wrong format".into()),

@@ -159,7 +159,8 @@ fn parse<T: DeserializeOwned + ToSchema>(req: &HttpRequest, bytes: &[u8]) -> Res
         .and_then(|text| text.split(';').next())
         .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"));
     // An act without content may come without a body at all.
-    let bytes: &[u8] = if bytes.is_empty() && !req.headers().contains_key(header::CONTENT_TYPE) { b"{}" } else { bytes };
+    let bytes: &[u8] =
+        if bytes.is_empty() && !req.headers().contains_key(header::CONTENT_TYPE) { b"{}" } else { bytes };
     if !json_type && bytes != b"{}" {
         return Err(Error::new(Code::UnsupportedMediaType));
     }
@@ -175,7 +176,11 @@ fn parse<T: DeserializeOwned + ToSchema>(req: &HttpRequest, bytes: &[u8]) -> Res
     }
     // What the schema cannot say, such as a day that no calendar has.
     serde_json::from_value(value).map_err(|error| {
-        Error::invalid(vec![Fault::new("", "invalid", Text::new(format!("无法读取：{error}"), error.to_string()))])
+        Error::invalid(vec![Fault::new(
+            "",
+            "invalid",
+            Text::new(format!("无法读取：{error}"), error.to_string()),
+        )])
     })
 }
 
@@ -195,9 +200,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for ApiQuery<T> {
 fn query<T: DeserializeOwned>(req: &HttpRequest) -> Result<T> {
     let pattern = req.match_pattern().unwrap_or_default();
     let wrong = |faults: Vec<Fault>| Error::parameters(Code::QueryInvalid, faults);
-    let value = contract(req)?.read_query(req.method().as_str(), &pattern, req.query_string()).map_err(wrong)?;
+    let value =
+        contract(req)?.read_query(req.method().as_str(), &pattern, req.query_string()).map_err(wrong)?;
     serde_json::from_value(value).map_err(|error| {
-        wrong(vec![Fault::new("/query", "invalid", Text::new(format!("无法读取：{error}"), error.to_string()))])
+        wrong(vec![Fault::new(
+            "/query",
+            "invalid",
+            Text::new(format!("无法读取：{error}"), error.to_string()),
+        )])
     })
 }
 

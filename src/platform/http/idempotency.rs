@@ -182,14 +182,18 @@ impl Idempotency {
                 let stored = act(conn)?;
                 match store_in_tx(conn, &[(one.as_ref(), &stored)], clock.now()) {
                     Ok(()) => Ok(stored),
-                    Err(error) if unique_violation(&error) => Err(Error::new(Code::IdempotencyRunning).cause(error)),
+                    Err(error) if unique_violation(&error) => {
+                        Err(Error::new(Code::IdempotencyRunning).cause(error))
+                    }
                     Err(error) => Err(error.into()),
                 }
             });
             match attempt.await {
                 Ok(stored) => return Ok(stored),
                 // Another instance committed the same key while we worked: our effect is rolled back; find its answer.
-                Err(error) if error.code() == Code::IdempotencyRunning => tracing::debug!("idempotency key raced"),
+                Err(error) if error.code() == Code::IdempotencyRunning => {
+                    tracing::debug!("idempotency key raced")
+                }
                 Err(error) => return Err(error),
             }
         }

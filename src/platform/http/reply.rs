@@ -47,7 +47,8 @@ pub fn etag(version: i64, bytes: &[u8]) -> String {
 
 /// The version inside an entity tag that [`etag`] made.
 pub fn version_of_etag(tag: &str) -> Option<i64> {
-    let (version, hash) = tag.trim().trim_start_matches("W/").strip_prefix("\"v")?.strip_suffix('"')?.split_once('-')?;
+    let (version, hash) =
+        tag.trim().trim_start_matches("W/").strip_prefix("\"v")?.strip_suffix('"')?.split_once('-')?;
     (hash.len() == 16).then(|| version.parse().ok())?
 }
 

@@ -1,0 +1,85 @@
+//! The extractor that a handler names its permission with.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+
+use super::{Actor, Permission, Scope};
+use crate::error::{Code, Error, Result};
+use crate::ids::PersonId;
+use crate::platform::Platform;
+use crate::platform::http::limits::Limits;
+
+/// Proof that the caller is logged in and holds the permission `P` somewhere.
+pub struct Guard<P> {
+    actor: Actor,
+    scope: Scope,
+    permission: PhantomData<P>,
+}
+
+impl<P: Permission> Guard<P> {
+    /// The guard of `actor`, or 403 when no grant has the permission.
+    pub fn of(actor: Actor) -> Result<Self> {
+        let paths: Vec<String> = actor
+            .standing
+            .grants
+            .iter()
+            .filter(|grant| P::ROLES.contains(&grant.role))
+            .map(|grant| grant.path.clone())
+            .collect();
+        if paths.is_empty() && !P::ROLES.is_empty() {
+            return Err(Error::new(Code::Forbidden)
+                .detail(format!("需要权限 {}", P::NAME), format!("This needs the permission {}", P::NAME)));
+        }
+        Ok(Self { actor, scope: Scope { paths }, permission: PhantomData })
+    }
+
+    /// Who.
+    pub fn person(&self) -> PersonId {
+        self.actor.person
+    }
+
+    /// The caller.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Where the permission holds.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+}
+
+impl<P: Permission> FromRequest for Guard<P> {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let bearer = bearer(req);
+        let platform = req.app_data::<Data<Platform>>().cloned();
+        let limits = req.app_data::<Data<Limits>>().cloned();
+        Box::pin(async move {
+            let (Some(platform), Some(limits)) = (platform, limits) else {
+                return Err(Error::internal("the application has no platform"));
+            };
+            let actor = platform.access.authenticate(&bearer?).await?;
+            limits.admit_person(actor.person).await?;
+            Self::of(actor)
+        })
+    }
+}
+
+fn bearer(req: &HttpRequest) -> Result<String> {
+    req.headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
+        .map(|(_, token)| token.trim().to_owned())
+        .ok_or_else(|| Error::new(Code::Unauthenticated))
+}

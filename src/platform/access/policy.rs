@@ -1,0 +1,74 @@
+//! The one table of permissions: which roles have which. A test prints it and every operation is tried against it.
+
+crate::text_enum! {
+    /// What a grant lets its holder do, over a subtree of the organisation.
+    pub enum Role {
+        /// 签到员: checks people in and finalises sessions.
+        CheckinStaff = "checkin_staff",
+        /// 组织者: makes and publishes activities.
+        Organiser = "organiser",
+        /// 审核员: decides requests.
+        Reviewer = "reviewer",
+        /// 计划专员: keeps the work plan.
+        PlanOfficer = "plan_officer",
+        /// 审计员: reads the audit chain and the ledger, changes nothing.
+        Auditor = "auditor",
+        /// 管理员: grants roles and disables accounts.
+        Admin = "admin",
+    }
+}
+
+/// A right that an operation asks for.
+pub trait Permission: 'static {
+    /// Its name in the OpenAPI document, such as `catalogue:manage`.
+    const NAME: &'static str;
+    /// Roles that have it; none for everybody who is logged in.
+    const ROLES: &'static [Role];
+}
+
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $name:ident = $text:literal [$($role:ident),*];)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy)]
+            pub struct $name;
+
+            impl Permission for $name {
+                const NAME: &'static str = $text;
+                const ROLES: &'static [Role] = &[$(Role::$role),*];
+            }
+        )*
+
+        /// Every permission with its roles.
+        pub const POLICY: &[(&str, &[Role])] = &[$(($text, &[$(Role::$role),*])),*];
+    };
+}
+
+permissions! {
+    /// One's own data; everybody who is logged in.
+    OwnData = "self" [];
+    /// Make and change programmes, activities and sessions.
+    CatalogueManage = "catalogue:manage" [Organiser, Admin];
+    /// See who signed up and who was there, masked.
+    RosterRead = "roster:read" [CheckinStaff, Organiser, Reviewer, Admin];
+    /// Check people in.
+    CheckinWrite = "checkin:write" [CheckinStaff, Organiser, Admin];
+    /// Say that a session took place.
+    SessionFinalise = "session:finalise" [CheckinStaff, Organiser, Admin];
+    /// See the plan and its figures.
+    PlanRead = "plan:read" [CheckinStaff, Organiser, Reviewer, PlanOfficer, Auditor, Admin];
+    /// Open a figure into its ledger lines.
+    LedgerRead = "ledger:read" [PlanOfficer, Auditor, Admin];
+    /// Say that a milestone is reached.
+    MilestoneWrite = "milestone:write" [PlanOfficer, Admin];
+    /// Grant and revoke roles.
+    StaffManage = "staff:manage" [Admin];
+    /// Disable and enable accounts.
+    PersonManage = "person:manage" [Admin];
+    /// See one masked value in clear, with a purpose; every time audited.
+    PersonReveal = "person:reveal" [Admin];
+    /// Read the audit chain.
+    AuditRead = "audit:read" [Auditor];
+    /// See and revive dead jobs.
+    JobManage = "job:manage" [Admin];
+}

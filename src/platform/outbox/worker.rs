@@ -1,0 +1,215 @@
+//! The loop that runs jobs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use tokio::sync::watch;
+
+use super::{Bell, Job, JobHandler, JobState, NewJob, enqueue_in_tx};
+use crate::clock::{SharedClock, db_time};
+use crate::error::{Code, Error, Result};
+use crate::ids::Ids;
+use crate::platform::db::schema::jobs;
+use crate::platform::db::{Conn, Db};
+
+/// Jobs claimed at once.
+const CLAIM: i64 = 32;
+/// How long an instance may hold a job before another takes it over.
+const LEASE: TimeDelta = TimeDelta::minutes(2);
+/// Attempts before a job is dead: with the back-off below, about a day.
+const ATTEMPTS: i64 = 12;
+/// How often to look without being rung.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Runs jobs, in this process.
+#[derive(Clone)]
+pub struct Worker {
+    db: Db,
+    clock: SharedClock,
+    ids: Ids,
+    bell: Bell,
+    instance: String,
+    handlers: Arc<HashMap<&'static str, Arc<dyn JobHandler>>>,
+}
+
+impl Worker {
+    /// A worker with all handlers.
+    pub fn new(db: Db, clock: SharedClock, ids: Ids, bell: Bell, handlers: Vec<Arc<dyn JobHandler>>) -> Self {
+        let instance = hex::encode(ids.bytes::<8>());
+        let handlers = Arc::new(handlers.into_iter().map(|handler| (handler.kind(), handler)).collect());
+        Self { db, clock, ids, bell, instance, handlers }
+    }
+
+    /// Writes the first job of everything that comes back, where none waits.
+    pub fn plant_recurring(&self) -> Result<()> {
+        let now = self.clock.now();
+        let new: Vec<NewJob> =
+            self.handlers.values().filter_map(|handler| recurring(handler.as_ref(), now)).collect();
+        self.db.write_blocking(|conn| enqueue_in_tx(conn, &self.ids, now, new))
+    }
+
+    /// Runs jobs until `stop` turns true; ends after the job at hand.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mut pause = LOOK;
+        while !*stop.borrow() {
+            let worker = self.clone();
+            let outcome = tokio::task::spawn_blocking(move || worker.pass()).await;
+            pause = match outcome {
+                Ok(Ok(0)) => LOOK,
+                Ok(Ok(_)) => continue,
+                // An unreachable database is reported by readiness; here it only slows the loop down.
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "the job loop cannot reach the database");
+                    (pause * 2).min(Duration::from_secs(10))
+                }
+                Err(join) => {
+                    tracing::error!(%join, "the job loop panicked");
+                    LOOK
+                }
+            };
+            tokio::select! {
+                _ = stop.changed() => {}
+                () = self.bell.heard() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Runs everything that is due and says how many jobs that were. For tests and for the end of a stop.
+    pub fn drain(&self) -> Result<usize> {
+        let mut total = 0;
+        loop {
+            match self.pass()? {
+                0 => return Ok(total),
+                done => total += done,
+            }
+        }
+    }
+
+    fn pass(&self) -> Result<usize> {
+        let claimed = self.db.write_blocking(|conn| self.claim_in_tx(conn))?;
+        for job in &claimed {
+            self.run_one(job)?;
+        }
+        Ok(claimed.len())
+    }
+
+    fn claim_in_tx(&self, conn: &mut Conn) -> Result<Vec<Job>> {
+        let now = self.clock.now();
+        let mut claimed: Vec<Job> = crate::load_unclaimed!(
+            conn,
+            jobs::table
+                .filter(
+                    (jobs::state.eq(JobState::Queued).and(jobs::run_at.le(db_time(now))))
+                        .or(jobs::state.eq(JobState::Running).and(jobs::leased_until.lt(db_time(now)))),
+                )
+                .order((jobs::run_at, jobs::id))
+                .limit(CLAIM)
+                .select(Job::as_select())
+        )?;
+        let until = db_time(now + LEASE);
+        for job in &mut claimed {
+            diesel::update(jobs::table.filter(jobs::id.eq(job.id)))
+                .set((
+                    jobs::state.eq(JobState::Running),
+                    jobs::attempts.eq(jobs::attempts + 1),
+                    jobs::leased_by.eq(&self.instance),
+                    jobs::leased_until.eq(until),
+                ))
+                .execute(conn)?;
+            job.attempts += 1;
+        }
+        Ok(claimed)
+    }
+
+    fn run_one(&self, job: &Job) -> Result<()> {
+        let stopwatch = crate::clock::Stopwatch::start();
+        let outcome = match self.handlers.get(job.kind.as_str()) {
+            Some(handler) => self.db.write_blocking(|conn| self.finish_in_tx(conn, handler.as_ref(), job)),
+            None => Err(Error::internal(format!("no handler for jobs of the kind {:?}", job.kind))),
+        };
+        let kind = job.kind.clone();
+        metrics::histogram!("unionhall_job_seconds", "kind" => kind.clone())
+            .record(stopwatch.elapsed().as_secs_f64());
+        match outcome {
+            Ok(()) => {
+                metrics::counter!("unionhall_jobs_total", "kind" => kind, "outcome" => "done").increment(1);
+                Ok(())
+            }
+            Err(error) if error.code() == Code::StorageUnavailable => Err(error),
+            Err(error) => {
+                let dead = job.attempts >= ATTEMPTS;
+                metrics::counter!("unionhall_jobs_total", "kind" => kind, "outcome" => if dead { "dead" } else { "failed" })
+                    .increment(1);
+                if dead {
+                    tracing::error!(job = %job.id, kind = job.kind, %error, "job is dead");
+                } else {
+                    tracing::warn!(job = %job.id, kind = job.kind, attempt = job.attempts, %error, "job failed");
+                }
+                self.db.write_blocking(|conn| self.postpone_in_tx(conn, job, &error, dead))
+            }
+        }
+    }
+
+    /// The effect and the end of the job, or neither.
+    fn finish_in_tx(&self, conn: &mut Conn, handler: &dyn JobHandler, job: &Job) -> Result<()> {
+        let mine = jobs::table.filter(jobs::id.eq(job.id)).filter(jobs::leased_by.eq(&self.instance));
+        if diesel::delete(mine).execute(conn)? == 0 {
+            // The lease ran out and another instance has taken over.
+            return Ok(());
+        }
+        handler.run_in_tx(conn, job)?;
+        let now = self.clock.now();
+        if let Some(period) = handler.every() {
+            let next = recurring(handler, now + period);
+            enqueue_in_tx(conn, &self.ids, now, next.into_iter().collect())?;
+        }
+        Ok(())
+    }
+
+    fn postpone_in_tx(&self, conn: &mut Conn, job: &Job, error: &Error, dead: bool) -> Result<()> {
+        let mine = jobs::table.filter(jobs::id.eq(job.id)).filter(jobs::leased_by.eq(&self.instance));
+        diesel::update(mine)
+            .set((
+                jobs::state.eq(if dead { JobState::Dead } else { JobState::Queued }),
+                jobs::run_at.eq(db_time(self.clock.now() + back_off(job.attempts))),
+                jobs::last_error.eq(error.to_string().chars().take(500).collect::<String>()),
+                jobs::leased_by.eq(None::<String>),
+                jobs::leased_until.eq(None::<chrono::NaiveDateTime>),
+            ))
+            .execute(conn)?;
+        Ok(())
+    }
+}
+
+fn recurring(handler: &dyn JobHandler, run_at: DateTime<Utc>) -> Option<NewJob> {
+    handler.every().map(|_| NewJob {
+        kind: handler.kind(),
+        payload: serde_json::json!({}),
+        run_at,
+        dedupe_key: Some(format!("recurring/{}", handler.kind())),
+    })
+}
+
+/// 5 s, 10 s, 20 s, … up to 6 hours.
+fn back_off(attempts: i64) -> TimeDelta {
+    let doublings = u32::try_from(attempts.clamp(1, 13) - 1).unwrap_or(0);
+    TimeDelta::seconds(5 * 2_i64.pow(doublings)).min(TimeDelta::hours(6))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_doubles_up_to_six_hours() {
+        assert_eq!(back_off(1), TimeDelta::seconds(5));
+        assert_eq!(back_off(2), TimeDelta::seconds(10));
+        assert_eq!(back_off(12), TimeDelta::seconds(5 * 2048));
+        assert_eq!(back_off(1000), TimeDelta::seconds(5 * 4096));
+        assert_eq!(back_off(i64::MIN), TimeDelta::seconds(5));
+    }
+}
