@@ -1,0 +1,62 @@
+//! Queries of the union tree.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use super::model::{Organisation, OrganisationKind};
+use crate::error::{Error, Result};
+use crate::ids::OrganisationId;
+use crate::platform::db::Conn;
+use crate::platform::db::schema::organisations;
+
+/// The node `id`, or 404.
+pub fn get(conn: &mut Conn, id: OrganisationId) -> Result<Organisation> {
+    let found = organisations::table.find(id).select(Organisation::as_select()).first(conn).optional()?;
+    found.ok_or_else(Error::not_found)
+}
+
+/// The node with `code`, if there is one.
+pub fn find_by_code(conn: &mut Conn, code: &str) -> Result<Option<Organisation>> {
+    let query = organisations::table.filter(organisations::code.eq(code)).select(Organisation::as_select());
+    Ok(query.first(conn).optional()?)
+}
+
+/// Nodes in the order of their codes, after `after`.
+pub fn list(
+    conn: &mut Conn,
+    kind: Option<OrganisationKind>,
+    parent: Option<OrganisationId>,
+    after: Option<String>,
+    limit: i64,
+) -> Result<Vec<Organisation>> {
+    let mut query = organisations::table
+        .filter(organisations::closed_on.is_null())
+        .order(organisations::code)
+        .limit(limit)
+        .select(Organisation::as_select())
+        .into_boxed();
+    if let Some(kind) = kind {
+        query = query.filter(organisations::kind.eq(kind));
+    }
+    if let Some(parent) = parent {
+        query = query.filter(organisations::parent_id.eq(parent));
+    }
+    if let Some(after) = after {
+        query = query.filter(organisations::code.gt(after));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// All nodes by id: the tree is small (hundreds), and reports name most of it.
+pub fn all(conn: &mut Conn) -> Result<HashMap<OrganisationId, Organisation>> {
+    let rows: Vec<Organisation> = organisations::table.select(Organisation::as_select()).load(conn)?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
+/// The district federation: the root.
+pub fn root(conn: &mut Conn) -> Result<Organisation> {
+    let query = organisations::table.filter(organisations::parent_id.is_null()).order(organisations::code);
+    let found = query.select(Organisation::as_select()).first(conn).optional()?;
+    found.ok_or_else(|| Error::internal("there is no root organisation: run `unionhall seed`"))
+}
