@@ -8,3 +8,4 @@ pub mod error;
 pub mod ids;
 pub mod people;
 pub mod platform;
+pub mod seed;
