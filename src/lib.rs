@@ -1,11 +1,19 @@
 //! Unionhall: sign-up, check-in, review and the work plan of a district trade-union federation.
 //!
-//! `docs/ARCHITECTURE.md` is the map. Imports go down only: `app`, `routes` → `plan` → `attendance` →
+//! `docs/ARCHITECTURE.md` is the map. Imports go down only: `app`, `routes`, `seed` → `plan` → `attendance` →
 //! `signup` → `offering`, `identity`, `notify` → `people` → `org` → `ledger` → `platform`.
 
+pub mod attendance;
 pub mod clock;
 pub mod error;
+pub mod identity;
 pub mod ids;
+pub mod ledger;
+pub mod notify;
+pub mod offering;
+pub mod org;
 pub mod people;
+pub mod plan;
 pub mod platform;
 pub mod seed;
+pub mod signup;

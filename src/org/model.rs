@@ -57,3 +57,21 @@ pub struct Organisation {
     /// Counts changes.
     pub version: i64,
 }
+
+crate::text_enum! {
+    /// How high a body ranks, lowest first: "市级以上" is `>= Level::City`.
+    pub enum Level {
+        /// 基层.
+        Grassroots = "grassroots",
+        /// 街道级.
+        SubDistrict = "sub_district",
+        /// 区级.
+        District = "district",
+        /// 市级.
+        City = "city",
+        /// 省级.
+        Provincial = "provincial",
+        /// 国家级.
+        National = "national",
+    }
+}

@@ -60,3 +60,18 @@ pub fn root(conn: &mut Conn) -> Result<Organisation> {
     let found = query.select(Organisation::as_select()).first(conn).optional()?;
     found.ok_or_else(|| Error::internal("there is no root organisation: run `unionhall seed`"))
 }
+
+/// A condition on `organisations::path`: under one of the subtrees whose LIKE patterns are given; nothing for none.
+pub fn under<QS: 'static>(
+    patterns: Vec<String>,
+) -> Box<
+    dyn diesel::BoxableExpression<QS, <Conn as diesel::Connection>::Backend, SqlType = diesel::sql_types::Bool> + Send,
+>
+where
+    organisations::path: diesel::SelectableExpression<QS>,
+{
+    use diesel::sql_types::Bool;
+    let none: Box<dyn diesel::BoxableExpression<QS, <Conn as diesel::Connection>::Backend, SqlType = Bool> + Send> =
+        Box::new(false.into_sql::<Bool>());
+    patterns.into_iter().fold(none, |any, pattern| Box::new(any.or(organisations::path.like(pattern))))
+}

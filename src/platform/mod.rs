@@ -7,6 +7,7 @@ pub mod db;
 pub mod http;
 pub mod outbox;
 pub mod vault;
+pub mod wechat;
 
 use crate::clock::SharedClock;
 use crate::ids::Ids;

@@ -4,7 +4,7 @@ CREATE TABLE signups (
     id BYTEA NOT NULL PRIMARY KEY,
     activity_id BYTEA NOT NULL REFERENCES activities (id),
     person_id BYTEA NOT NULL REFERENCES people (id),
-    state TEXT NOT NULL CHECK (state IN ('confirmed', 'cancelled')),
+    state TEXT NOT NULL CHECK (state IN ('confirmed', 'attended', 'cancelled')),
     created_at TIMESTAMP NOT NULL,
     cancelled_at TIMESTAMP,
     version BIGINT NOT NULL

@@ -40,7 +40,14 @@ CREATE TABLE targets (
     each TEXT CHECK (each IN ('sub_district', 'station')),
     period TEXT NOT NULL CHECK (period IN ('year', 'quarter', 'month', 'year_end', 'always')),
     counted_from TEXT NOT NULL CHECK (counted_from IN ('attendance', 'cases', 'report')),
+    -- the target that must be met together with this one
     pair TEXT,
+    -- JSON: parts with a figure each
+    parts TEXT NOT NULL,
+    -- of "each station": the lowest level that counts
+    min_level TEXT,
+    -- the host must change from period to period
+    rotates BOOLEAN NOT NULL,
     UNIQUE (plan_id, code)
 );
 

@@ -26,7 +26,7 @@ CREATE TABLE activities (
     summary TEXT NOT NULL,
     venue TEXT NOT NULL,
     address TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('draft', 'published', 'finished', 'cancelled')),
+    state TEXT NOT NULL CHECK (state IN ('draft', 'published', 'finished')),
     allocation TEXT NOT NULL CHECK (allocation IN ('first_come', 'review', 'draw')),
     capacity BIGINT NOT NULL CHECK (capacity > 0),
     taken BIGINT NOT NULL CHECK (taken >= 0 AND taken <= capacity),

@@ -1,5 +1,15 @@
 //! Enumerations that are TEXT with a CHECK in the database and a string in JSON.
 
+/// An enumeration whose values have names.
+pub trait Named: Copy + 'static {
+    /// The first value.
+    const FIRST: Self;
+    /// All values, in order.
+    const ALL: &'static [Self];
+    /// The name in files, database and API.
+    fn as_str(self) -> &'static str;
+}
+
 /// Defines an enumeration by its texts. The texts are the database's, JSON's and the API's alike.
 ///
 /// ```ignore
@@ -10,20 +20,37 @@
 /// ```
 #[macro_export]
 macro_rules! text_enum {
-    ($(#[$doc:meta])* pub enum $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* pub enum $name:ident {
+        $(#[$fdoc:meta])* $first:ident = $ftext:literal
+        $(, $(#[$vdoc:meta])* $variant:ident = $text:literal)* $(,)?
+    }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
                  utoipa::ToSchema, diesel::expression::AsExpression, diesel::deserialize::FromSqlRow)]
         #[diesel(sql_type = diesel::sql_types::Text)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant),+ }
+        pub enum $name {
+            $(#[$fdoc])* #[serde(rename = $ftext)] $first
+            $(, $(#[$vdoc])* #[serde(rename = $text)] $variant)*
+        }
+
+        impl $crate::platform::db::enums::Named for $name {
+            const FIRST: Self = $name::$first;
+            const ALL: &'static [Self] = $name::ALL;
+            fn as_str(self) -> &'static str {
+                $name::as_str(self)
+            }
+        }
 
         impl $name {
             /// Every value.
-            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+            pub const ALL: &'static [$name] = &[$name::$first $(, $name::$variant)*];
 
             /// The text of this value.
             pub fn as_str(self) -> &'static str {
-                match self { $($name::$variant => $text),+ }
+                match self {
+                    $name::$first => $ftext,
+                    $($name::$variant => $text,)*
+                }
             }
         }
 
@@ -37,8 +64,9 @@ macro_rules! text_enum {
             type Err = String;
             fn from_str(text: &str) -> Result<Self, String> {
                 match text {
-                    $($text => Ok($name::$variant),)+
-                    other => Err(format!("{other:?} is none of {}", [$($text),+].join(", "))),
+                    $ftext => Ok($name::$first),
+                    $($text => Ok($name::$variant),)*
+                    other => Err(format!("{other:?} is none of {}", [$ftext $(, $text)*].join(", "))),
                 }
             }
         }

@@ -173,6 +173,9 @@ diesel::table! {
         period -> Text,
         counted_from -> Text,
         pair -> Nullable<Text>,
+        parts -> Text,
+        min_level -> Nullable<Text>,
+        rotates -> Bool,
     }
 }
 

@@ -1,0 +1,15 @@
+//! The ledger: signed quantities that count for targets, and their sums.
+//!
+//! Lines are only ever appended; the database itself refuses to change or delete one. A correction is a reversing
+//! line. A live line is unique per (target, dedup key): a key that was reversed may be counted again as the next
+//! `generation`, and (target, key, generation, is_reversal) is a unique key, so no race counts twice.
+//!
+//! ```text
+//! (none) ──post──▶ generation 0 live ──reverse──▶ reversed ──post──▶ generation 1 live ──▶ …
+//! ```
+//! Roll-ups per (target, organisation, month) are kept in the same transaction, one upsert a key and sorted, so that
+//! a dashboard costs the same however many people attended.
+
+pub mod model;
+pub mod store;
+pub mod verify;
