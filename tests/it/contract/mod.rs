@@ -1,0 +1,3 @@
+//! Promises of the project as a whole, checked against the project itself.
+
+pub mod licences;
