@@ -4,7 +4,6 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, post};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::model::EndReason;
@@ -170,10 +169,20 @@ pub async fn token_refresh(
             let redeemed = store::redeem_in_tx(c, &old, now)?;
             match &redeemed {
                 Redeemed::Good { family, family_until, .. } => {
-                    store::refresh_create_in_tx(c, *family, &new, now, (now + refresh_life).min(*family_until))?;
+                    store::refresh_create_in_tx(
+                        c,
+                        *family,
+                        &new,
+                        now,
+                        (now + refresh_life).min(*family_until),
+                    )?;
                 }
                 Redeemed::Reused => {
-                    audit::append_in_tx(c, now, vec![Entry::system("login.refresh_reused", "refresh_token")])?;
+                    audit::append_in_tx(
+                        c,
+                        now,
+                        vec![Entry::system("login.refresh_reused", "refresh_token")],
+                    )?;
                 }
                 Redeemed::Invalid => {}
             }
@@ -261,9 +270,8 @@ pub async fn me_phone_set(
     body: ApiJson<PhoneInput>,
 ) -> Result<Reply<PhoneView>> {
     let found = wechat.phone_number(&body.0.code).await.map_err(wechat_refusal)?;
-    let phone = people::phone::Phone::parse(&found.number).map_err(|fault| {
-        Error::new(Code::Conflict).detail(fault.zh().to_owned(), fault.en().to_owned())
-    })?;
+    let phone = people::phone::Phone::parse(&found.number)
+        .map_err(|fault| Error::new(Code::Conflict).detail(fault.zh().to_owned(), fault.en().to_owned()))?;
     let (person, now, vault) = (guard.person(), platform.clock.now(), platform.vault.clone());
     let phone_masked = crate::platform::vault::mask::phone(phone.as_str());
     platform

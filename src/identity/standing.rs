@@ -14,13 +14,14 @@ pub struct DatabaseStandings;
 
 impl StandingSource for DatabaseStandings {
     fn load(&self, conn: &mut Conn, person: PersonId, family: FamilyId) -> Result<Option<Standing>> {
-        let login: Option<(Option<chrono::NaiveDateTime>, Option<chrono::NaiveDateTime>)> = token_families::table
-            .inner_join(people::table)
-            .filter(token_families::id.eq(family))
-            .filter(people::id.eq(person))
-            .select((people::disabled_at, token_families::ended_at))
-            .first(conn)
-            .optional()?;
+        let login: Option<(Option<chrono::NaiveDateTime>, Option<chrono::NaiveDateTime>)> =
+            token_families::table
+                .inner_join(people::table)
+                .filter(token_families::id.eq(family))
+                .filter(people::id.eq(person))
+                .select((people::disabled_at, token_families::ended_at))
+                .first(conn)
+                .optional()?;
         let Some((disabled, ended)) = login else { return Ok(None) };
         let rows: Vec<(StaffGrant, String)> = staff_grants::table
             .inner_join(organisations::table)

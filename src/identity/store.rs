@@ -137,14 +137,20 @@ pub enum Redeemed {
 /// Uses up a refresh token. Of two at once, the guarded update lets one through; the other is a reuse.
 pub fn redeem_in_tx(conn: &mut Conn, token: &str, now: DateTime<Utc>) -> Result<Redeemed> {
     let hash = token_hash(token);
-    let found: Option<(FamilyId, PersonId, chrono::NaiveDateTime, Option<chrono::NaiveDateTime>)> = refresh_tokens::table
-        .inner_join(token_families::table.inner_join(people_table::table))
-        .filter(refresh_tokens::token_hash.eq(&hash))
-        .filter(token_families::ended_at.is_null())
-        .filter(token_families::expires_at.gt(db_time(now)))
-        .select((token_families::id, people_table::id, token_families::expires_at, people_table::disabled_at))
-        .first(conn)
-        .optional()?;
+    let found: Option<(FamilyId, PersonId, chrono::NaiveDateTime, Option<chrono::NaiveDateTime>)> =
+        refresh_tokens::table
+            .inner_join(token_families::table.inner_join(people_table::table))
+            .filter(refresh_tokens::token_hash.eq(&hash))
+            .filter(token_families::ended_at.is_null())
+            .filter(token_families::expires_at.gt(db_time(now)))
+            .select((
+                token_families::id,
+                people_table::id,
+                token_families::expires_at,
+                people_table::disabled_at,
+            ))
+            .first(conn)
+            .optional()?;
     let Some((family, person, until, disabled)) = found else { return Ok(Redeemed::Invalid) };
     if disabled.is_some() {
         return Ok(Redeemed::Invalid);
@@ -173,8 +179,15 @@ pub fn redeem_in_tx(conn: &mut Conn, token: &str, now: DateTime<Utc>) -> Result<
 }
 
 /// Ends one login.
-pub fn end_family_in_tx(conn: &mut Conn, family: FamilyId, why: EndReason, now: DateTime<Utc>) -> Result<usize> {
-    let live = token_families::table.filter(token_families::id.eq(family)).filter(token_families::ended_at.is_null());
+pub fn end_family_in_tx(
+    conn: &mut Conn,
+    family: FamilyId,
+    why: EndReason,
+    now: DateTime<Utc>,
+) -> Result<usize> {
+    let live = token_families::table
+        .filter(token_families::id.eq(family))
+        .filter(token_families::ended_at.is_null());
     Ok(diesel::update(live)
         .set((token_families::ended_at.eq(db_time(now)), token_families::ended_because.eq(why)))
         .execute(conn)?)
@@ -182,8 +195,9 @@ pub fn end_family_in_tx(conn: &mut Conn, family: FamilyId, why: EndReason, now: 
 
 /// Ends all logins of a person and says how many.
 pub fn end_all_in_tx(conn: &mut Conn, person: PersonId, why: EndReason, now: DateTime<Utc>) -> Result<usize> {
-    let live =
-        token_families::table.filter(token_families::person_id.eq(person)).filter(token_families::ended_at.is_null());
+    let live = token_families::table
+        .filter(token_families::person_id.eq(person))
+        .filter(token_families::ended_at.is_null());
     Ok(diesel::update(live)
         .set((token_families::ended_at.eq(db_time(now)), token_families::ended_because.eq(why)))
         .execute(conn)?)
@@ -192,13 +206,15 @@ pub fn end_all_in_tx(conn: &mut Conn, person: PersonId, why: EndReason, now: Dat
 /// Forgets refresh tokens and logins that ended or expired before `before`, and says how many tokens that were.
 pub fn purge_in_tx(conn: &mut Conn, before: DateTime<Utc>) -> Result<usize> {
     let old = token_families::table
-        .filter(token_families::expires_at.lt(db_time(before)).or(token_families::ended_at.lt(db_time(before))))
+        .filter(
+            token_families::expires_at.lt(db_time(before)).or(token_families::ended_at.lt(db_time(before))),
+        )
         .select(token_families::id);
-    let tokens = diesel::delete(refresh_tokens::table.filter(refresh_tokens::family_id.eq_any(old))).execute(conn)?;
-    diesel::delete(
-        token_families::table
-            .filter(token_families::expires_at.lt(db_time(before)).or(token_families::ended_at.lt(db_time(before)))),
-    )
+    let tokens =
+        diesel::delete(refresh_tokens::table.filter(refresh_tokens::family_id.eq_any(old))).execute(conn)?;
+    diesel::delete(token_families::table.filter(
+        token_families::expires_at.lt(db_time(before)).or(token_families::ended_at.lt(db_time(before))),
+    ))
     .execute(conn)?;
     Ok(tokens)
 }

@@ -63,7 +63,8 @@ fn row(ids: &Ids, now: DateTime<Utc>, line: &NewLine, generation: i64) -> Line {
 }
 
 fn insert(conn: &mut Conn, lines: &[Line]) -> Result<HashSet<LedgerLineId>> {
-    let ids = crate::insert_new!(conn, ledger_lines::table, lines, ledger_lines::id => |line: &Line| line.id)?;
+    let ids =
+        crate::insert_new!(conn, ledger_lines::table, lines, ledger_lines::id => |line: &Line| line.id)?;
     Ok(ids.into_iter().collect())
 }
 
@@ -188,7 +189,8 @@ pub fn lines(
 
 /// All lines after `after`, by id; for verification.
 pub fn all_after(conn: &mut Conn, after: Option<LedgerLineId>, limit: i64) -> Result<Vec<Line>> {
-    let mut query = ledger_lines::table.order(ledger_lines::id).limit(limit).select(Line::as_select()).into_boxed();
+    let mut query =
+        ledger_lines::table.order(ledger_lines::id).limit(limit).select(Line::as_select()).into_boxed();
     if let Some(after) = after {
         query = query.filter(ledger_lines::id.gt(after));
     }

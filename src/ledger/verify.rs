@@ -89,7 +89,9 @@ pub fn verify(conn: &mut Conn, mut each: impl FnMut(&Line)) -> Result<(i64, Vec<
         }
     }
     for ((target, organisation, month), (quantity, lines)) in sums {
-        let what = format!("no roll-up of {target} for {organisation} in {month}; the lines say {quantity} in {lines}");
+        let what = format!(
+            "no roll-up of {target} for {organisation} in {month}; the lines say {quantity} in {lines}"
+        );
         differences.push(Difference::new("rollup_missing", what));
     }
     Ok((count, differences))

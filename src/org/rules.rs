@@ -9,7 +9,11 @@ pub fn path(parent: Option<&str>, code: &str) -> String {
 }
 
 /// The sub-district of a new node: itself, or its parent's.
-pub fn street(id: OrganisationId, kind: OrganisationKind, parent: Option<&Organisation>) -> Option<OrganisationId> {
+pub fn street(
+    id: OrganisationId,
+    kind: OrganisationKind,
+    parent: Option<&Organisation>,
+) -> Option<OrganisationId> {
     if kind == OrganisationKind::SubDistrict { Some(id) } else { parent.and_then(|parent| parent.street_id) }
 }
 

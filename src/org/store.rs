@@ -65,13 +65,17 @@ pub fn root(conn: &mut Conn) -> Result<Organisation> {
 pub fn under<QS: 'static>(
     patterns: Vec<String>,
 ) -> Box<
-    dyn diesel::BoxableExpression<QS, <Conn as diesel::Connection>::Backend, SqlType = diesel::sql_types::Bool> + Send,
+    dyn diesel::BoxableExpression<
+            QS,
+            <Conn as diesel::Connection>::Backend,
+            SqlType = diesel::sql_types::Bool,
+        >,
 >
 where
     organisations::path: diesel::SelectableExpression<QS>,
 {
     use diesel::sql_types::Bool;
-    let none: Box<dyn diesel::BoxableExpression<QS, <Conn as diesel::Connection>::Backend, SqlType = Bool> + Send> =
+    let none: Box<dyn diesel::BoxableExpression<QS, <Conn as diesel::Connection>::Backend, SqlType = Bool>> =
         Box::new(false.into_sql::<Bool>());
     patterns.into_iter().fold(none, |any, pattern| Box::new(any.or(organisations::path.like(pattern))))
 }

@@ -1,0 +1,50 @@
+//! What the plan is told of attendance. The plan is above this room, so it comes as an interface, wired in `app.rs`.
+
+use chrono::{DateTime, Utc};
+
+use super::model::AttendanceRole;
+use crate::error::Result;
+use crate::ids::{ActivityId, AttendanceId, OrganisationId, PersonId, SessionId};
+use crate::ledger::model::Grade;
+use crate::platform::db::Conn;
+
+/// Somebody was present.
+#[derive(Debug, Clone)]
+pub struct Attended {
+    /// The attendance.
+    pub attendance: AttendanceId,
+    /// Who.
+    pub person: PersonId,
+    /// Where they work, on that day.
+    pub workplace: Option<OrganisationId>,
+    /// At what.
+    pub activity: ActivityId,
+    /// Begin of the session: its civil day counts.
+    pub starts_at: DateTime<Utc>,
+    /// As what.
+    pub role: AttendanceRole,
+    /// The evidence.
+    pub grade: Grade,
+}
+
+/// A session took place.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The session.
+    pub session: SessionId,
+    /// Its activity.
+    pub activity: ActivityId,
+    /// Its begin: its civil day counts.
+    pub starts_at: DateTime<Utc>,
+    /// The evidence.
+    pub grade: Grade,
+}
+
+/// Counts attendance for targets, in the transaction that records it.
+pub trait Counting: Send + Sync {
+    /// People were present.
+    fn attended_in_tx(&self, conn: &mut Conn, attended: &[Attended]) -> Result<()>;
+
+    /// A session took place.
+    fn held_in_tx(&self, conn: &mut Conn, held: &Held) -> Result<()>;
+}

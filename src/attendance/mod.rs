@@ -1,0 +1,16 @@
+//! Attendance: who was there, recorded once, with the evidence.
+//!
+//! ```text
+//! worker's phone:  pass (changes every 30 s) ──shown──▶ staff scan ──▶ present, once a person and session
+//! session:         planned ──finalise (held or not)──▶ finalised, figures in the ledger
+//! ```
+//! All scans of an instance go through one [`desk`], a batch at a time; attendance, the ledger's lines and its roll-ups are
+//! one transaction. What counts for which target is the plan's to say, through [`counting::Counting`].
+
+pub mod api;
+pub mod counting;
+pub mod desk;
+pub mod model;
+pub mod pass;
+pub mod rules;
+pub mod store;

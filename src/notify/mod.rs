@@ -1,0 +1,8 @@
+//! The inbox: messages to a person, written by jobs that follow a commit.
+//!
+//! Delivery through WeChat needs a person's consent for each message; it will hang on the same jobs.
+
+pub mod api;
+pub mod jobs;
+pub mod model;
+pub mod store;

@@ -1,0 +1,135 @@
+//! Pure decisions about activities.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::model::{Activity, ActivityState, Allocation};
+use crate::error::{Code, Error, Fault, Result, Text};
+
+crate::text_enum! {
+    /// What a worker would be told who wanted to sign up now.
+    pub enum Availability {
+        /// 未开始
+        NotYetOpen = "not_yet_open",
+        /// 可报名
+        Open = "open",
+        /// 已满
+        Full = "full",
+        /// 已截止
+        Closed = "closed",
+    }
+}
+
+/// Whether one can sign up for `activity` at `now`.
+pub fn availability(activity: &Activity, now: DateTime<Utc>) -> Availability {
+    if activity.state != ActivityState::Published || now >= activity.signup_closes_at.and_utc() {
+        Availability::Closed
+    } else if now < activity.signup_opens_at.and_utc() {
+        Availability::NotYetOpen
+    } else if activity.taken >= activity.capacity {
+        Availability::Full
+    } else {
+        Availability::Open
+    }
+}
+
+/// Whether a sign-up may be tried at all; being full is for the registrar to say.
+pub fn signup_window(activity: &Activity, now: DateTime<Utc>) -> Result<()> {
+    if activity.allocation != Allocation::FirstCome {
+        return Err(Error::new(Code::SignupNotDirect));
+    }
+    match availability(activity, now) {
+        Availability::NotYetOpen => {
+            let opens = activity.signup_opens_at.and_utc().with_timezone(&crate::clock::shanghai());
+            let shown = opens.format("%Y-%m-%d %H:%M");
+            Err(Error::new(Code::SignupNotYetOpen).detail(
+                format!("{shown}（北京时间）开始报名"),
+                format!("Sign-up opens at {shown} (UTC+08:00)"),
+            ))
+        }
+        Availability::Closed => Err(Error::new(Code::SignupClosed)),
+        Availability::Open | Availability::Full => Ok(()),
+    }
+}
+
+/// A wanted session.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionTimes {
+    /// Begins.
+    pub starts_at: DateTime<Utc>,
+    /// Ends.
+    pub ends_at: DateTime<Utc>,
+}
+
+/// A session lasts at most a day.
+pub const LONGEST_SESSION: TimeDelta = TimeDelta::hours(24);
+
+/// All that is wrong with wanted times.
+pub fn check_times(
+    signup_opens_at: DateTime<Utc>,
+    signup_closes_at: DateTime<Utc>,
+    sessions: &[SessionTimes],
+) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if signup_opens_at >= signup_closes_at {
+        let text = Text::new("必须晚于报名开始时间", "must be after signup_opens_at");
+        faults.push(Fault::new("/signup_closes_at", "order", text));
+    }
+    for (place, session) in sessions.iter().enumerate() {
+        let at = format!("/sessions/{place}/ends_at");
+        if session.ends_at <= session.starts_at {
+            faults.push(Fault::new(at, "order", Text::new("必须晚于开始时间", "must be after starts_at")));
+        } else if session.ends_at - session.starts_at > LONGEST_SESSION {
+            faults.push(Fault::new(
+                at,
+                "too_long",
+                Text::new("一场最长 24 小时", "a session lasts at most 24 hours"),
+            ));
+        }
+    }
+    if let Some(last) = sessions.iter().map(|session| session.ends_at).max()
+        && signup_closes_at > last
+    {
+        let text = Text::new("不能晚于最后一场结束", "must not be after the end of the last session");
+        faults.push(Fault::new("/signup_closes_at", "order", text));
+    }
+    faults
+}
+
+/// Whether `activity` may be published.
+pub fn check_publish(activity: &Activity, sessions: usize, now: DateTime<Utc>) -> Result<()> {
+    if activity.state != ActivityState::Draft {
+        return Err(
+            Error::new(Code::StateForbids).detail("只有草稿可以发布", "Only a draft can be published")
+        );
+    }
+    if sessions == 0 {
+        return Err(Error::new(Code::StateForbids).detail("请先添加场次", "Add a session first"));
+    }
+    if activity.ends_at.and_utc() <= now {
+        return Err(Error::new(Code::StateForbids).detail("所有场次都已结束", "All its sessions are over"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeZone;
+
+    fn at(hour: u32) -> DateTime<Utc> {
+        Utc.with_ymd_and_hms(2025, 5, 1, hour, 0, 0).unwrap()
+    }
+
+    #[test]
+    fn every_wrong_time_is_named() {
+        let sessions = [
+            SessionTimes { starts_at: at(10), ends_at: at(9) },
+            SessionTimes { starts_at: at(1), ends_at: at(1) + TimeDelta::hours(25) },
+        ];
+        let faults = check_times(at(5), at(5), &sessions);
+        let pointers: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/signup_closes_at", "/sessions/0/ends_at", "/sessions/1/ends_at"]);
+        assert!(check_times(at(1), at(5), &[SessionTimes { starts_at: at(4), ends_at: at(6) }]).is_empty());
+        assert_eq!(check_times(at(1), at(7), &[SessionTimes { starts_at: at(4), ends_at: at(6) }]).len(), 1);
+    }
+}

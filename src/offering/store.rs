@@ -1,0 +1,332 @@
+//! Queries of programmes, activities and sessions.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use diesel::prelude::*;
+
+use super::model::{Activity, ActivityState, Programme, ProgrammeKind, Session, SessionState};
+use crate::clock::{day_start, db_time};
+use crate::error::{Code, Error, Result};
+use crate::ids::{ActivityId, OrganisationId, PersonId, ProgrammeId, SessionId};
+use crate::platform::db::Conn;
+use crate::platform::db::schema::{activities, organisations, programmes, sessions};
+
+diesel::define_sql_function! {
+    /// Lower case of ASCII letters: SQLite's LIKE ignores their case, PostgreSQL's does not.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
+/// The programme `id`, or 404.
+pub fn programme_get(conn: &mut Conn, id: ProgrammeId) -> Result<Programme> {
+    let found = programmes::table.find(id).select(Programme::as_select()).first(conn).optional()?;
+    found.ok_or_else(Error::not_found)
+}
+
+/// Programmes after `after`, by id.
+pub fn programme_list(
+    conn: &mut Conn,
+    kind: Option<ProgrammeKind>,
+    after: Option<ProgrammeId>,
+    limit: i64,
+) -> Result<Vec<Programme>> {
+    let mut query =
+        programmes::table.order(programmes::id).limit(limit).select(Programme::as_select()).into_boxed();
+    if let Some(kind) = kind {
+        query = query.filter(programmes::kind.eq(kind));
+    }
+    if let Some(after) = after {
+        query = query.filter(programmes::id.gt(after));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// Keeps a new programme.
+pub fn programme_create_in_tx(conn: &mut Conn, row: &Programme) -> Result<()> {
+    diesel::insert_into(programmes::table).values(row).execute(conn)?;
+    Ok(())
+}
+
+/// An activity with its programme and its organiser's path.
+pub struct Found {
+    /// The activity.
+    pub activity: Activity,
+    /// Its programme.
+    pub programme: Programme,
+    /// The path of who organises it.
+    pub path: String,
+}
+
+/// The activity `id`, or 404.
+pub fn activity_get(conn: &mut Conn, id: ActivityId) -> Result<Found> {
+    let found = activities::table
+        .inner_join(programmes::table)
+        .inner_join(organisations::table.on(organisations::id.eq(activities::organisation_id)))
+        .filter(activities::id.eq(id))
+        .select((Activity::as_select(), Programme::as_select(), organisations::path))
+        .first(conn)
+        .optional()?;
+    found.map(|(activity, programme, path)| Found { activity, programme, path }).ok_or_else(Error::not_found)
+}
+
+/// Activities by id, with their programmes.
+pub fn activities_by_id(
+    conn: &mut Conn,
+    ids: &[ActivityId],
+) -> Result<HashMap<ActivityId, (Activity, Programme)>> {
+    let rows: Vec<(Activity, Programme)> = activities::table
+        .inner_join(programmes::table)
+        .filter(activities::id.eq_any(ids))
+        .select((Activity::as_select(), Programme::as_select()))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(activity, programme)| (activity.id, (activity, programme))).collect())
+}
+
+/// Locks activities in the order of their ids, so that no two batches wait for each other.
+pub fn activities_lock_in_tx(conn: &mut Conn, ids: &[ActivityId]) -> Result<HashMap<ActivityId, Activity>> {
+    let rows: Vec<Activity> = crate::load_locked!(
+        conn,
+        activities::table
+            .filter(activities::id.eq_any(ids))
+            .order(activities::id)
+            .select(Activity::as_select())
+    )?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
+/// Moves the count of places taken, inside 0..=capacity.
+///
+/// # Errors
+/// An internal error when the count would leave its bounds: the caller has locked the row and decided wrongly.
+pub fn taken_add_in_tx(conn: &mut Conn, id: ActivityId, by: i64) -> Result<()> {
+    let guarded = activities::table
+        .filter(activities::id.eq(id))
+        .filter((activities::taken + by).le(activities::capacity))
+        .filter((activities::taken + by).ge(0));
+    match diesel::update(guarded).set(activities::taken.eq(activities::taken + by)).execute(conn)? {
+        1 => Ok(()),
+        _ => Err(Error::internal(format!("the places of {id} cannot move by {by}"))),
+    }
+}
+
+/// Which activities to list.
+#[derive(Debug, Clone, Default)]
+pub struct ActivityFilter {
+    /// Of programmes of this form.
+    pub kind: Option<ProgrammeKind>,
+    /// With a venue in this sub-district.
+    pub street: Option<OrganisationId>,
+    /// With a session on this civil day.
+    pub day: Option<NaiveDate>,
+    /// Only those with sign-up open now and places left.
+    pub open_now: bool,
+    /// With this text in title or summary.
+    pub text: Option<String>,
+    /// Of organisers under these LIKE patterns, in every state; none for the public list.
+    pub managed: Option<Vec<String>>,
+}
+
+/// Activities in the order of their start, after `after`.
+pub fn activity_list(
+    conn: &mut Conn,
+    filter: ActivityFilter,
+    now: DateTime<Utc>,
+    after: Option<(NaiveDateTime, ActivityId)>,
+    limit: i64,
+) -> Result<Vec<(Activity, Programme)>> {
+    let mut query = activities::table
+        .inner_join(programmes::table)
+        .inner_join(organisations::table.on(organisations::id.eq(activities::organisation_id)))
+        .order((activities::starts_at, activities::id))
+        .limit(limit)
+        .select((Activity::as_select(), Programme::as_select()))
+        .into_boxed();
+    query = match filter.managed {
+        Some(patterns) => query.filter(crate::org::store::under(patterns)),
+        None => query
+            .filter(activities::state.eq(ActivityState::Published))
+            .filter(activities::ends_at.gt(db_time(now))),
+    };
+    if let Some(kind) = filter.kind {
+        query = query.filter(programmes::kind.eq(kind));
+    }
+    if let Some(street) = filter.street {
+        query = query.filter(activities::street_id.eq(street));
+    }
+    if let Some(day) = filter.day {
+        let (from, to) = (day_start(day), day.succ_opt().map_or(DateTime::<Utc>::MAX_UTC, day_start));
+        let on_day = sessions::table
+            .filter(sessions::starts_at.lt(db_time(to)))
+            .filter(sessions::ends_at.gt(db_time(from)))
+            .select(sessions::activity_id);
+        query = query.filter(activities::id.eq_any(on_day));
+    }
+    if filter.open_now {
+        query = query
+            .filter(activities::signup_opens_at.le(db_time(now)))
+            .filter(activities::signup_closes_at.gt(db_time(now)))
+            .filter(activities::taken.lt(activities::capacity));
+    }
+    if let Some(text) = filter.text {
+        let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let pattern = format!("%{}%", escaped.to_ascii_lowercase());
+        query = query.filter(
+            lower(activities::title)
+                .like(pattern.clone())
+                .escape('\\')
+                .or(lower(activities::summary).like(pattern).escape('\\')),
+        );
+    }
+    if let Some((starts_at, id)) = after {
+        query = query.filter(
+            activities::starts_at
+                .gt(starts_at)
+                .or(activities::starts_at.eq(starts_at).and(activities::id.gt(id))),
+        );
+    }
+    Ok(query.load(conn)?)
+}
+
+/// Keeps a new activity with its sessions.
+pub fn activity_create_in_tx(conn: &mut Conn, activity: &Activity, rows: &[Session]) -> Result<()> {
+    diesel::insert_into(activities::table).values(activity).execute(conn)?;
+    crate::insert_rows!(conn, sessions::table, rows)?;
+    Ok(())
+}
+
+/// What an organiser may change.
+#[derive(Debug, Clone, AsChangeset)]
+#[diesel(table_name = activities)]
+pub struct ActivityChange {
+    /// For people.
+    pub title: String,
+    /// For people.
+    pub summary: String,
+    /// Where.
+    pub venue: String,
+    /// Where.
+    pub address: String,
+    /// Places; never below those taken.
+    pub capacity: i64,
+    /// Sign-up opens.
+    pub signup_opens_at: NaiveDateTime,
+    /// Sign-up closes.
+    pub signup_closes_at: NaiveDateTime,
+}
+
+/// Changes an activity that is still at `version`.
+///
+/// # Errors
+/// 412 when it is not; 409 when more places are taken than would be left.
+pub fn activity_update_in_tx(
+    conn: &mut Conn,
+    id: ActivityId,
+    version: i64,
+    change: ActivityChange,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let capacity = change.capacity;
+    let guarded = activities::table
+        .filter(activities::id.eq(id))
+        .filter(activities::version.eq(version))
+        .filter(activities::taken.le(capacity));
+    let changed = diesel::update(guarded)
+        .set((change, activities::version.eq(version + 1), activities::updated_at.eq(db_time(now))))
+        .execute(conn)?;
+    if changed == 1 {
+        return Ok(());
+    }
+    let current: Option<i64> =
+        activities::table.filter(activities::id.eq(id)).select(activities::version).first(conn).optional()?;
+    Err(if current == Some(version) {
+        Error::new(Code::StateForbids)
+            .detail("名额不能少于已报名人数", "There cannot be fewer places than are taken")
+    } else {
+        Error::new(Code::PreconditionFailed)
+    })
+}
+
+/// Publishes a draft; false when it is none any more.
+pub fn activity_publish_in_tx(conn: &mut Conn, id: ActivityId, now: DateTime<Utc>) -> Result<bool> {
+    let draft =
+        activities::table.filter(activities::id.eq(id)).filter(activities::state.eq(ActivityState::Draft));
+    let changed = diesel::update(draft)
+        .set((
+            activities::state.eq(ActivityState::Published),
+            activities::version.eq(activities::version + 1),
+            activities::updated_at.eq(db_time(now)),
+        ))
+        .execute(conn)?;
+    Ok(changed == 1)
+}
+
+/// Sessions of an activity, in order.
+pub fn sessions_of(conn: &mut Conn, activity: ActivityId) -> Result<Vec<Session>> {
+    let query = sessions::table.filter(sessions::activity_id.eq(activity)).order(sessions::number);
+    Ok(query.select(Session::as_select()).load(conn)?)
+}
+
+/// Locks sessions in the order of their ids.
+pub fn sessions_lock_in_tx(conn: &mut Conn, ids: &[SessionId]) -> Result<HashMap<SessionId, Session>> {
+    let rows: Vec<Session> = crate::load_locked!(
+        conn,
+        sessions::table.filter(sessions::id.eq_any(ids)).order(sessions::id).select(Session::as_select())
+    )?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
+/// The session `id` with its activity, or 404.
+pub fn session_get(conn: &mut Conn, id: SessionId) -> Result<(Session, Found)> {
+    let session: Option<Session> =
+        sessions::table.find(id).select(Session::as_select()).first(conn).optional()?;
+    let session = session.ok_or_else(Error::not_found)?;
+    let found = activity_get(conn, session.activity_id)?;
+    Ok((session, found))
+}
+
+/// Adds to the number of people present.
+pub fn present_add_in_tx(conn: &mut Conn, id: SessionId, by: i64) -> Result<()> {
+    diesel::update(sessions::table.find(id))
+        .set(sessions::present.eq(sessions::present + by))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Finalises a planned session; none when it is finalised already. Says whether it was held.
+pub fn session_finalise_in_tx(
+    conn: &mut Conn,
+    id: SessionId,
+    by: PersonId,
+    now: DateTime<Utc>,
+) -> Result<Option<Session>> {
+    let planned =
+        sessions::table.filter(sessions::id.eq(id)).filter(sessions::state.eq(SessionState::Planned));
+    let changed = diesel::update(planned)
+        .set((
+            sessions::state.eq(SessionState::Finalised),
+            sessions::held.eq(sessions::present.gt(0).nullable()),
+            sessions::finalised_at.eq(db_time(now)),
+            sessions::finalised_by.eq(by),
+            sessions::version.eq(sessions::version + 1),
+        ))
+        .execute(conn)?;
+    if changed == 0 {
+        return Ok(None);
+    }
+    let row: Session = sessions::table.find(id).select(Session::as_select()).first(conn)?;
+    // An activity is over with its last session.
+    let open: i64 = sessions::table
+        .filter(sessions::activity_id.eq(row.activity_id))
+        .filter(sessions::state.eq(SessionState::Planned))
+        .count()
+        .get_result(conn)?;
+    if open == 0 {
+        diesel::update(activities::table.find(row.activity_id))
+            .set((
+                activities::state.eq(ActivityState::Finished),
+                activities::version.eq(activities::version + 1),
+            ))
+            .execute(conn)?;
+    }
+    Ok(Some(row))
+}

@@ -1,0 +1,173 @@
+//! What programmes, activities and sessions look like from outside.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::model::{
+    Activity, ActivityState, Allocation, Audience, Programme, ProgrammeKind, Session, SessionState,
+};
+use super::rules::{Availability, availability};
+use crate::ids::{ActivityId, OrganisationId, ProgrammeId, SessionId};
+
+/// A standing offer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProgrammeView {
+    /// Its id.
+    pub id: ProgrammeId,
+    /// Who answers for it.
+    pub organisation_id: OrganisationId,
+    /// Its name.
+    #[schema(max_length = 120, example = "职工技能培训")]
+    pub name: String,
+    /// What it is.
+    #[schema(max_length = 2000)]
+    pub summary: String,
+    /// Its form.
+    pub kind: ProgrammeKind,
+    /// What it is about; rules of counting go by it.
+    #[schema(max_length = 60, example = "skills")]
+    pub topic: String,
+    /// For whom it is.
+    pub audience: Audience,
+}
+
+impl From<Programme> for ProgrammeView {
+    fn from(row: Programme) -> Self {
+        Self {
+            id: row.id,
+            organisation_id: row.organisation_id,
+            name: row.name,
+            summary: row.summary,
+            kind: row.kind,
+            topic: row.topic,
+            audience: row.audience,
+        }
+    }
+}
+
+/// One dated meeting.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SessionView {
+    /// Its id.
+    pub id: SessionId,
+    /// 1, 2, 3, … in the activity.
+    #[schema(minimum = 1, maximum = 1000)]
+    pub number: i64,
+    /// Begins.
+    pub starts_at: DateTime<Utc>,
+    /// Ends.
+    pub ends_at: DateTime<Utc>,
+    /// Where in its life it is.
+    pub state: SessionState,
+    /// Whether it took place; said when finalised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<bool>,
+    /// People present so far.
+    #[schema(minimum = 0, maximum = 10_000_000)]
+    pub present: i64,
+}
+
+impl From<Session> for SessionView {
+    fn from(row: Session) -> Self {
+        Self {
+            id: row.id,
+            number: row.number,
+            starts_at: row.starts_at.and_utc(),
+            ends_at: row.ends_at.and_utc(),
+            state: row.state,
+            held: row.held,
+            present: row.present,
+        }
+    }
+}
+
+/// Something to sign up for, in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ActivityView {
+    /// Its id.
+    pub id: ActivityId,
+    /// Its programme.
+    pub programme_id: ProgrammeId,
+    /// The programme's form.
+    pub kind: ProgrammeKind,
+    /// The programme's audience.
+    pub audience: Audience,
+    /// Who organises it.
+    pub organisation_id: OrganisationId,
+    /// The sub-district of the venue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub street_id: Option<OrganisationId>,
+    /// Its title.
+    #[schema(max_length = 120, example = "电工技能提升班（平湖）")]
+    pub title: String,
+    /// What it is.
+    #[schema(max_length = 2000)]
+    pub summary: String,
+    /// Where.
+    #[schema(max_length = 120)]
+    pub venue: String,
+    /// Where.
+    #[schema(max_length = 200)]
+    pub address: String,
+    /// Where in its life it is.
+    pub state: ActivityState,
+    /// How places are given.
+    pub allocation: Allocation,
+    /// Places.
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    pub capacity: i64,
+    /// Places left.
+    #[schema(minimum = 0, maximum = 1_000_000)]
+    pub places_left: i64,
+    /// What somebody would be told who wanted to sign up now.
+    pub availability: Availability,
+    /// Sign-up opens.
+    pub signup_opens_at: DateTime<Utc>,
+    /// Sign-up closes.
+    pub signup_closes_at: DateTime<Utc>,
+    /// Start of its first session.
+    pub starts_at: DateTime<Utc>,
+    /// End of its last session.
+    pub ends_at: DateTime<Utc>,
+}
+
+impl ActivityView {
+    /// The activity as it stands at `now`.
+    pub fn new(row: Activity, programme: &Programme, now: DateTime<Utc>) -> Self {
+        Self {
+            availability: availability(&row, now),
+            id: row.id,
+            programme_id: row.programme_id,
+            kind: programme.kind,
+            audience: programme.audience,
+            organisation_id: row.organisation_id,
+            street_id: row.street_id,
+            title: row.title,
+            summary: row.summary,
+            venue: row.venue,
+            address: row.address,
+            state: row.state,
+            allocation: row.allocation,
+            capacity: row.capacity,
+            places_left: (row.capacity - row.taken).max(0),
+            signup_opens_at: row.signup_opens_at.and_utc(),
+            signup_closes_at: row.signup_closes_at.and_utc(),
+            starts_at: row.starts_at.and_utc(),
+            ends_at: row.ends_at.and_utc(),
+        }
+    }
+}
+
+/// Something to sign up for, with its sessions.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ActivityDetail {
+    /// The activity.
+    #[serde(flatten)]
+    pub activity: ActivityView,
+    /// Its programme.
+    pub programme: ProgrammeView,
+    /// Its sessions, in order.
+    #[schema(max_items = 200)]
+    pub sessions: Vec<SessionView>,
+}

@@ -1,0 +1,209 @@
+//! Attendance becomes ledger lines.
+//!
+//! One attendance may count for several targets and at most once inside each: the ledger's unique key (target, dedup
+//! key) sees to that. A count of people (人, 名) has a line for the district and one for each sub-district: a person who
+//! attends in two sub-districts is one person of each and one of the district, so street figures may add up to more.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+
+use super::model::{Attribution, CountingRule, Each, Measure, Target};
+use super::store;
+use crate::attendance::counting::{Attended, Counting, Held};
+use crate::attendance::model::AttendanceRole;
+use crate::clock::{SharedClock, civil_day};
+use crate::error::{Error, Result};
+use crate::ids::{ActivityId, Ids, OrganisationId, PersonId};
+use crate::ledger;
+use crate::ledger::model::{NewLine, SourceKind};
+use crate::offering;
+use crate::offering::model::{Activity, Programme};
+use crate::org;
+use crate::org::model::{Organisation, OrganisationKind};
+use crate::platform::db::Conn;
+
+/// Counts by the plan's rules.
+pub struct PlanCounting {
+    /// The present.
+    pub clock: SharedClock,
+    /// New ids.
+    pub ids: Ids,
+}
+
+impl Counting for PlanCounting {
+    fn attended_in_tx(&self, conn: &mut Conn, attended: &[Attended]) -> Result<()> {
+        if attended.is_empty() {
+            return Ok(());
+        }
+        let ground = Ground::load(conn, attended.iter().map(|one| one.activity).collect())?;
+        let mut rules = RulesByDay::default();
+        let mut lines = Vec::new();
+        for one in attended {
+            let day = civil_day(one.starts_at);
+            lines.extend(ground.attended(one, day, rules.on(conn, day)?)?);
+        }
+        ledger::store::post_in_tx(conn, &self.ids, self.clock.now(), &lines)?;
+        Ok(())
+    }
+
+    fn held_in_tx(&self, conn: &mut Conn, held: &Held) -> Result<()> {
+        let ground = Ground::load(conn, vec![held.activity])?;
+        let day = civil_day(held.starts_at);
+        let rules = store::rules_on(conn, day)?;
+        let lines = ground.held(held, day, &rules)?;
+        ledger::store::post_in_tx(conn, &self.ids, self.clock.now(), &lines)?;
+        Ok(())
+    }
+}
+
+/// The rules of each day, read once.
+#[derive(Default)]
+pub(super) struct RulesByDay(HashMap<NaiveDate, Vec<(CountingRule, Target)>>);
+
+impl RulesByDay {
+    pub(super) fn on(&mut self, conn: &mut Conn, day: NaiveDate) -> Result<&[(CountingRule, Target)]> {
+        if !self.0.contains_key(&day) {
+            self.0.insert(day, store::rules_on(conn, day)?);
+        }
+        Ok(self.0.get(&day).map(Vec::as_slice).unwrap_or_default())
+    }
+}
+
+/// What lines are made from: activities with their programmes, and the union tree.
+pub(super) struct Ground {
+    activities: HashMap<ActivityId, (Activity, Programme)>,
+    organisations: HashMap<OrganisationId, Organisation>,
+    root: OrganisationId,
+}
+
+impl Ground {
+    pub(super) fn load(conn: &mut Conn, mut activities: Vec<ActivityId>) -> Result<Self> {
+        activities.sort();
+        activities.dedup();
+        Ok(Self {
+            activities: offering::store::activities_by_id(conn, &activities)?,
+            organisations: org::store::all(conn)?,
+            root: org::store::root(conn)?.id,
+        })
+    }
+
+    fn activity(&self, id: ActivityId) -> Result<&(Activity, Programme)> {
+        self.activities.get(&id).ok_or_else(|| Error::internal(format!("{id} is not on the ground")))
+    }
+
+    /// The lines of one attendance.
+    pub(super) fn attended(
+        &self,
+        one: &Attended,
+        day: NaiveDate,
+        rules: &[(CountingRule, Target)],
+    ) -> Result<Vec<NewLine>> {
+        let (activity, programme) = self.activity(one.activity)?;
+        let mut lines = Vec::new();
+        for (rule, target) in rules.iter().filter(|(rule, _)| covers(rule, programme, Some(one.role))) {
+            let organisation = self.attribute(rule.attribution, target, activity, one.workplace);
+            let line = |organisation, dedup_key| NewLine {
+                target: target.id,
+                organisation,
+                day,
+                quantity: 1,
+                dedup_key,
+                source_kind: SourceKind::Attendance,
+                source_id: one.attendance.0,
+                activity: Some(activity.id),
+                grade: one.grade,
+            };
+            match target.measure {
+                Measure::PersonTimes => {
+                    lines.push(line(organisation, format!("attendance/{}", one.attendance)))
+                }
+                Measure::DistinctPersons => {
+                    lines.push(line(self.root, person_key(one.person, None)));
+                    if organisation != self.root {
+                        lines.push(line(organisation, person_key(one.person, Some(organisation))));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(lines)
+    }
+
+    /// The lines of one session that took place.
+    pub(super) fn held(
+        &self,
+        held: &Held,
+        day: NaiveDate,
+        rules: &[(CountingRule, Target)],
+    ) -> Result<Vec<NewLine>> {
+        let (activity, programme) = self.activity(held.activity)?;
+        let mut lines = Vec::new();
+        for (rule, target) in rules.iter().filter(|(rule, _)| covers(rule, programme, None)) {
+            let (source_kind, source_id, dedup_key) = match target.measure {
+                Measure::SessionsHeld => {
+                    (SourceKind::Session, held.session.0, format!("session/{}", held.session))
+                }
+                Measure::ActivitiesHeld => {
+                    (SourceKind::Activity, activity.id.0, format!("activity/{}", activity.id))
+                }
+                _ => continue,
+            };
+            lines.push(NewLine {
+                target: target.id,
+                organisation: self.attribute(rule.attribution, target, activity, None),
+                day,
+                quantity: 1,
+                dedup_key,
+                source_kind,
+                source_id,
+                activity: Some(activity.id),
+                grade: held.grade,
+            });
+        }
+        Ok(lines)
+    }
+
+    /// Whose figure it is: a sub-district's, the district's where there is none, or, of a target that each
+    /// station must reach, the station's own.
+    fn attribute(
+        &self,
+        attribution: Attribution,
+        target: &Target,
+        activity: &Activity,
+        workplace: Option<OrganisationId>,
+    ) -> OrganisationId {
+        let organiser = self.organisations.get(&activity.organisation_id);
+        if target.each == Some(Each::Station)
+            && let Some(station) = organiser.filter(|row| row.kind == OrganisationKind::Station)
+        {
+            return station.id;
+        }
+        let street = |id: Option<OrganisationId>| {
+            id.and_then(|id| self.organisations.get(&id)).and_then(|row| row.street_id)
+        };
+        let organisers = street(Some(activity.organisation_id));
+        match attribution {
+            Attribution::Organiser => organisers,
+            Attribution::Venue => activity.street_id.or(organisers),
+            Attribution::Workplace => street(workplace).or(organisers),
+        }
+        .unwrap_or(self.root)
+    }
+}
+
+fn person_key(person: PersonId, street: Option<OrganisationId>) -> String {
+    match street {
+        Some(street) => format!("person/{person}/{street}"),
+        None => format!("person/{person}"),
+    }
+}
+
+/// Whether a rule covers a programme, and a role where somebody has one. An empty text of a rule means any.
+fn covers(rule: &CountingRule, programme: &Programme, role: Option<AttendanceRole>) -> bool {
+    let fits = |wanted: &str, is: &str| wanted.is_empty() || wanted == is;
+    fits(&rule.programme_kind, programme.kind.as_str())
+        && fits(&rule.topic, &programme.topic)
+        && fits(&rule.audience, programme.audience.as_str())
+        && role.is_none_or(|role| fits(&rule.role, role.as_str()))
+}

@@ -1,0 +1,35 @@
+//! Jobs of the plan.
+
+use chrono::TimeDelta;
+
+use super::verify;
+use crate::error::Result;
+use crate::platform::db::Conn;
+use crate::platform::outbox::{Job, JobHandler};
+
+/// Recounts the whole ledger from its sources every night and raises a figure that an alarm can watch.
+pub struct Recount;
+
+impl JobHandler for Recount {
+    fn kind(&self) -> &'static str {
+        "ledger.recount"
+    }
+
+    fn every(&self) -> Option<TimeDelta> {
+        Some(TimeDelta::hours(24))
+    }
+
+    fn run_in_tx(&self, conn: &mut Conn, _: &Job) -> Result<()> {
+        let report = verify::verify(conn, |_| {})?;
+        let found = u32::try_from(report.differences.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("unionhall_ledger_differences").set(f64::from(found));
+        for difference in &report.differences {
+            tracing::error!(
+                code = difference.code,
+                detail = difference.detail,
+                "the ledger differs from its sources"
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! Whether the ledger agrees with its sources: every attendance and every session that took place has exactly the lines
+//! that the rules of counting ask for, and every live line has its source.
+
+use std::collections::{BTreeMap, HashMap};
+
+use diesel::prelude::*;
+
+use super::counting::{Ground, RulesByDay};
+use crate::attendance;
+use crate::attendance::counting::{Attended, Held};
+use crate::attendance::model::AttendanceRole;
+use crate::clock::civil_day;
+use crate::error::Result;
+use crate::ids::{ActivityId, TargetId};
+use crate::ledger;
+use crate::ledger::model::{Grade, NewLine};
+use crate::ledger::verify::Difference;
+use crate::offering::model::Session;
+use crate::platform::db::Conn;
+use crate::platform::db::schema::{activities, sessions};
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Lines read.
+    pub lines: i64,
+    /// Everything that does not agree.
+    pub differences: Vec<Difference>,
+}
+
+type Key = (TargetId, String);
+
+/// Recomputes everything. `progress` is told how many sources are done.
+pub fn verify(conn: &mut Conn, mut progress: impl FnMut(usize)) -> Result<Report> {
+    // Live quantity by key, as the lines have it.
+    let mut live: BTreeMap<Key, (i64, chrono::NaiveDate)> = BTreeMap::new();
+    let (lines, mut differences) = ledger::verify::verify(conn, |line| {
+        let entry = live.entry((line.target_id, line.dedup_key.clone())).or_insert((0, line.day));
+        entry.0 += line.quantity;
+        entry.1 = line.day;
+    })?;
+    live.retain(|_, (quantity, _)| *quantity != 0);
+
+    let all: Vec<ActivityId> = activities::table.select(activities::id).load(conn)?;
+    let ground = Ground::load(conn, all)?;
+    let mut rules = RulesByDay::default();
+    let mut expected: HashMap<Key, NewLine> = HashMap::new();
+    let mut done = 0;
+    let mut after = None;
+    loop {
+        let page = attendance::store::all_after(conn, after, 1000)?;
+        let Some((last, _, _)) = page.last() else { break };
+        after = Some(last.id);
+        done += page.len();
+        for (row, activity, starts_at) in page {
+            let day = civil_day(starts_at.and_utc());
+            let one = Attended {
+                attendance: row.id,
+                person: row.person_id,
+                // Frozen on the line on the day itself; the workplace of today must not be asked.
+                workplace: None,
+                activity,
+                starts_at: starts_at.and_utc(),
+                role: AttendanceRole::Participant,
+                grade: row.grade,
+            };
+            for line in ground.attended(&one, day, rules.on(conn, day)?)? {
+                // Which sub-district a person counted for is on the line alone; the district's line is checked.
+                if !line.dedup_key.starts_with("person/") || line.dedup_key.matches('/').count() == 1 {
+                    expected.insert((line.target, line.dedup_key.clone()), line);
+                }
+            }
+        }
+        progress(done);
+    }
+    let held: Vec<Session> =
+        sessions::table.filter(sessions::held.eq(true)).select(Session::as_select()).load(conn)?;
+    for session in held {
+        let starts_at = session.starts_at.and_utc();
+        let day = civil_day(starts_at);
+        let one = Held { session: session.id, activity: session.activity_id, starts_at, grade: Grade::B };
+        for line in ground.held(&one, day, rules.on(conn, day)?)? {
+            expected.insert((line.target, line.dedup_key.clone()), line);
+        }
+    }
+    compare(&live, &expected, &mut differences);
+    Ok(Report { lines, differences })
+}
+
+fn compare(
+    live: &BTreeMap<Key, (i64, chrono::NaiveDate)>,
+    expected: &HashMap<Key, NewLine>,
+    differences: &mut Vec<Difference>,
+) {
+    for ((target, key), line) in expected {
+        match live.get(&(*target, key.clone())) {
+            None => differences
+                .push(Difference::new("line_missing", format!("{key} is not counted for {target}"))),
+            Some((quantity, _)) if *quantity != line.quantity => {
+                let what = format!("{key} counts {quantity} for {target}; its source says {}", line.quantity);
+                differences.push(Difference::new("line_quantity", what));
+            }
+            // A person counts on the day of their first attendance, whichever that is of several.
+            Some((_, day))
+                if *day != line.day && !key.starts_with("person/") && !key.starts_with("activity/") =>
+            {
+                let what = format!("{key} counts on {day} for {target}; its source says {}", line.day);
+                differences.push(Difference::new("line_day", what));
+            }
+            Some(_) => {}
+        }
+    }
+    let street_of_person = |key: &str| key.starts_with("person/") && key.matches('/').count() == 2;
+    for (target, key) in live.keys() {
+        if !street_of_person(key) && !expected.contains_key(&(*target, key.clone())) {
+            differences.push(Difference::new(
+                "source_missing",
+                format!("{key} is counted for {target} without a source"),
+            ));
+        }
+    }
+    differences.sort_by(|a, b| (a.code, &a.detail).cmp(&(b.code, &b.detail)));
+}

@@ -1,0 +1,221 @@
+//! Sign-ups over HTTP.
+
+use actix_web::web::Data;
+use actix_web::{get, post};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::model::{Signup, SignupState};
+use super::registrar::{Act, Registrar, Request};
+use super::store;
+use crate::error::Result;
+use crate::ids::{ActivityId, PersonId, SignupId};
+use crate::platform::Platform;
+use crate::platform::access::Guard;
+use crate::platform::access::policy::{OwnData, RosterRead};
+use crate::platform::http::extract::RequestKey;
+use crate::platform::http::idempotency::Use;
+use crate::platform::http::{ApiPath, ApiQuery, Idempotent, Page, PageQuery, Reply, Stored};
+use crate::platform::vault::mask;
+
+/// A person's request for a place.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SignupView {
+    /// Its id.
+    pub id: SignupId,
+    /// For what.
+    pub activity_id: ActivityId,
+    /// For what.
+    #[schema(max_length = 120, example = "电工技能提升班（平湖）")]
+    pub activity_title: String,
+    /// Where in its life it is.
+    pub state: SignupState,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancelled_at: Option<DateTime<Utc>>,
+}
+
+impl SignupView {
+    /// The sign-up for the activity with `title`.
+    pub fn new(row: Signup, title: String) -> Self {
+        Self {
+            id: row.id,
+            activity_id: row.activity_id,
+            activity_title: title,
+            state: row.state,
+            created_at: row.created_at.and_utc(),
+            cancelled_at: row.cancelled_at.map(|at| at.and_utc()),
+        }
+    }
+}
+
+/// Nothing to say: the act is in the address.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
+pub struct SignupInput {}
+
+/// Sign up for an activity / 报名
+///
+/// Places are given in the order of arrival. Refusals: `signup_full`, `signup_not_yet_open`, `signup_closed`,
+/// `signup_duplicate`, `signup_not_direct`.
+#[utoipa::path(
+    tag = "signup", operation_id = "signup_create", security(("bearer" = ["self"])),
+    params(("id" = ActivityId, Path, description = "The activity"),
+           ("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
+    request_body = SignupInput,
+    responses((status = 201, description = "The person has a place", body = SignupView)),
+)]
+#[post("/api/v1/activities/{id}/signups")]
+pub async fn signup_create(
+    platform: Data<Platform>,
+    registrar: Data<Registrar>,
+    guard: Guard<OwnData>,
+    id: ApiPath<ActivityId>,
+    body: Idempotent<SignupInput>,
+) -> Result<Stored> {
+    ask(&platform, &registrar, guard.person(), body.key, Act::Create(id.0)).await
+}
+
+/// Cancel one's sign-up / 取消报名
+///
+/// The place is free again at once. Refused with `signup_attended` once the person was checked in.
+#[utoipa::path(
+    tag = "signup", operation_id = "signup_cancel", security(("bearer" = ["self"])),
+    params(("id" = SignupId, Path, description = "The sign-up"),
+           ("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
+    request_body = SignupInput,
+    responses((status = 200, description = "Cancelled", body = SignupView)),
+)]
+#[post("/api/v1/signups/{id}/cancellations")]
+pub async fn signup_cancel(
+    platform: Data<Platform>,
+    registrar: Data<Registrar>,
+    guard: Guard<OwnData>,
+    id: ApiPath<SignupId>,
+    body: Idempotent<SignupInput>,
+) -> Result<Stored> {
+    ask(&platform, &registrar, guard.person(), body.key, Act::Cancel(id.0)).await
+}
+
+async fn ask(
+    platform: &Platform,
+    registrar: &Registrar,
+    person: PersonId,
+    request: RequestKey,
+    act: Act,
+) -> Result<Stored> {
+    let one = Use { principal: person, request };
+    let _running = platform.idempotency.begin(&one)?;
+    let stored = registrar.call(Request { act, one }).await?;
+    platform.jobs.ring();
+    Ok(stored)
+}
+
+/// Read one's sign-up / 读取本人报名
+#[utoipa::path(
+    tag = "signup", operation_id = "signup_get", security(("bearer" = ["self"])),
+    params(("id" = SignupId, Path, description = "The sign-up")),
+    responses((status = 200, description = "The sign-up", body = SignupView)),
+)]
+#[get("/api/v1/signups/{id}")]
+pub async fn signup_get(
+    platform: Data<Platform>,
+    guard: Guard<OwnData>,
+    id: ApiPath<SignupId>,
+) -> Result<Reply<SignupView>> {
+    let person = guard.person();
+    let (row, title) = platform.db.read(move |c| store::get_own(c, id.0, person)).await?;
+    let version = row.version;
+    Ok(Reply::new(SignupView::new(row, title)).version(version))
+}
+
+/// Which of one's sign-ups.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OwnSignupQuery {
+    /// Only for this activity.
+    #[param(inline)]
+    pub activity: Option<ActivityId>,
+    /// Items on a page.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    pub limit: Option<i64>,
+    /// `next` of the page before.
+    #[param(max_length = 400)]
+    pub cursor: Option<String>,
+}
+
+/// List one's sign-ups, newest first / 列出本人报名
+#[utoipa::path(
+    tag = "me", operation_id = "my_signup_list", security(("bearer" = ["self"])), params(OwnSignupQuery),
+    responses((status = 200, description = "A page of sign-ups", body = Page<SignupView>)),
+)]
+#[get("/api/v1/me/signups")]
+pub async fn my_signup_list(
+    platform: Data<Platform>,
+    guard: Guard<OwnData>,
+    query: ApiQuery<OwnSignupQuery>,
+) -> Result<Reply<Page<SignupView>>> {
+    let OwnSignupQuery { activity, limit, cursor } = query.0;
+    let (person, page) = (guard.person(), PageQuery { limit, cursor });
+    let list = format!("signups/{person}/{activity:?}");
+    let before = platform.cursors.open(&list, &page)?;
+    let limit = page.limit() + 1;
+    let rows = platform.db.read(move |c| store::list_own(c, person, activity, before, limit)).await?;
+    let rows = platform.cursors.page(&list, &page, rows, |row| row.0.id)?;
+    Ok(Reply::new(rows.map(|(row, title)| SignupView::new(row, title))))
+}
+
+/// Somebody on a roster, masked.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RosterEntry {
+    /// Their sign-up.
+    pub signup_id: SignupId,
+    /// Who.
+    pub person_id: PersonId,
+    /// Masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 40, example = "张*丰")]
+    pub name_masked: Option<String>,
+    /// Where the sign-up is in its life.
+    pub state: SignupState,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// List who signed up, masked / 列出报名名单（脱敏）
+#[utoipa::path(
+    tag = "signup", operation_id = "signup_roster", security(("bearer" = ["roster:read"])),
+    params(("id" = ActivityId, Path, description = "The activity"), PageQuery),
+    responses((status = 200, description = "A page of the roster", body = Page<RosterEntry>)),
+)]
+#[get("/api/v1/activities/{id}/signups")]
+pub async fn signup_roster(
+    platform: Data<Platform>,
+    guard: Guard<RosterRead>,
+    id: ApiPath<ActivityId>,
+    query: ApiQuery<PageQuery>,
+) -> Result<Reply<Page<RosterEntry>>> {
+    let (scope, id) = (guard.scope().clone(), id.0);
+    let list = format!("roster/{id}");
+    let after = platform.cursors.open(&list, &query.0)?;
+    let limit = query.0.limit() + 1;
+    let rows = platform
+        .db
+        .read(move |c| {
+            scope.require(&crate::offering::store::activity_get(c, id)?.path)?;
+            store::roster(c, id, after, limit)
+        })
+        .await?;
+    let page = platform.cursors.page(&list, &query.0, rows, |row| row.0.id)?;
+    Ok(Reply::new(page.map(|(row, name)| RosterEntry {
+        signup_id: row.id,
+        person_id: row.person_id,
+        name_masked: name.as_deref().map(mask::name),
+        state: row.state,
+        created_at: row.created_at.and_utc(),
+    })))
+}
