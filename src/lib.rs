@@ -3,17 +3,26 @@
 //! `docs/ARCHITECTURE.md` is the map. Imports go down only: `app`, `routes`, `seed` → `plan` → `attendance` →
 //! `signup` → `offering`, `identity`, `notify` → `people` → `org` → `ledger` → `platform`.
 
+pub mod app;
 pub mod attendance;
+pub mod cli;
 pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod docs;
 pub mod error;
 pub mod identity;
 pub mod ids;
+pub mod jobs;
 pub mod ledger;
 pub mod notify;
 pub mod offering;
+pub mod openapi;
+pub mod ops;
 pub mod org;
 pub mod people;
 pub mod plan;
 pub mod platform;
+pub mod routes;
 pub mod seed;
 pub mod signup;

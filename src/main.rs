@@ -1,3 +1,7 @@
-//! The `unionhall` binary.
+//! The `unionhall` binary: reads the command line and runs it.
 
-fn main() {}
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    unionhall::cli::Cli::parse().run()
+}

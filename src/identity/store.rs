@@ -286,3 +286,41 @@ pub fn grant_find(
         .filter(staff_grants::revoked_at.is_null());
     Ok(live.select(staff_grants::id).first(conn).optional()?)
 }
+
+/// Seals the session keys of `appid` again under the active key, a page at a time, and says how many.
+pub fn reseal_session_keys(db: &crate::platform::db::Db, vault: &Vault, appid: &str) -> Result<usize> {
+    let mut resealed = 0;
+    let mut after = String::new();
+    loop {
+        let page: Vec<(String, Option<String>)> = db.read_blocking(|conn| {
+            let query = wechat_identities::table
+                .filter(wechat_identities::appid.eq(appid))
+                .filter(wechat_identities::openid.gt(&after))
+                .filter(wechat_identities::session_key_sealed.is_not_null())
+                .order(wechat_identities::openid)
+                .limit(200)
+                .select((wechat_identities::openid, wechat_identities::session_key_sealed));
+            Ok(query.load(conn)?)
+        })?;
+        let Some((last, _)) = page.last() else { return Ok(resealed) };
+        after.clone_from(last);
+        resealed += db.write_blocking(|conn| {
+            let mut changed = 0;
+            for (openid, sealed) in &page {
+                let Some(old) = sealed else { continue };
+                let new = vault.reseal(SESSION_KEY, openid.as_bytes(), old).map_err(Error::internal)?;
+                if let Some(new) = new {
+                    // Only if it still is what was read: a login meanwhile has sealed a newer key.
+                    changed += diesel::update(
+                        wechat_identities::table
+                            .find((appid, openid))
+                            .filter(wechat_identities::session_key_sealed.eq(old)),
+                    )
+                    .set(wechat_identities::session_key_sealed.eq(new))
+                    .execute(conn)?;
+                }
+            }
+            Ok(changed)
+        })?;
+    }
+}

@@ -1,5 +1,5 @@
 //! The data that a fresh installation starts from: the union tree, the work plan, counting rules, policies and a
-//! demonstration. Pure reading: bytes in, typed rows or a list of faults out; nothing here knows a database.
+//! demonstration. Reading is pure: bytes in, typed rows or a list of faults out; [`loader`] alone writes to a database.
 //!
 //! `seeds/README.md` explains every file. The files are compiled in, and the same file names can be read from a
 //! folder instead. Reading never stops at the first fault: whoever edits a seed file sees everything wrong with
@@ -12,6 +12,7 @@
 
 mod fault;
 mod findings;
+pub mod loader;
 pub mod model;
 mod names;
 pub mod parse;

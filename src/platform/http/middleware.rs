@@ -209,9 +209,9 @@ fn dress(response: &mut ServiceResponse<BoxBody>, info: &RequestInfo) {
 }
 
 /// What no operation answers: 405 with `Allow` where another method is known, 404 elsewhere.
-pub async fn fallback(req: HttpRequest, contract: Data<Contract>) -> Error {
-    match contract.methods(req.path()) {
+pub async fn fallback(req: HttpRequest, contract: Data<Contract>) -> Result<HttpResponse, Error> {
+    Err(match contract.methods(req.path()) {
         Some(methods) => Error::new(Code::MethodNotAllowed).allow(methods.join(", ")),
         None => Error::not_found(),
-    }
+    })
 }

@@ -1,0 +1,332 @@
+//! The only place that knows everyone: it makes the parts, wires the interfaces that point upwards, and serves.
+
+use std::net::TcpListener;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::{Compress, Condition, from_fn};
+use actix_web::web::{self, Data};
+use actix_web::{HttpResponse, HttpServer};
+use chrono::TimeDelta;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::sync::watch;
+
+use crate::attendance::counting::Counting;
+use crate::attendance::desk::{Desk, DeskHandler};
+use crate::attendance::pass::Passes;
+use crate::clock::SharedClock;
+use crate::config::Config;
+use crate::identity::api::LoginConfig;
+use crate::identity::standing::DatabaseStandings;
+use crate::ids::Ids;
+use crate::jobs;
+use crate::notify::jobs::NoticeWriter;
+use crate::ops::Stopping;
+use crate::plan::counting::PlanCounting;
+use crate::plan::jobs::Recount;
+use crate::platform::Platform;
+use crate::platform::access::{Access, AccessTokens};
+use crate::platform::cache::Cache;
+use crate::platform::db::migrate::MigrateError;
+use crate::platform::db::{Batcher, BatcherConfig, Db, DbTarget, OpenError, PoolConfig, migrate};
+use crate::platform::http::idempotency::Idempotency;
+use crate::platform::http::limits::Limits;
+use crate::platform::http::middleware::{TrustedProxies, envelope, fallback};
+use crate::platform::http::{Contract, Cursors};
+use crate::platform::outbox::{Bell, JobHandler, Worker};
+use crate::platform::vault::Vault;
+use crate::platform::wechat::{WechatClient, WechatConfig};
+use crate::routes;
+use crate::signup::registrar::{Registrar, RegistrarHandler};
+use crate::{docs, openapi};
+
+/// Why the system cannot start. Each text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings are wrong.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The schema cannot be brought up to date.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// A seed file is wrong.
+    #[error("the seeds cannot be loaded / 初始数据有误:\n{0}")]
+    Seeds(#[from] crate::seed::SeedFaults),
+    /// The database refused.
+    #[error("the database refused: {0}")]
+    Storage(#[from] crate::error::Error),
+    /// An address cannot be listened on.
+    #[error(
+        "cannot listen on {address}: {reason}. Is another server running there? / 无法监听该地址，端口可能被占用"
+    )]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// Something else that a person must mend.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Everything that runs, assembled. Cheap to clone: every server thread has one.
+#[derive(Clone)]
+pub struct App {
+    platform: Platform,
+    wechat: WechatClient,
+    registrar: Registrar,
+    desk: Desk,
+    passes: Passes,
+    login: LoginConfig,
+    limits: Arc<Limits>,
+    counting: Arc<dyn Counting>,
+    contract: Arc<Contract>,
+    document: Arc<docs::Document>,
+    proxies: TrustedProxies,
+    origins: Arc<Vec<String>>,
+    stopping: Stopping,
+    worker: Worker,
+}
+
+/// What is injected: time, randomness, and where WeChat is (the simulator's address, when there is one).
+pub struct Injected {
+    /// The present.
+    pub clock: SharedClock,
+    /// New ids and secrets.
+    pub ids: Ids,
+    /// Instead of `wechat.base_url`.
+    pub wechat_base_url: Option<String>,
+}
+
+/// Opens the database that `config` names.
+pub fn open_database(config: &Config) -> Result<Db, StartError> {
+    let target = DbTarget::parse(&config.database.url)?;
+    let pool =
+        PoolConfig { size: config.database.pool, wait: Duration::from_secs(config.database.wait_seconds) };
+    Ok(Db::open(target, pool)?)
+}
+
+/// The vault that `config` names.
+pub fn open_vault(config: &Config, ids: &Ids) -> Result<Vault, StartError> {
+    let keyring = config.keyring().map_err(|error| StartError::Other(error.to_string()))?;
+    Ok(Vault::new(keyring, ids.clone()))
+}
+
+impl App {
+    /// Assembles everything over a migrated database.
+    pub fn assemble(config: &Config, db: Db, injected: Injected) -> Result<Self, StartError> {
+        let Injected { clock, ids, wechat_base_url } = injected;
+        let other = |error: &dyn std::fmt::Display| StartError::Other(error.to_string());
+        let cache = match config.cache.kind.as_str() {
+            "redis" => Cache::redis(&config.cache.url, &config.cache.prefix, Arc::clone(&clock))
+                .map_err(|e| other(&e))?,
+            _ => Cache::memory(Arc::clone(&clock)),
+        };
+        let tokens = AccessTokens::new(
+            &config.token_keys(),
+            &config.auth.key_id,
+            &config.auth.issuer,
+            &config.auth.audience,
+            TimeDelta::minutes(config.auth.access_minutes),
+            Arc::clone(&clock),
+            ids.clone(),
+        );
+        let memory = Duration::from_millis(config.auth.standing_memory_ms);
+        let platform = Platform {
+            access: Access::new(tokens, Arc::new(DatabaseStandings), db.clone(), memory),
+            idempotency: Idempotency::new(db.clone(), Arc::clone(&clock)),
+            cursors: Cursors::new(config.codes.cursor_secret.clone()),
+            vault: open_vault(config, &ids)?,
+            jobs: Bell::default(),
+            clock: Arc::clone(&clock),
+            ids: ids.clone(),
+            db: db.clone(),
+            cache: cache.clone(),
+        };
+        let wechat = WechatConfig {
+            base_url: wechat_base_url.unwrap_or_else(|| config.wechat.base_url.clone()),
+            appid: config.wechat.appid.clone(),
+            secret: config.wechat.secret.clone(),
+            connect_timeout: Duration::from_millis(config.wechat.connect_ms),
+            timeout: Duration::from_millis(config.wechat.timeout_ms),
+        };
+        let counting: Arc<dyn Counting> =
+            Arc::new(PlanCounting { clock: Arc::clone(&clock), ids: ids.clone() });
+        let registrar = Arc::new(RegistrarHandler { clock: Arc::clone(&clock), ids: ids.clone() });
+        let desk = Arc::new(DeskHandler {
+            clock: Arc::clone(&clock),
+            ids: ids.clone(),
+            counting: Arc::clone(&counting),
+        });
+        let batching = BatcherConfig::default();
+        let document = openapi::document();
+        Ok(Self {
+            wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
+            registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,
+            desk: Batcher::start("desk", db.clone(), desk, batching).map_err(|e| other(&e))?,
+            passes: Passes::new(config.codes.pass_secret.clone()),
+            login: LoginConfig {
+                appid: config.wechat.appid.clone(),
+                refresh_life: TimeDelta::days(config.auth.refresh_days),
+                family_life: TimeDelta::days(config.auth.login_days),
+            },
+            limits: Arc::new(Limits::new(cache, config.limits)),
+            counting,
+            contract: Arc::new(Contract::compile(&document).map_err(|e| other(&e))?),
+            document: Arc::new(docs::Document::new(&document).map_err(|e| other(&e))?),
+            proxies: TrustedProxies(config.server.trusted_proxies.clone()),
+            origins: Arc::new(config.server.cors_origins.clone()),
+            stopping: Stopping::default(),
+            worker: Worker::new(
+                db,
+                Arc::clone(&clock),
+                ids.clone(),
+                platform.jobs.clone(),
+                handlers(&clock, &ids),
+            ),
+            platform,
+        })
+    }
+
+    /// What every room works with.
+    pub fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
+    /// The job loop.
+    pub fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    /// Starts answering on `listener` with `workers` threads (0: one a core).
+    pub fn listen(&self, listener: TcpListener, workers: usize) -> std::io::Result<actix_web::dev::Server> {
+        let app = self.clone();
+        let mut server = HttpServer::new(move || {
+            actix_web::App::new()
+                .configure(|cfg| app.configure(cfg))
+                .wrap(Condition::new(!app.origins.is_empty(), cors(&app.origins)))
+                .wrap(Compress::default())
+                .wrap(from_fn(envelope))
+        })
+        .disable_signals()
+        .client_request_timeout(Duration::from_secs(10))
+        .keep_alive(Duration::from_secs(75))
+        .max_connections(25_000)
+        .shutdown_timeout(30);
+        if workers > 0 {
+            server = server.workers(workers);
+        }
+        Ok(server.listen(listener)?.run())
+    }
+
+    fn configure(&self, cfg: &mut web::ServiceConfig) {
+        cfg.app_data(Data::new(self.platform.clone()))
+            .app_data(Data::new(self.wechat.clone()))
+            .app_data(Data::new(self.registrar.clone()))
+            .app_data(Data::new(self.desk.clone()))
+            .app_data(Data::new(self.passes.clone()))
+            .app_data(Data::new(self.login.clone()))
+            .app_data(Data::from(Arc::clone(&self.limits)))
+            .app_data(Data::new(Arc::clone(&self.counting)))
+            .app_data(Data::from(Arc::clone(&self.contract)))
+            .app_data(Data::from(Arc::clone(&self.document)))
+            .app_data(Data::new(self.proxies.clone()))
+            .app_data(Data::new(self.stopping.clone()))
+            .configure(docs::configure)
+            .default_service(web::to(fallback));
+        routes::configure(&mut utoipa_actix_web::service_config::ServiceConfig::new(cfg));
+    }
+
+    /// Runs the job loop until `stop` turns true.
+    pub fn run_jobs(&self, stop: watch::Receiver<bool>) -> tokio::task::JoinHandle<()> {
+        tokio::spawn(self.worker.clone().run(stop))
+    }
+
+    /// Ends in order: not ready, wait for the load balancer, drain requests, end jobs.
+    pub async fn stop(&self, server: ServerHandle, drain: Duration, stop_jobs: watch::Sender<bool>) {
+        self.stopping.begin();
+        tokio::time::sleep(drain).await;
+        server.stop(true).await;
+        // The receiver is gone when the loop has ended by itself; either way it ends.
+        let _ended = stop_jobs.send(true);
+    }
+}
+
+fn handlers(clock: &SharedClock, ids: &Ids) -> Vec<Arc<dyn JobHandler>> {
+    vec![
+        Arc::new(NoticeWriter { clock: Arc::clone(clock), ids: ids.clone() }),
+        Arc::new(jobs::Housekeeping { clock: Arc::clone(clock) }),
+        Arc::new(Recount),
+    ]
+}
+
+fn cors(origins: &[String]) -> actix_cors::Cors {
+    let cors = actix_cors::Cors::default()
+        .allowed_methods(["GET", "POST", "PUT", "DELETE"])
+        .allowed_headers([
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "if-match",
+            "if-none-match",
+            "x-request-id",
+        ])
+        .expose_headers(["etag", "location", "retry-after", "x-request-id", "idempotency-replayed"])
+        .max_age(600);
+    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+}
+
+/// Brings the schema up to date and says which steps that were.
+pub fn migrate_database(db: &Db) -> Result<Vec<String>, StartError> {
+    Ok(migrate::up(db)?)
+}
+
+/// The process's figures; made once.
+fn figures() -> Result<PrometheusHandle, StartError> {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    if let Some(handle) = HANDLE.get() {
+        return Ok(handle.clone());
+    }
+    let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(metrics_exporter_prometheus::Matcher::Suffix("_seconds".into()), &buckets)
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(
+                metrics_exporter_prometheus::Matcher::Suffix("_size".into()),
+                &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0],
+            )
+        })
+        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(|error| StartError::Other(error.to_string()))?;
+    Ok(HANDLE.get_or_init(|| handle).clone())
+}
+
+/// Serves `/metrics` on a port of its own.
+pub fn serve_figures(
+    listener: TcpListener,
+    platform: Platform,
+) -> Result<actix_web::dev::Server, StartError> {
+    let handle = figures()?;
+    let server = HttpServer::new(move || {
+        let (handle, platform) = (handle.clone(), platform.clone());
+        let render = move || {
+            let (handle, platform) = (handle.clone(), platform.clone());
+            async move {
+                jobs::measure(&platform).await;
+                HttpResponse::Ok()
+                    .content_type("text/plain; version=0.0.4; charset=utf-8")
+                    .body(handle.render())
+            }
+        };
+        actix_web::App::new().route("/metrics", web::get().to(render))
+    })
+    .workers(1)
+    .disable_signals();
+    let address = listener.local_addr().map(|a| a.to_string()).unwrap_or_default();
+    Ok(server.listen(listener).map_err(|reason| StartError::Listen { address, reason })?.run())
+}

@@ -1,0 +1,79 @@
+//! The OpenAPI document and a reader for it, served from the binary: no internet needed.
+
+use actix_web::http::header;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use utoipa_swagger_ui::Config;
+
+use crate::error::Error;
+use crate::platform::http::reply::etag;
+
+/// The document, ready to be sent.
+pub struct Document {
+    yaml: String,
+    etag: String,
+}
+
+impl Document {
+    /// Writes `document` as YAML.
+    pub fn new(document: &utoipa::openapi::OpenApi) -> Result<Self, String> {
+        let yaml = document.to_yaml().map_err(|error| error.to_string())?;
+        let etag = etag(0, yaml.as_bytes());
+        Ok(Self { yaml, etag })
+    }
+}
+
+/// `/openapi.yaml`, `/docs/`, and a first page at `/`.
+pub fn configure(cfg: &mut ServiceConfig) {
+    cfg.route("/", web::get().to(front))
+        .route("/openapi.yaml", web::get().to(openapi))
+        .route("/docs", web::get().to(|| async { redirect("/docs/") }))
+        .route("/docs/{file:.*}", web::get().to(reader));
+}
+
+fn redirect(to: &'static str) -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header((header::LOCATION, to)).finish()
+}
+
+async fn openapi(document: Data<Document>, req: HttpRequest) -> HttpResponse {
+    let known = req.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let mut response =
+        if known == Some(document.etag.as_str()) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response
+        .insert_header((header::ETAG, document.etag.clone()))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .insert_header((header::CONTENT_TYPE, "application/yaml; charset=utf-8"));
+    if known == Some(document.etag.as_str()) {
+        response.finish()
+    } else {
+        response.body(document.yaml.clone())
+    }
+}
+
+async fn front() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"))
+        .content_type("text/html; charset=utf-8")
+        .body(FRONT)
+}
+
+const FRONT: &str = "<!doctype html><html lang=\"zh-CN\"><meta charset=\"utf-8\"><title>Unionhall</title>\
+<style>body{font:16px/1.6 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem;color:#222}</style>\
+<h1>Unionhall · 龙岗工会</h1><p>后端服务正在运行。 The backend is running.</p><ul>\
+<li><a href=\"/docs/\">接口文档 API reference</a></li><li><a href=\"/openapi.yaml\">openapi.yaml</a></li>\
+<li><a href=\"/readyz\">就绪检查 readiness</a></li>\
+<li><a href=\"/api/v1/activities?open_now=true\">正在报名的活动 activities open now</a></li></ul></html>";
+
+async fn reader(file: web::Path<String>) -> Result<HttpResponse, Error> {
+    let config = std::sync::Arc::new(Config::from("/openapi.yaml"));
+    let name = if file.is_empty() { "index.html" } else { file.as_str() };
+    let found = utoipa_swagger_ui::serve(name, config).map_err(|error| Error::internal(error.to_string()))?;
+    let found = found.ok_or_else(Error::not_found)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; script-src 'self' 'unsafe-inline'",
+        ))
+        .content_type(found.content_type)
+        .body(found.bytes.into_owned()))
+}

@@ -1,0 +1,64 @@
+//! The one list of operations. Each handler carries its path, its permission and its specification; the OpenAPI document
+//! is made from this list, and a request that is not in it does not exist.
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::{attendance, identity, notify, offering, ops, org, people, plan, signup};
+
+/// Registers every operation.
+pub fn configure(cfg: &mut ServiceConfig<'_>) {
+    cfg
+        // Logging in
+        .service(identity::api::wechat_login)
+        .service(identity::api::token_refresh)
+        .service(identity::api::logout)
+        // Oneself
+        .service(people::api::me_get)
+        .service(people::api::me_update)
+        .service(identity::api::me_phone_set)
+        .service(attendance::api::my_pass)
+        .service(signup::api::my_signup_list)
+        .service(notify::api::notice_list)
+        .service(notify::api::notice_read)
+        // The union tree
+        .service(org::api::organisation_list)
+        .service(org::api::organisation_get)
+        // The catalogue
+        .service(offering::api::programme_list)
+        .service(offering::api::activity_list)
+        .service(offering::api::activity_get)
+        .service(offering::manage_api::programme_create)
+        .service(offering::manage_api::activity_create)
+        .service(offering::manage_api::managed_activity_list)
+        .service(offering::manage_api::managed_activity_get)
+        .service(offering::manage_api::managed_activity_update)
+        .service(offering::manage_api::activity_publish)
+        // Sign-ups
+        .service(signup::api::signup_create)
+        .service(signup::api::signup_roster)
+        .service(signup::api::signup_get)
+        .service(signup::api::signup_cancel)
+        // The door
+        .service(attendance::api::checkin_create)
+        .service(attendance::api::checkin_list)
+        .service(attendance::api::session_finalise)
+        // The plan
+        .service(plan::api::plan_list)
+        .service(plan::api::plan_get)
+        .service(plan::api::plan_progress)
+        .service(plan::api::target_line_list)
+        .service(plan::milestones_api::milestone_list)
+        .service(plan::milestones_api::milestone_get)
+        .service(plan::milestones_api::milestone_update)
+        // Staff, accounts, audit, jobs
+        .service(identity::grants_api::grant_list)
+        .service(identity::grants_api::grant_create)
+        .service(identity::grants_api::grant_revoke)
+        .service(people::api::person_reveal)
+        .service(people::api::account_state_set)
+        .service(ops::audit_list)
+        .service(ops::dead_job_list)
+        .service(ops::dead_job_revive)
+        .service(ops::healthz)
+        .service(ops::readyz);
+}
