@@ -29,7 +29,9 @@ pub fn run(cli: Cli) -> ExitCode {
             Ok(true)
         }
         command => Config::load(cli.config.as_deref()).map_err(StartError::from).and_then(|config| {
-            log(&config);
+            // A demonstration speaks with its progress bar.
+            let quiet = matches!(command, Command::Demo { .. });
+            log(&config, if quiet { "warn" } else { &config.log.level });
             with_config(command, &config)
         }),
     };
@@ -68,8 +70,8 @@ fn openapi() -> Result<bool, StartError> {
     Ok(true)
 }
 
-fn log(config: &Config) {
-    let filter = config.log.level.parse().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+fn log(config: &Config, level: &str) {
+    let filter = level.parse().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second initialisation (a test's) keeps the first.
     let _first = match config.log.format.as_str() {
