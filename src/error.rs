@@ -217,6 +217,11 @@ impl Error {
         error
     }
 
+    /// Whether another transaction was faster, so that the same act tried again may find another answer.
+    pub fn lost_a_race(&self) -> bool {
+        matches!(self.0.code, Code::IdempotencyRunning | Code::Overloaded)
+    }
+
     /// The code.
     pub fn code(&self) -> Code {
         self.0.code

@@ -94,9 +94,9 @@ pub async fn wechat_login(
             Ok((person, row.created_at == crate::clock::db_time(now)))
         })
     };
-    // Two first logins of one account at once: the later one breaks the identity's key and finds it the second time.
+    // Two first logins of one account at once: the later one finds the person the second time.
     let (person, is_new) = match begin().await {
-        Err(error) if error.code() == Code::Internal => begin().await?,
+        Err(error) if error.code() == Code::Conflict => begin().await?,
         other => other?,
     };
     metrics::counter!("unionhall_logins_total").increment(1);

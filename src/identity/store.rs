@@ -7,11 +7,11 @@ use sha2::{Digest, Sha256};
 
 use super::model::{EndReason, RefreshToken, SESSION_KEY, StaffGrant, TokenFamily, WechatIdentity};
 use crate::clock::db_time;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ids::{FamilyId, GrantId, Ids, OrganisationId, PersonId};
 use crate::people;
 use crate::platform::access::Role;
-use crate::platform::db::Conn;
+use crate::platform::db::{Conn, unique_violation};
 use crate::platform::db::schema::{
     organisations, people as people_table, refresh_tokens, staff_grants, token_families, wechat_identities,
 };
@@ -20,7 +20,8 @@ use crate::platform::wechat::WechatSession;
 
 /// The person behind a WeChat account, made when it comes for the first time.
 ///
-/// Two first logins at once meet at the identity's primary key: the later one's whole transaction fails and is repeated.
+/// # Errors
+/// 409 when another first login of the account was faster: the whole transaction is to be tried again.
 pub fn person_of_wechat_in_tx(
     conn: &mut Conn,
     ids: &Ids,
@@ -47,8 +48,10 @@ pub fn person_of_wechat_in_tx(
         created_at: db_time(now),
         last_login_at: None,
     };
-    diesel::insert_into(wechat_identities::table).values(&row).execute(conn)?;
-    Ok(person)
+    match diesel::insert_into(wechat_identities::table).values(&row).execute(conn) {
+        Err(error) if unique_violation(&error) => Err(Error::new(Code::Conflict).cause(error)),
+        other => Ok(other.map(|_| person)?),
+    }
 }
 
 /// Keeps what a login brought.
