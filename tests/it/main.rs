@@ -1,1 +1,25 @@
-fn main() {}
+//! The suite: every test runs against the real server, on SQLite with the cache in memory and on PostgreSQL
+//! with Redis. `cargo test --test it -- sqlite::` runs the half that needs nothing installed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+#[macro_use]
+mod harness;
+
+mod contract;
+mod smoke;
+
+use harness::suite::Test;
+
+/// Every room's tests. A file that is missing here shows as dead code.
+const ROOMS: &[&[Test]] = &[smoke::TESTS, contract::licences::TESTS];
+
+fn main() -> std::process::ExitCode {
+    harness::suite::run(ROOMS)
+}
