@@ -6,7 +6,13 @@
 //! fsync against pgbench with the bare transaction (BEGIN; guarded UPDATE; INSERT; COMMIT) on the same server.
 //! `UNIONHALL_BENCH_PEOPLE=20000` for a longer run.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a bench stops")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a bench stops"
+)]
 
 #[path = "../tests/it/harness/servers.rs"]
 #[allow(dead_code, reason = "the bench needs a part of it")]
@@ -48,8 +54,9 @@ fn main() {
     let one = median((0..ROUNDS).map(|n| run(1, people / 4, 512, &format!("one-{n}"))).collect());
     show("SQLite, one request a commit, 512 connections", one, None);
     for connections in [64, 512] {
-        let figure =
-            median((0..ROUNDS).map(|n| run(512, people, connections, &format!("b{connections}-{n}"))).collect());
+        let figure = median(
+            (0..ROUNDS).map(|n| run(512, people, connections, &format!("b{connections}-{n}"))).collect(),
+        );
         show(&format!("SQLite, {connections} connections"), figure, Some(("one a commit", one.a_second)));
     }
     match servers::Postgres::start_durable() {
@@ -66,7 +73,11 @@ fn on_postgres(postgres: &servers::Postgres, people: usize) {
             let name = format!("rush_{connections}_{n}");
             rush(&postgres.create_template(&name).unwrap(), 512, people, connections)
         });
-        show(&format!("PostgreSQL, {connections} connections"), median(figures.collect()), Some(("pgbench", bare)));
+        show(
+            &format!("PostgreSQL, {connections} connections"),
+            median(figures.collect()),
+            Some(("pgbench", bare)),
+        );
     }
 }
 
@@ -91,8 +102,10 @@ fn pgbench(postgres: &servers::Postgres) -> f64 {
     let psql = |sql: &str| {
         assert!(Command::new(postgres.program("psql")).args([&url, "-qc", sql]).status().unwrap().success());
     };
-    psql("CREATE TABLE a (id BIGINT PRIMARY KEY, capacity BIGINT, taken BIGINT); INSERT INTO a VALUES (1, 1000000000, 0); \
-          CREATE TABLE s (a BIGINT REFERENCES a, p BIGINT, UNIQUE (a, p)); CREATE SEQUENCE q");
+    psql(
+        "CREATE TABLE a (id BIGINT PRIMARY KEY, capacity BIGINT, taken BIGINT); INSERT INTO a VALUES (1, 1000000000, 0); \
+          CREATE TABLE s (a BIGINT REFERENCES a, p BIGINT, UNIQUE (a, p)); CREATE SEQUENCE q",
+    );
     let script = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(
         script.path(),
@@ -104,11 +117,23 @@ fn pgbench(postgres: &servers::Postgres) -> f64 {
         .iter()
         .map(|clients| {
             let output = Command::new(postgres.program("pgbench"))
-                .args(["-n", "-c", clients, "-j", "2", "-T", "3", "-f", script.path().to_str().unwrap(), &url])
+                .args([
+                    "-n",
+                    "-c",
+                    clients,
+                    "-j",
+                    "2",
+                    "-T",
+                    "3",
+                    "-f",
+                    script.path().to_str().unwrap(),
+                    &url,
+                ])
                 .output()
                 .unwrap();
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            let line = text.lines().find(|line| line.starts_with("tps")).unwrap_or_else(|| panic!("{output:?}"));
+            let line =
+                text.lines().find(|line| line.starts_with("tps")).unwrap_or_else(|| panic!("{output:?}"));
             line.split_whitespace().nth(2).unwrap().parse::<f64>().unwrap()
         })
         .fold(0.0, f64::max)
@@ -180,7 +205,13 @@ fn crowd(db: &Db, ids: &Ids, people: usize) -> Vec<(PersonId, FamilyId)> {
     db.write_blocking(|conn| {
         for (person, family) in &crowd {
             unionhall::people::store::create_in_tx(conn, *person, now)?;
-            unionhall::identity::store::family_create_in_tx(conn, *family, *person, now, now + TimeDelta::days(1))?;
+            unionhall::identity::store::family_create_in_tx(
+                conn,
+                *family,
+                *person,
+                now,
+                now + TimeDelta::days(1),
+            )?;
         }
         Ok(())
     })

@@ -72,7 +72,10 @@ fn openapi() -> Result<bool, StartError> {
 
 fn log(config: &Config, level: &str) {
     let filter = level.parse().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     // A second initialisation (a test's) keeps the first.
     let _first = match config.log.format.as_str() {
         "json" => builder.json().flatten_event(true).try_init(),

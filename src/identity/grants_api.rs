@@ -144,6 +144,32 @@ pub async fn grant_create(
     Ok(stored)
 }
 
+/// Read a live grant / 读取授权
+#[utoipa::path(
+    tag = "staff", operation_id = "grant_get", security(("bearer" = ["staff:manage"])),
+    params(("id" = GrantId, Path, description = "The grant")),
+    responses((status = 200, description = "The grant", body = GrantView)),
+)]
+#[get("/api/v1/staff-grants/{id}")]
+pub async fn grant_get(
+    platform: Data<Platform>,
+    guard: Guard<StaffManage>,
+    id: ApiPath<GrantId>,
+) -> Result<Reply<GrantView>> {
+    let (scope, id) = (guard.scope().clone(), id.0);
+    let view = platform
+        .db
+        .read(move |c| {
+            let (grant, path) = store::grant_get(c, id)?;
+            scope.require(&path)?;
+            let organisation = org::store::get(c, grant.organisation_id)?;
+            let person = people::store::get(c, grant.person_id)?;
+            Ok(view(grant, organisation.name, person.name))
+        })
+        .await?;
+    Ok(Reply::new(view))
+}
+
 /// Revoke a grant / 撤销授权
 #[utoipa::path(
     tag = "staff", operation_id = "grant_revoke", security(("bearer" = ["staff:manage"])),

@@ -18,6 +18,12 @@ use crate::platform::db::{Conn, unique_violation};
 use crate::platform::vault::Vault;
 use crate::platform::wechat::WechatSession;
 
+/// The person behind a WeChat account, if it has come.
+pub fn person_of_wechat(conn: &mut Conn, appid: &str, openid: &str) -> Result<Option<PersonId>> {
+    let query = wechat_identities::table.find((appid, openid)).select(wechat_identities::person_id);
+    Ok(query.first(conn).optional()?)
+}
+
 /// The person behind a WeChat account, made when it comes for the first time.
 ///
 /// # Errors
@@ -29,12 +35,7 @@ pub fn person_of_wechat_in_tx(
     openid: &str,
     now: DateTime<Utc>,
 ) -> Result<PersonId> {
-    let known: Option<PersonId> = wechat_identities::table
-        .find((appid, openid))
-        .select(wechat_identities::person_id)
-        .first(conn)
-        .optional()?;
-    if let Some(person) = known {
+    if let Some(person) = person_of_wechat(conn, appid, openid)? {
         return Ok(person);
     }
     let person: PersonId = ids.id();
@@ -132,7 +133,12 @@ pub enum Redeemed {
         family_until: DateTime<Utc>,
     },
     /// It was used before: its login is now ended.
-    Reused,
+    Reused {
+        /// Whose.
+        person: PersonId,
+        /// The login that ended.
+        family: FamilyId,
+    },
     /// Unknown, expired, or of an ended login or a disabled account.
     Invalid,
 }
@@ -178,7 +184,7 @@ pub fn redeem_in_tx(conn: &mut Conn, token: &str, now: DateTime<Utc>) -> Result<
         return Ok(Redeemed::Invalid);
     }
     end_family_in_tx(conn, family, EndReason::RefreshReused, now)?;
-    Ok(Redeemed::Reused)
+    Ok(Redeemed::Reused { person, family })
 }
 
 /// Ends one login.

@@ -3,8 +3,8 @@
 use actix_web::get;
 use actix_web::web::Data;
 use chrono::NaiveDate;
-use serde::Deserialize;
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::model::ProgrammeKind;
 use super::store::{self, ActivityFilter};
@@ -13,6 +13,53 @@ use crate::error::Result;
 use crate::ids::{ActivityId, OrganisationId, ProgrammeId};
 use crate::platform::Platform;
 use crate::platform::http::{ApiPath, ApiQuery, Page, PageQuery, Reply};
+
+/// What programmes can be about.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TopicView {
+    /// As programmes and rules of counting name it.
+    #[schema(max_length = 60, example = "skills")]
+    pub code: String,
+    /// For people.
+    #[schema(max_length = 120, example = "技能培训")]
+    pub name: String,
+}
+
+/// All topics.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TopicList {
+    /// By code.
+    #[schema(max_items = 1000)]
+    pub items: Vec<TopicView>,
+}
+
+/// List topics / 列出主题
+#[utoipa::path(
+    tag = "catalogue", operation_id = "topic_list", security(()),
+    responses((status = 200, description = "All topics", body = TopicList)),
+)]
+#[get("/api/v1/topics")]
+pub async fn topic_list(platform: Data<Platform>) -> Result<Reply<TopicList>> {
+    let rows = platform.db.read(store::topic_list).await?;
+    let items = rows.into_iter().map(|row| TopicView { code: row.code, name: row.name }).collect();
+    Ok(Reply::new(TopicList { items }).public())
+}
+
+/// Read a programme / 读取服务项目
+#[utoipa::path(
+    tag = "catalogue", operation_id = "programme_get", security(()),
+    params(("id" = ProgrammeId, Path, description = "The programme")),
+    responses((status = 200, description = "The programme", body = ProgrammeView)),
+)]
+#[get("/api/v1/programmes/{id}")]
+pub async fn programme_get(
+    platform: Data<Platform>,
+    id: ApiPath<ProgrammeId>,
+) -> Result<Reply<ProgrammeView>> {
+    let row = platform.db.read(move |c| store::programme_get(c, id.0)).await?;
+    let version = row.version;
+    Ok(Reply::new(ProgrammeView::from(row)).version(version).public())
+}
 
 /// Which programmes.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -127,7 +174,10 @@ pub(super) async fn list_page(
     responses((status = 200, description = "The activity", body = ActivityDetail)),
 )]
 #[get("/api/v1/activities/{id}")]
-pub async fn activity_get(platform: Data<Platform>, id: ApiPath<ActivityId>) -> Result<Reply<ActivityDetail>> {
+pub async fn activity_get(
+    platform: Data<Platform>,
+    id: ApiPath<ActivityId>,
+) -> Result<Reply<ActivityDetail>> {
     let (now, id) = (platform.clock.now(), id.0);
     let detail = platform.db.read(move |c| views::published_detail(c, id, now)).await?;
     Ok(Reply::new(detail).public())

@@ -52,9 +52,10 @@ impl Site {
         })?;
         let code: Value = reply.json().await.map_err(|error| error.without_url().to_string())?;
         let mut session = self.anonymous();
-        let tokens = session.post("/api/v1/auth/wechat-logins", &json!({ "code": code["code"] })).await?;
-        session.token = tokens["access_token"].as_str().map(ToOwned::to_owned);
-        session.person = tokens["person_id"].clone();
+        let tokens =
+            session.post("/api/v1/auth/wechat-logins", &json!({ "code": field(&code, "code") })).await?;
+        session.token = field(&tokens, "access_token").as_str().map(ToOwned::to_owned);
+        session.person = field(&tokens, "person_id").clone();
         Ok(session)
     }
 }
@@ -127,7 +128,7 @@ impl Session {
                 tokio::time::sleep(Duration::from_secs(wait.unwrap_or(1).min(10))).await;
                 continue;
             }
-            let code = value["code"].as_str().unwrap_or_default();
+            let code = field(&value, "code").as_str().unwrap_or_default();
             if status.is_success() || forgiven.contains(&code) {
                 return Ok((value, tag));
             }
@@ -137,12 +138,17 @@ impl Session {
     }
 }
 
+/// A member of an object; null where there is none.
+pub(super) fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
+    value.get(name).unwrap_or(&Value::Null)
+}
+
 /// The items of a page.
 pub(super) fn items(page: &Value) -> Vec<Value> {
-    page["items"].as_array().cloned().unwrap_or_default()
+    field(page, "items").as_array().cloned().unwrap_or_default()
 }
 
 /// The id of a resource.
 pub(super) fn id(value: &Value) -> Outcome<String> {
-    value["id"].as_str().map(ToOwned::to_owned).ok_or_else(|| format!("no id in {value}"))
+    field(value, "id").as_str().map(ToOwned::to_owned).ok_or_else(|| format!("no id in {value}"))
 }

@@ -15,7 +15,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use self::client::{Session, Site, id, items};
+use self::client::{Session, Site, field, id, items};
 use super::real_world;
 use crate::app::StartError;
 use crate::config::Config;
@@ -131,11 +131,11 @@ async fn make_offers(site: &Site, streets: &[Value], bar: &ProgressBar) -> Outco
         for (topic, audience, title) in OFFERS {
             let programme = programmes
                 .iter()
-                .find(|programme| programme["topic"] == topic && programme["audience"] == audience)
+                .find(|programme| field(programme, "topic") == topic && field(programme, "audience") == audience)
                 .ok_or_else(|| format!("没有主题为 {topic} 的项目，请先载入演示数据 / no programme about {topic}: load the demonstration"))?;
-            let name = row["short_name"].as_str().unwrap_or_default();
+            let name = field(row, "short_name").as_str().unwrap_or_default();
             let input = json!({
-                "programme_id": programme["id"], "organisation_id": row["id"], "title": format!("{title}（{name}）"),
+                "programme_id": field(programme, "id"), "organisation_id": field(row, "id"), "title": format!("{title}（{name}）"),
                 "summary": "由演示命令创建。", "venue": format!("{name}职工之家"), "address": format!("{name}街道示例路 1 号"),
                 "capacity": 5000, "signup_opens_at": now - TimeDelta::minutes(5), "signup_closes_at": now + TimeDelta::hours(3),
                 "sessions": [{ "starts_at": now - TimeDelta::minutes(1), "ends_at": now + TimeDelta::hours(3) }],
@@ -146,7 +146,7 @@ async fn make_offers(site: &Site, streets: &[Value], bar: &ProgressBar) -> Outco
                 .post(&format!("/api/v1/managed-activities/{activity}/publications"), &json!({}))
                 .await?;
             let session =
-                made["sessions"].get(0).map(id).transpose()?.ok_or("the activity has no session")?;
+                field(&made, "sessions").get(0).map(id).transpose()?.ok_or("the activity has no session")?;
             offers.push(Offer { activity, session, street });
             bar.inc(1);
         }
@@ -159,10 +159,9 @@ async fn gates(site: &Site, streets: &[Value]) -> Outcome<Vec<Session>> {
     let admin = site.log_in("admin").await?;
     let mut gates = Vec::new();
     for street in streets {
-        let user = format!("demo-gate-{}", street["code"].as_str().unwrap_or_default());
+        let user = format!("demo-gate-{}", field(street, "code").as_str().unwrap_or_default());
         let gate = site.log_in(&user).await?;
-        let grant =
-            json!({ "person_id": gate.person(), "role": "checkin_staff", "organisation_id": street["id"] });
+        let grant = json!({ "person_id": gate.person(), "role": "checkin_staff", "organisation_id": field(street, "id") });
         admin.post_unless_taken("/api/v1/staff-grants", &grant).await?;
         gates.push(gate);
     }
@@ -206,7 +205,7 @@ async fn live(
         }
         let pass = worker.get("/api/v1/me/pass").await?;
         let path = format!("/api/v1/sessions/{}/checkins", offer.session);
-        gate.post(&path, &json!({ "pass": pass["code"] })).await?;
+        gate.post(&path, &json!({ "pass": field(&pass, "code") })).await?;
         figures.checkins += 1;
     }
     Ok(figures)

@@ -2,15 +2,17 @@
 
 use serde_json::Value;
 
+use super::client::field;
+
 const BAR: i64 = 24;
 const CLAUSE: usize = 44;
 
 /// Prints the answer of `/api/v1/plans/{year}/progress`.
 pub(super) fn print(progress: &Value) {
-    println!("  {}\n", progress["plan"]["title"].as_str().unwrap_or_default());
-    for target in progress["targets"].as_array().into_iter().flatten() {
-        let text = |name: &str| target[name].as_str().unwrap_or_default();
-        let number = |name: &str| target[name].as_i64().unwrap_or(0);
+    println!("  {}\n", field(field(progress, "plan"), "title").as_str().unwrap_or_default());
+    for target in field(progress, "targets").as_array().into_iter().flatten() {
+        let text = |name: &str| field(target, name).as_str().unwrap_or_default();
+        let number = |name: &str| field(target, name).as_i64().unwrap_or(0);
         let (value, required, percent) = (number("value"), number("required"), number("percent"));
         let full = (percent.clamp(0, 100) * BAR / 100).max(i64::from(value > 0));
         let count = |n: i64| usize::try_from(n).unwrap_or(0);

@@ -22,6 +22,7 @@ pub struct Contract {
 struct QueryContract {
     types: HashMap<String, String>,
     validator: Validator,
+    guarded: bool,
 }
 
 /// Why the document cannot be compiled: a mistake of the code, found at start and by the tests.
@@ -64,7 +65,7 @@ impl Contract {
                 let validator = build(query.1)?;
                 queries.insert(
                     (method.to_uppercase(), path.clone()),
-                    QueryContract { types: query.0, validator },
+                    QueryContract { types: query.0, validator, guarded: is_guarded(operation) },
                 );
             }
             methods.sort();
@@ -111,10 +112,20 @@ impl Contract {
         if wrong.is_empty() { Ok(object) } else { Err(wrong) }
     }
 
+    /// Whether the operation asks for a login.
+    pub fn is_guarded(&self, method: &str, path: &str) -> bool {
+        self.queries.get(&(method.to_owned(), path.to_owned())).is_some_and(|contract| contract.guarded)
+    }
+
     /// The methods of the operations at `path`, or none when there is no such path.
     pub fn methods(&self, path: &str) -> Option<&[String]> {
         self.paths.iter().find(|(resource, _)| resource.is_match(path)).map(|(_, methods)| methods.as_slice())
     }
+}
+
+fn is_guarded(operation: &Value) -> bool {
+    let requirements = operation.get("security").and_then(Value::as_array);
+    requirements.is_some_and(|all| all.iter().any(|one| one.get("bearer").is_some()))
 }
 
 fn query_schema(operation: &Value) -> (HashMap<String, String>, Value) {

@@ -97,6 +97,24 @@ pub fn find_in_tx(conn: &mut Conn, uses: &[&Use]) -> Result<HashMap<usize, Known
     Ok(known)
 }
 
+/// What is decided already of a batch of `uses`, by their place in the list: the answers of earlier requests, and, of
+/// a key that stands in the batch twice, that the later one is to wait for the earlier.
+pub fn decided_in_tx(conn: &mut Conn, uses: &[&Use]) -> Result<HashMap<usize, Result<Stored>>> {
+    let mut decided: HashMap<usize, Result<Stored>> =
+        find_in_tx(conn, uses)?.into_iter().map(|(place, known)| (place, known.into_result())).collect();
+    let mut seen = HashSet::new();
+    for (place, one) in uses.iter().enumerate() {
+        if !seen.insert((one.principal, one.request.key.as_str())) {
+            decided.entry(place).or_insert_with(|| Err(running()));
+        }
+    }
+    Ok(decided)
+}
+
+fn running() -> Error {
+    Error::new(Code::IdempotencyRunning).retry_after(Duration::from_secs(1))
+}
+
 /// Keeps answers beside their effects.
 ///
 /// # Errors
@@ -168,11 +186,7 @@ impl Idempotency {
     pub fn begin(&self, one: &Use) -> Result<Running> {
         let entry = (one.principal, one.request.key.clone());
         let fresh = self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.clone());
-        if fresh {
-            Ok(Running { set: Arc::clone(&self.running), entry })
-        } else {
-            Err(Error::new(Code::IdempotencyRunning).retry_after(Duration::from_secs(1)))
-        }
+        if fresh { Ok(Running { set: Arc::clone(&self.running), entry }) } else { Err(running()) }
     }
 
     /// Runs `act` once for this key and keeps its answer in the same transaction.
