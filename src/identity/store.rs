@@ -11,10 +11,10 @@ use crate::error::{Code, Error, Result};
 use crate::ids::{FamilyId, GrantId, Ids, OrganisationId, PersonId};
 use crate::people;
 use crate::platform::access::Role;
-use crate::platform::db::{Conn, unique_violation};
 use crate::platform::db::schema::{
     organisations, people as people_table, refresh_tokens, staff_grants, token_families, wechat_identities,
 };
+use crate::platform::db::{Conn, unique_violation};
 use crate::platform::vault::Vault;
 use crate::platform::wechat::WechatSession;
 

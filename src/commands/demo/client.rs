@@ -35,7 +35,13 @@ impl Site {
     }
 
     pub(super) fn anonymous(&self) -> Session {
-        Session { http: self.http.clone(), url: self.url.clone(), token: None, person: Value::Null, ids: self.ids.clone() }
+        Session {
+            http: self.http.clone(),
+            url: self.url.clone(),
+            token: None,
+            person: Value::Null,
+            ids: self.ids.clone(),
+        }
     }
 
     /// Logs the simulated user in.
@@ -111,8 +117,10 @@ impl Session {
                 format!("无法连接 {} / cannot reach the server: {}", self.url, error.without_url())
             })?;
             let status = reply.status();
-            let header = |name: &str| reply.headers().get(name).and_then(|v| v.to_str().ok()).map(ToOwned::to_owned);
-            let (tag, wait) = (header("etag"), header("retry-after").and_then(|text| text.parse::<u64>().ok()));
+            let header =
+                |name: &str| reply.headers().get(name).and_then(|v| v.to_str().ok()).map(ToOwned::to_owned);
+            let (tag, wait) =
+                (header("etag"), header("retry-after").and_then(|text| text.parse::<u64>().ok()));
             let text = reply.text().await.map_err(|error| error.without_url().to_string())?;
             let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
             if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {

@@ -33,7 +33,12 @@ const OFFERS: [(&str, &str, &str); 3] = [
 pub(super) type Outcome<T> = Result<T, String>;
 
 /// Runs the demonstration against `url`, or against an own temporary server.
-pub(super) fn demo(config: &Config, url: Option<String>, wechat_sim: String, workers: u32) -> Result<bool, StartError> {
+pub(super) fn demo(
+    config: &Config,
+    url: Option<String>,
+    wechat_sim: String,
+    workers: u32,
+) -> Result<bool, StartError> {
     actix_web::rt::System::new().block_on(async move {
         let (site, own) = match url {
             Some(url) => (Site::new(url, wechat_sim), None),
@@ -137,8 +142,11 @@ async fn make_offers(site: &Site, streets: &[Value], bar: &ProgressBar) -> Outco
             });
             let made = organiser.post("/api/v1/activities", &input).await?;
             let activity = id(&made)?;
-            organiser.post(&format!("/api/v1/managed-activities/{activity}/publications"), &json!({})).await?;
-            let session = made["sessions"].get(0).map(id).transpose()?.ok_or("the activity has no session")?;
+            organiser
+                .post(&format!("/api/v1/managed-activities/{activity}/publications"), &json!({}))
+                .await?;
+            let session =
+                made["sessions"].get(0).map(id).transpose()?.ok_or("the activity has no session")?;
             offers.push(Offer { activity, session, street });
             bar.inc(1);
         }
@@ -153,7 +161,8 @@ async fn gates(site: &Site, streets: &[Value]) -> Outcome<Vec<Session>> {
     for street in streets {
         let user = format!("demo-gate-{}", street["code"].as_str().unwrap_or_default());
         let gate = site.log_in(&user).await?;
-        let grant = json!({ "person_id": gate.person(), "role": "checkin_staff", "organisation_id": street["id"] });
+        let grant =
+            json!({ "person_id": gate.person(), "role": "checkin_staff", "organisation_id": street["id"] });
         admin.post_unless_taken("/api/v1/staff-grants", &grant).await?;
         gates.push(gate);
     }
@@ -223,6 +232,10 @@ fn look_next(site: &Site, own: bool) {
     println!("  接着看 / Look next:");
     println!("    {url}/docs/                                   接口文档 / API reference");
     println!("    {url}/api/v1/activities?open_now=true         正在报名 / open now");
-    println!("    {url}/api/v1/plans/2025/progress              进度（需登录）/ progress (log in as planner)");
-    println!("    unionhall ledger verify                       核对台账 / check every figure against its source\n");
+    println!(
+        "    {url}/api/v1/plans/2025/progress              进度（需登录）/ progress (log in as planner)"
+    );
+    println!(
+        "    unionhall ledger verify                       核对台账 / check every figure against its source\n"
+    );
 }

@@ -65,7 +65,12 @@ mod tests {
 
     #[test]
     fn columns_line_up_whatever_the_script() {
-        for text in ["", "abc", "技能培训不少于200场次", "“送清凉”慰问活动100场，覆盖职工若干万人次，一直写到很长很长很长"] {
+        for text in [
+            "",
+            "abc",
+            "技能培训不少于200场次",
+            "“送清凉”慰问活动100场，覆盖职工若干万人次，一直写到很长很长很长",
+        ] {
             assert_eq!(pad(text, 20).chars().map(cells).sum::<usize>(), 20, "{text}");
         }
     }

@@ -152,8 +152,10 @@ impl<H: BatchHandler> Worker<H> {
         let handler = Arc::clone(&self.handler);
         let handle = |conn: &mut Conn| {
             // A panic of the handler must not end the thread: it is rolled back and the callers get a 500.
-            let replies = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| handler.handle_in_tx(conn, requests)))
-                .unwrap_or_else(|_| Err(Error::internal("the batch handler panicked")))?;
+            let replies = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                handler.handle_in_tx(conn, requests)
+            }))
+            .unwrap_or_else(|_| Err(Error::internal("the batch handler panicked")))?;
             if replies.len() == requests.len() {
                 Ok(replies)
             } else {
