@@ -163,7 +163,7 @@ impl App {
             ids: ids.clone(),
             counting: Arc::clone(&counting),
         });
-        let batching = BatcherConfig::default();
+        let batching = BatcherConfig { batch: config.database.batch, queue: config.database.queue };
         let document = openapi::document();
         Ok(Self {
             wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,

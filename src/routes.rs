@@ -18,6 +18,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(identity::api::me_phone_set)
         .service(attendance::api::my_pass)
         .service(signup::api::my_signup_list)
+        .service(signup::api::my_activity_get)
         .service(notify::api::notice_list)
         .service(notify::api::notice_read)
         // The union tree

@@ -6,10 +6,10 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::model::{ActivityState, ProgrammeKind};
+use super::model::ProgrammeKind;
 use super::store::{self, ActivityFilter};
-use super::views::{ActivityDetail, ActivityView, ProgrammeView};
-use crate::error::{Error, Result};
+use super::views::{self, ActivityDetail, ActivityView, ProgrammeView};
+use crate::error::Result;
 use crate::ids::{ActivityId, OrganisationId, ProgrammeId};
 use crate::platform::Platform;
 use crate::platform::http::{ApiPath, ApiQuery, Page, PageQuery, Reply};
@@ -131,22 +131,7 @@ pub async fn activity_get(
     platform: Data<Platform>,
     id: ApiPath<ActivityId>,
 ) -> Result<Reply<ActivityDetail>> {
-    let now = platform.clock.now();
-    let (found, sessions) = platform
-        .db
-        .read(move |c| {
-            let found = store::activity_get(c, id.0)?;
-            if found.activity.state == ActivityState::Draft {
-                return Err(Error::not_found());
-            }
-            let sessions = store::sessions_of(c, id.0)?;
-            Ok((found, sessions))
-        })
-        .await?;
-    let version = found.activity.version;
-    let activity = ActivityView::new(found.activity, &found.programme, now);
-    let sessions = sessions.into_iter().map(Into::into).collect();
-    Ok(Reply::new(ActivityDetail { activity, programme: found.programme.into(), sessions })
-        .version(version)
-        .public())
+    let (now, id) = (platform.clock.now(), id.0);
+    let detail = platform.db.read(move |c| views::published_detail(c, id, now)).await?;
+    Ok(Reply::new(detail).public())
 }

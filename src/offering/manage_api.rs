@@ -12,7 +12,7 @@ use super::model::{
 };
 use super::rules::{self, SessionTimes};
 use super::store::{self, ActivityChange};
-use super::views::{ActivityDetail, ActivityView, ProgrammeView};
+use super::views::{self, ActivityDetail, ActivityView, ProgrammeView};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{ActivityId, Ids, OrganisationId, ProgrammeId};
@@ -302,13 +302,8 @@ fn detail(
 ) -> Result<(ActivityDetail, i64)> {
     let found = store::activity_get(conn, id)?;
     scope.require(&found.path)?;
-    let sessions = store::sessions_of(conn, id)?;
     let version = found.activity.version;
-    let detail = ActivityDetail {
-        activity: ActivityView::new(found.activity, &found.programme, now),
-        programme: found.programme.into(),
-        sessions: sessions.into_iter().map(Into::into).collect(),
-    };
+    let detail = views::detail(conn, found, now)?;
     Ok((detail, version))
 }
 

@@ -34,6 +34,10 @@ pub fn availability(activity: &Activity, now: DateTime<Utc>) -> Availability {
 
 /// Whether a sign-up may be tried at all; being full is for the registrar to say.
 pub fn signup_window(activity: &Activity, now: DateTime<Utc>) -> Result<()> {
+    if activity.state == ActivityState::Draft {
+        // Nobody but its organisers may know of it.
+        return Err(Error::not_found());
+    }
     if activity.allocation != Allocation::FirstCome {
         return Err(Error::new(Code::SignupNotDirect));
     }

@@ -14,6 +14,9 @@ mod harness;
 
 mod access;
 mod contract;
+mod door;
+mod durability;
+mod signup;
 mod smoke;
 
 use harness::suite::Test;
@@ -28,6 +31,9 @@ const ROOMS: &[&[Test]] = &[
     access::coverage::TESTS,
     access::scope::TESTS,
     access::tokens::TESTS,
+    signup::TESTS,
+    door::TESTS,
+    durability::TESTS,
 ];
 
 fn main() -> std::process::ExitCode {

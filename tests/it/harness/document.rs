@@ -45,10 +45,12 @@ static STRICT: LazyLock<Value> = LazyLock::new(|| {
     let parts = parts_of_others(&components);
     for (name, schema) in components["schemas"].as_object_mut().unwrap() {
         let schema = schema.as_object_mut().unwrap();
-        let open = schema.contains_key("additionalProperties") || parts.contains(name.as_str());
+        if parts.contains(name.as_str()) || schema.contains_key("additionalProperties") {
+            continue;
+        }
         if schema.contains_key("allOf") {
             schema.insert("unevaluatedProperties".into(), Value::Bool(false));
-        } else if schema.contains_key("properties") && !open {
+        } else if schema.contains_key("properties") {
             schema.insert("additionalProperties".into(), Value::Bool(false));
         }
     }
@@ -173,7 +175,7 @@ fn validator(schema: &Value) -> Arc<Validator> {
     if let Some(known) = COMPILED.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
         return Arc::clone(known);
     }
-    let root = json!({ "allOf": [schema], "components": &*STRICT });
+    let root = json!({ "allOf": [schema], "unevaluatedProperties": false, "components": &*STRICT });
     let compiled = Arc::new(jsonschema::options().should_validate_formats(true).build(&root).unwrap());
     COMPILED.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&compiled));
     compiled

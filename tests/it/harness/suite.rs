@@ -17,8 +17,8 @@ use super::app::TestApp;
 use super::ground::Ground;
 use super::servers::StartError;
 
-/// A test that takes longer has hung.
-const LONGEST: Duration = Duration::from_secs(60);
+/// A test that takes longer has hung; `UNIONHALL_TEST_SECONDS` gives more to a test that is told to do more.
+const LONGEST: u64 = 60;
 /// Tests wait for disks and sockets half of the time, so that more of them than cores are worth while.
 const TESTS_PER_CORE: usize = 2;
 
@@ -201,9 +201,11 @@ fn watched(name: String, body: impl FnOnce() -> Result<(), String> + Send + 'sta
             let _late = done.send(result);
         })
         .map_err(|error| format!("no thread: {error}"))?;
-    match outcome.recv_timeout(LONGEST) {
+    let longest =
+        std::env::var("UNIONHALL_TEST_SECONDS").ok().and_then(|n| n.parse().ok()).unwrap_or(LONGEST);
+    match outcome.recv_timeout(Duration::from_secs(longest)) {
         Ok(result) => result.map_err(Failed::from),
-        Err(_) => Err(format!("not done after {} s", LONGEST.as_secs()).into()),
+        Err(_) => Err(format!("not done after {longest} s").into()),
     }
 }
 
