@@ -12,6 +12,7 @@
 #[macro_use]
 mod harness;
 
+mod access;
 mod contract;
 mod door;
 mod durability;
@@ -21,8 +22,19 @@ mod smoke;
 use harness::suite::Test;
 
 /// Every room's tests. A file that is missing here shows as dead code.
-const ROOMS: &[&[Test]] =
-    &[smoke::TESTS, contract::licences::TESTS, signup::TESTS, door::TESTS, durability::TESTS];
+const ROOMS: &[&[Test]] = &[
+    smoke::TESTS,
+    contract::document::TESTS,
+    contract::licences::TESTS,
+    contract::schema::TESTS,
+    contract::schema::ON_EACH_ENGINE,
+    access::coverage::TESTS,
+    access::scope::TESTS,
+    access::tokens::TESTS,
+    signup::TESTS,
+    door::TESTS,
+    durability::TESTS,
+];
 
 fn main() -> std::process::ExitCode {
     harness::suite::run(ROOMS)

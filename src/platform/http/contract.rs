@@ -174,6 +174,10 @@ fn faults(error: &jsonschema::ValidationError<'_>, prefix: &str) -> Vec<Fault> {
                 )
             })
             .collect(),
+        // A type without any field refuses each field with the schema `false`.
+        ValidationErrorKind::FalseSchema => {
+            one("unknown", "没有这个字段".into(), "there is no such field".into())
+        }
         ValidationErrorKind::Type { .. } => one("type", "类型不对".into(), "wrong type".into()),
         ValidationErrorKind::MaxLength { limit } => {
             one("max_length", format!("最多 {limit} 个字"), format!("at most {limit} characters"))

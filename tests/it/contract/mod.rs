@@ -1,3 +1,5 @@
 //! Promises of the project as a whole, checked against the project itself.
 
+pub mod document;
 pub mod licences;
+pub mod schema;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use unionhall::ids::PersonId;
 
 use super::app::TestApp;
+use super::document;
 
 /// Somebody with a client: logged in or not.
 #[derive(Clone)]
@@ -122,7 +123,8 @@ impl Actor {
     /// Sends a request and reads the whole answer.
     pub async fn send(&self, request: RequestBuilder) -> Reply {
         let request = request.build().unwrap();
-        let what = format!("{} {}", request.method(), request.url().path());
+        let (method, path) = (request.method().to_string(), request.url().path().to_owned());
+        let what = format!("{method} {path}");
         let response = match self.app.http().execute(request).await {
             Ok(response) => response,
             Err(error) => panic!("{what}: no answer: {error:?}"),
@@ -133,6 +135,10 @@ impl Actor {
             self.app.notes().note_failure(format!("{what}: {status} {text}"));
         }
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        let media = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap());
+        if let Some(what) = document::contradiction(&method, &path, status, media, &body) {
+            self.app.notes().note_contradiction(what);
+        }
         Reply { what, status, headers, body, text }
     }
 }

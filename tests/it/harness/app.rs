@@ -273,6 +273,14 @@ impl Notes {
         }
     }
 
+    /// Notes an answer that is not as the document says.
+    pub fn note_contradiction(&self, what: String) {
+        let mut failures = lock(&self.failures);
+        if !failures.contains(&what) {
+            failures.push(what);
+        }
+    }
+
     /// The answers that nobody expected.
     pub fn failures(&self) -> Vec<String> {
         lock(&self.failures).clone()

@@ -16,13 +16,14 @@
 //! ```
 //!
 //! Time stands still at [`app::START`] until the test moves `app.clock()`. Jobs run when the test says so. After the
-//! test the harness looks: no job may be left due or have failed, no answer may have been a 5xx, and the
-//! ledger and the audit chain must verify.
+//! test the harness looks: no job may be left due or have failed, no answer may have been a 5xx or other than the
+//! OpenAPI document says, and the ledger and the audit chain must verify.
 
 #![allow(dead_code, reason = "a helper may wait for the test that needs it")]
 
 pub mod actor;
 pub mod app;
+pub mod document;
 pub mod factory;
 pub mod ground;
 pub mod servers;

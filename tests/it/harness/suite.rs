@@ -1,6 +1,7 @@
 //! Which tests there are, which of them run, and how one is run.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -72,9 +73,28 @@ macro_rules! plain_tests {
 /// The ground of an engine, laid before the first test.
 type Laid = Arc<OnceLock<Arc<Ground>>>;
 
+thread_local! {
+    /// Where the test of this thread panicked first.
+    static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Panics of a test are told with the test, in one line; those of other threads when they happen.
+fn hear_panics() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name().is_some_and(|name| name.contains("::")) {
+            let place = panic.location().map(ToString::to_string);
+            PANICKED_AT.with_borrow_mut(|first| *first = first.take().or(place));
+        } else {
+            tell(panic);
+        }
+    }));
+}
+
 /// Runs what the command line asks for.
 pub fn run(rooms: &[&[Test]]) -> ExitCode {
     log_if_asked();
+    hear_panics();
     let mut arguments = Arguments::from_args();
     if arguments.test_threads.is_none() {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
@@ -191,5 +211,7 @@ fn watched(name: String, body: impl FnOnce() -> Result<(), String> + Send + 'sta
 
 fn what_panicked(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panicked").to_owned()
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("panicked");
+    let place = PANICKED_AT.with_borrow_mut(Option::take).unwrap_or_else(|| "somewhere".into());
+    format!("{text}\nat {place}")
 }
