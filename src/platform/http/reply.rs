@@ -61,19 +61,23 @@ impl<T: Serialize> Responder for Reply<T> {
             Err(error) => return HttpResponse::from_error(crate::error::Error::internal(error)),
         };
         let tag = etag(self.version, &bytes);
-        let known = req
-            .headers()
-            .get(header::IF_NONE_MATCH)
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|known| {
-                known.trim() == "*" || known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)
-            });
+        // The answer to an act is not kept, and an act is not answered with "you know that already".
+        let read = req.method().is_safe();
+        let known = read
+            && req.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).is_some_and(
+                |known| {
+                    known.trim() == "*"
+                        || known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)
+                },
+            );
         let mut response = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
-        response.insert_header((header::ETAG, tag));
-        response.insert_header((
-            header::CACHE_CONTROL,
-            if self.public { "no-cache" } else { "private, no-cache" },
-        ));
+        if read || self.version > 0 {
+            response.insert_header((header::ETAG, tag));
+        }
+        if read {
+            let control = if self.public { "no-cache" } else { "private, no-cache" };
+            response.insert_header((header::CACHE_CONTROL, control));
+        }
         if known {
             return response.finish();
         }
