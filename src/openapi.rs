@@ -1,11 +1,12 @@
 //! The OpenAPI document: made from the routes, completed with what holds for every operation.
 
+mod details;
+
 use actix_web::App;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    Components, ContentBuilder, HeaderBuilder, Info, License, ObjectBuilder, OpenApi, Ref, RefOr,
-    ResponseBuilder, Server, Type,
+    Components, ContentBuilder, Info, License, OpenApi, Ref, RefOr, ResponseBuilder, Server,
 };
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_actix_web::AppExt;
@@ -20,6 +21,8 @@ Backend of the 龙岗工会 mini-program: workers sign up, staff check them in, 
 - Ids are TypeIDs such as `act_01k5b8m3q2e9t8h6y1v7z4w0xn`; instants are RFC 3339 with offset; days are civil days in Asia/Shanghai.
 - Every failure is a problem document (RFC 9457) in Chinese or English by `Accept-Language`, with a stable `code`.
 - Every POST that creates or acts takes `Idempotency-Key`: same key and body, same answer; another body, 422; still running, 409.
+- Other methods than those listed at a path are answered with 405 and `Allow`. Every answer has an `X-Request-Id`.
+- JSON is at most 64 KiB and 127 levels deep; a key may not come twice; no text may contain U+0000; instants and days lie in the years 1970 to 2199. Unknown fields and parameters are refused.
 - Lists have opaque cursors. Reads carry an ETag; PUT needs it back as `If-Match` (428 without, 412 when stale).
 - The scopes of the `bearer` scheme name the permission that an operation needs; roles have permissions over a subtree of the organisation.
 ";
@@ -50,12 +53,11 @@ pub fn document() -> OpenApi {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name()))).build();
         let mut response =
             ResponseBuilder::new().description(*description).content("application/problem+json", content);
-        if matches!(*code, "429" | "503") {
-            let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).build();
-            response = response.header(
-                "Retry-After",
-                HeaderBuilder::new().schema(Some(seconds)).description(Some("Seconds")).build(),
-            );
+        if matches!(*code, "409" | "429" | "503") {
+            response = response.header("Retry-After", details::retry_after());
+        }
+        if *code == "401" {
+            response = response.header("WWW-Authenticate", details::challenge());
         }
         components.responses.insert(format!("Problem{code}"), RefOr::T(response.build()));
     }
@@ -64,7 +66,12 @@ pub fn document() -> OpenApi {
         for operation in operations.into_iter().flatten() {
             complete(operation, path);
         }
+        if let Some(read) = item.get.as_mut().filter(|_| path.starts_with("/api/")) {
+            details::conditional(read);
+        }
     }
+    details::limit_requests(&mut document);
+    details::name_page_items(&mut document);
     document
 }
 
@@ -93,6 +100,7 @@ const PROBLEMS: &[(&str, &str)] = &[
     ("403", "The permission is missing, or the account is disabled"),
     ("404", "Not there, or not for this caller to know of"),
     ("409", "The current state forbids it; the code says why"),
+    ("408", "The body did not arrive in time"),
     ("412", "Somebody changed it meanwhile"),
     ("413", "The body is too large"),
     ("415", "The body is not JSON"),
@@ -123,11 +131,12 @@ fn complete(operation: &mut Operation, path: &str) {
     if authenticated || login {
         codes.extend(["401", "403"]);
     }
-    if path.contains('{') {
+    // Whom a grant is for stands in the body.
+    if path.contains('{') || operation.operation_id.as_deref() == Some("grant_create") {
         codes.push("404");
     }
     if body {
-        codes.extend(["413", "415", "422"]);
+        codes.extend(["408", "413", "415", "422"]);
     }
     if idempotent || conditional || path == "/api/v1/me/phones" {
         codes.push("409");
@@ -144,6 +153,7 @@ fn complete(operation: &mut Operation, path: &str) {
             operation.responses.responses.insert(code.into(), RefOr::Ref(reference));
         }
     }
+    details::answer_headers(operation, idempotent, conditional);
 }
 
 /// The document as it is committed and served.

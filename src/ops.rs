@@ -153,7 +153,8 @@ pub async fn audit_list(
         actor: row.actor,
         action: row.action,
         object: row.object,
-        detail: serde_json::from_str(&row.detail).unwrap_or_default(),
+        // An entry without details was kept as `null`.
+        detail: serde_json::from_str::<serde_json::Map<_, _>>(&row.detail).unwrap_or_default().into(),
         hash: hex::encode(row.hash),
     })))
 }

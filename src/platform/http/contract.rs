@@ -12,6 +12,13 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Fault, Text};
 
+/// Texts without U+0000, which PostgreSQL cannot keep.
+pub const NO_NUL: &str = r"^[^\x00]*$";
+/// Instants that every part of the system can keep and compare: four-digit years around ours, no leap seconds.
+pub const INSTANT: &str = r"^(19[7-9][0-9]|2[01][0-9]{2})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$";
+/// Days of the same years.
+pub const DAY: &str = r"^(19[7-9][0-9]|2[01][0-9]{2})-[0-9]{2}-[0-9]{2}$";
+
 /// The compiled document.
 pub struct Contract {
     bodies: HashMap<String, Validator>,
@@ -76,7 +83,10 @@ impl Contract {
 
     /// All faults of a body of the type `name`.
     pub fn check_body(&self, name: &str, body: &Value) -> Vec<Fault> {
+        let mut nuls = Vec::new();
+        find_nuls(body, "", &mut nuls);
         match self.bodies.get(name) {
+            _ if !nuls.is_empty() => nuls,
             Some(validator) => validator.iter_errors(body).flat_map(|e| faults(&e, "")).collect(),
             // Not reachable: a test asks for every body type that an operation takes.
             None => {
@@ -92,6 +102,9 @@ impl Contract {
         };
         let mut object = Map::new();
         let mut wrong = Vec::new();
+        if !is_utf8(query) {
+            wrong.push(Fault::new("/query", "encoding", Text::new("须为 UTF-8", "must be UTF-8")));
+        }
         for (name, text) in url::form_urlencoded::parse(query.as_bytes()) {
             let value = match contract.types.get(name.as_ref()).map(String::as_str) {
                 Some("integer") => {
@@ -104,10 +117,11 @@ impl Contract {
             };
             if object.insert(name.to_string(), value).is_some() {
                 let detail = Text::new("参数重复", "given twice");
-                wrong.push(Fault::new(format!("/query/{name}"), "duplicate", detail));
+                wrong.push(Fault::new(format!("/query/{}", escaped(&name)), "duplicate", detail));
             }
         }
         let object = Value::Object(object);
+        find_nuls(&object, "/query", &mut wrong);
         wrong.extend(contract.validator.iter_errors(&object).flat_map(|e| faults(&e, "/query")));
         if wrong.is_empty() { Ok(object) } else { Err(wrong) }
     }
@@ -126,6 +140,48 @@ impl Contract {
 fn is_guarded(operation: &Value) -> bool {
     let requirements = operation.get("security").and_then(Value::as_array);
     requirements.is_some_and(|all| all.iter().any(|one| one.get("bearer").is_some()))
+}
+
+/// Whether the percent-encoded bytes of `query` are UTF-8.
+fn is_utf8(query: &str) -> bool {
+    let mut bytes = Vec::with_capacity(query.len());
+    let mut rest = query.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let coded = tail.get(..2).filter(|_| first == b'%').and_then(|two| hex::decode(two).ok());
+        rest = if coded.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
+        bytes.extend(coded.unwrap_or_else(|| vec![first]));
+    }
+    std::str::from_utf8(&bytes).is_ok()
+}
+
+/// A name inside a JSON Pointer (RFC 6901).
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// A fault for every text with U+0000. The patterns of the document say so too, but not of every field.
+fn find_nuls(value: &Value, at: &str, found: &mut Vec<Fault>) {
+    match value {
+        Value::String(text) => found.extend(nul(text, at)),
+        Value::Array(items) => {
+            for (place, item) in items.iter().enumerate() {
+                find_nuls(item, &format!("{at}/{place}"), found);
+            }
+        }
+        Value::Object(entries) => {
+            for (name, entry) in entries {
+                let at = format!("{at}/{}", escaped(name));
+                found.extend(nul(name, &at));
+                find_nuls(entry, &at, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn nul(text: &str, at: &str) -> Option<Fault> {
+    let detail = Text::new("不能含有空字符 U+0000", "must not contain U+0000");
+    text.contains('\0').then(|| Fault::new(at, "nul", detail))
 }
 
 fn query_schema(operation: &Value) -> (HashMap<String, String>, Value) {
@@ -168,7 +224,7 @@ fn faults(error: &jsonschema::ValidationError<'_>, prefix: &str) -> Vec<Fault> {
             .iter()
             .map(|name| {
                 Fault::new(
-                    format!("{at}/{name}"),
+                    format!("{at}/{}", escaped(name)),
                     "unknown",
                     Text::new("没有这个字段", "there is no such field"),
                 )
@@ -215,6 +271,11 @@ fn faults(error: &jsonschema::ValidationError<'_>, prefix: &str) -> Vec<Fault> {
             }
             other => one("format", format!("格式应为 {other}"), format!("must have the format {other}")),
         },
+        ValidationErrorKind::Pattern { pattern } if pattern == INSTANT || pattern == DAY => one(
+            "range",
+            "应在 1970 年到 2199 年之间，写法如 2025-03-01 或 2025-03-01T14:00:00+08:00".into(),
+            "must lie in the years 1970 to 2199, written as 2025-03-01 or 2025-03-01T14:00:00+08:00".into(),
+        ),
         ValidationErrorKind::Pattern { .. } => one("pattern", "格式不对".into(), "wrong format".into()),
         // An optional field is `oneOf [null, T]`: what T says is the answer.
         ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => {

@@ -100,14 +100,16 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Idempotent<T> {
 }
 
 fn idempotency_key(req: &HttpRequest) -> Result<String> {
-    let Some(value) = req.headers().get("idempotency-key") else {
+    let mut values = req.headers().get_all("idempotency-key");
+    let Some(value) = values.next() else {
         return Err(Error::new(Code::IdempotencyKeyMissing).detail(
             "请为每次操作生成一个随机值（如 UUID），重试时使用同一个值",
             "Make a random value (such as a UUID) for each action and repeat it when you retry",
         ));
     };
     let text = value.to_str().unwrap_or_default();
-    let fine = (8..=100).contains(&text.len())
+    let fine = values.next().is_none()
+        && (8..=100).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'));
     if fine {
         return Ok(text.to_owned());
@@ -160,10 +162,11 @@ fn parse<T: DeserializeOwned + ToSchema>(req: &HttpRequest, bytes: &[u8]) -> Res
     // An act without content may come without a body at all.
     let bytes: &[u8] =
         if bytes.is_empty() && !req.headers().contains_key(header::CONTENT_TYPE) { b"{}" } else { bytes };
-    if !json_type && bytes != b"{}" {
+    let coded = req.headers().get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity");
+    if coded || (!json_type && bytes != b"{}") {
         return Err(Error::new(Code::UnsupportedMediaType));
     }
-    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| {
+    let value = super::json::read(bytes).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         Error::new(Code::JsonMalformed)
             .detail(format!("第 {line} 行第 {column} 列"), format!("Line {line}, column {column}"))

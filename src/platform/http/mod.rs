@@ -7,6 +7,7 @@
 pub mod contract;
 pub mod extract;
 pub mod idempotency;
+pub mod json;
 pub mod limits;
 pub mod middleware;
 pub mod page;

@@ -84,9 +84,9 @@ pub struct Problem {
     /// Names this request in the log.
     #[schema(max_length = 64)]
     request_id: String,
-    /// All wrong fields.
+    /// All wrong fields, the first hundred of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 1000)]
+    #[schema(max_items = 100)]
     errors: Vec<FieldProblem>,
 }
 
@@ -105,6 +105,13 @@ pub struct FieldProblem {
     detail: String,
 }
 
+/// Wrong fields that are named at most: a small request must not have a large answer.
+const NAMED: usize = 100;
+
+fn cut(text: &str, characters: usize) -> String {
+    text.chars().take(characters).collect()
+}
+
 /// The media type of problem documents.
 pub const MEDIA_TYPE: &str = "application/problem+json; charset=utf-8";
 
@@ -116,16 +123,17 @@ pub fn response(error: &Error, language: Language, request_id: &str) -> HttpResp
         kind: format!("urn:unionhall:problem:{}", inner.code.as_str()),
         title: language.pick(&inner.code.title()).to_owned(),
         status: status.as_u16(),
-        detail: inner.detail.as_ref().map(|text| language.pick(text).to_owned()),
+        detail: inner.detail.as_ref().map(|text| cut(language.pick(text), 2000)),
         code: inner.code.as_str(),
         request_id: request_id.to_owned(),
         errors: inner
             .faults
             .iter()
+            .take(NAMED)
             .map(|fault| FieldProblem {
-                pointer: fault.pointer.clone(),
+                pointer: cut(&fault.pointer, 400),
                 code: fault.code,
-                detail: language.pick(&fault.detail).to_owned(),
+                detail: cut(language.pick(&fault.detail), 2000),
             })
             .collect(),
     };

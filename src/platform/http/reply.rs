@@ -85,13 +85,17 @@ impl<T: Serialize> Responder for Reply<T> {
                 .body(bytes);
         }
         let tag = etag(self.version, &bytes);
-        let known = req.method().is_safe() && knows(req, &tag);
+        // The answer to an act is not kept, and an act is not answered with "you know that already".
+        let read = req.method().is_safe();
+        let known = read && knows(req, &tag);
         let mut response = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
-        response.insert_header((header::ETAG, tag));
-        response.insert_header((
-            header::CACHE_CONTROL,
-            if self.caching == Caching::Public { "no-cache" } else { "private, no-cache" },
-        ));
+        if read || self.version > 0 {
+            response.insert_header((header::ETAG, tag));
+        }
+        if read {
+            let control = if self.caching == Caching::Public { "no-cache" } else { "private, no-cache" };
+            response.insert_header((header::CACHE_CONTROL, control));
+        }
         if known {
             return response.finish();
         }

@@ -1,0 +1,186 @@
+"""What schemathesis cannot guess, for runs against a trial installation (see docs/API-CHECKS.md).
+
+ROLE names the simulated WeChat user (admin, organiser, gate, planner, auditor, or anybody else for a plain worker).
+
+- Logs in. A request that ends logins gets a user of its own, so that the run keeps its token.
+- Gives well-formed requests what only a running system knows: ids that exist, the ETag that is current, a key that is new.
+- Mends what JSON Schema cannot say: the order of times, the check digit of an ID number, evidence of what is reached.
+
+Requests that are meant to be wrong are left as they are, and one well-formed request in eight names nothing that exists.
+"""
+
+import datetime
+import itertools
+import json
+import os
+import urllib.error
+import urllib.request
+import uuid
+
+import schemathesis
+
+ROLE = os.environ.get("ROLE", "admin")
+API = os.environ.get("API", "http://127.0.0.1:8080")
+SIM = os.environ.get("SIM", "http://127.0.0.1:8090")
+TURNS = itertools.count()
+
+
+def call(method, path, body=None, token=None, base=API, **headers):
+    """Status, headers and JSON of an answer."""
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    if body is not None:
+        headers |= {"Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(base + path, data, {k.replace("_", "-"): v for k, v in headers.items()}, method=method)
+    try:
+        with urllib.request.urlopen(request) as reply:
+            text = reply.read()
+            return reply.status, reply.headers, json.loads(text) if text else None
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, refusal.headers, json.loads(refusal.read() or b"null")
+
+
+def act(path, body, token):
+    return call("POST", path, body, token, Idempotency_Key=str(uuid.uuid4()))
+
+
+def log_in(user):
+    code = call("GET", f"/sim/login-code?user={user}", base=SIM)[2]["code"]
+    return call("POST", "/api/v1/auth/wechat-logins", {"code": code})[2]
+
+
+@schemathesis.auth(refresh_interval=600, cache_by_key=lambda case, _: case.operation.path.endswith("/logouts"))
+class Login:
+    def get(self, case, _context):
+        return log_in(f"{ROLE}-leaver" if case.operation.path.endswith("/logouts") else ROLE)["access_token"]
+
+    def set(self, case, token, _context):
+        case.headers["Authorization"] = f"Bearer {token}"
+
+
+def instant(hours):
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    return (now + datetime.timedelta(hours=hours)).isoformat()
+
+
+class World:
+    """The trial installation, with what the run needs added to it."""
+
+    def __init__(self):
+        self.admin = log_in("admin")["access_token"]
+        self.own = log_in(ROLE)["access_token"]
+        worker = log_in("schemathesis-worker")
+        self.worker, self.person = worker["access_token"], worker["person_id"]
+        self.root = self.first("/api/v1/organisations?kind=district")
+        self.street = self.first("/api/v1/organisations?kind=sub_district")
+        self.programme = self.first("/api/v1/programmes")
+        self.milestone = call("GET", "/api/v1/plans/2025/milestones", token=self.admin)[2]["items"][0]["id"]
+        self.activity, self.session = self.running()
+        act(f"/api/v1/activities/{self.activity}/signups", {}, self.worker)
+
+    def first(self, path):
+        return call("GET", path)[2]["items"][0]["id"]
+
+    def draft(self):
+        """A new activity whose session has begun, and that session."""
+        made = act("/api/v1/activities", {
+            "programme_id": self.programme, "organisation_id": self.root, "title": "t", "summary": "s", "venue": "v",
+            "address": "a", "capacity": 1000, "signup_opens_at": instant(-2), "signup_closes_at": instant(1),
+            "sessions": [{"starts_at": instant(-1), "ends_at": instant(2)}],
+        }, self.admin)[2]
+        return made["id"], made["sessions"][0]["id"]
+
+    def running(self):
+        activity, session = self.draft()
+        act(f"/api/v1/managed-activities/{activity}/publications", {}, self.admin)
+        return activity, session
+
+    def signup(self):
+        """A sign-up of the run's own user that can be cancelled."""
+        activity, _ = self.running()
+        return act(f"/api/v1/activities/{activity}/signups", {}, self.own)[2]["id"]
+
+    def grant(self):
+        person = log_in(f"granted-{uuid.uuid4().hex[:8]}")["person_id"]
+        body = {"person_id": person, "role": "auditor", "organisation_id": self.root}
+        return act("/api/v1/staff-grants", body, self.admin)[2]["id"]
+
+    def id_for(self, path):
+        """An id that exists for `path`, and that the request may use up."""
+        match path.removeprefix("/api/v1/").split("/"):
+            case ["organisations", *_]:
+                return self.root
+            case ["activities", _]:
+                return self.activity
+            case ["activities", _, "signups"]:
+                return self.running()[0]
+            case ["managed-activities", _, "publications"]:
+                return self.draft()[0]
+            case ["managed-activities", _]:
+                return self.activity
+            case ["sessions", _, "finalisations"]:
+                return self.running()[1]
+            case ["sessions", *_]:
+                return self.session
+            case ["signups", *_]:
+                return self.signup()
+            case ["people", *_]:
+                return self.person
+            case ["milestones", *_]:
+                return self.milestone
+            case ["staff-grants", *_]:
+                return self.grant()
+        return None
+
+
+WORLD = None
+
+
+def mend(body, path):
+    """Makes a well-formed body one that can be accepted."""
+    known = {"organisation_id": WORLD.root, "programme_id": WORLD.programme, "street_id": WORLD.street,
+             "workplace_id": WORLD.street, "person_id": WORLD.person, "id_number": "11010519491231002X"}
+    for field, value in known.items():
+        if body.get(field) is not None:
+            body[field] = value
+    if "signup_opens_at" in body:
+        body["signup_opens_at"], body["signup_closes_at"] = instant(-2), instant(1)
+    for session in body.get("sessions", []):
+        session["starts_at"], session["ends_at"] = instant(-1), instant(2)
+    if body.get("reached") and not (body.get("evidence") or "").strip():
+        body["evidence"] = "minutes"
+    if path.endswith("/checkins"):
+        body["pass"] = call("GET", "/api/v1/me/pass", token=WORLD.worker)[2]["code"]
+    if body.get("role"):
+        body["person_id"] = log_in(f"granted-{uuid.uuid4().hex[:8]}")["person_id"]
+    if path.endswith("/wechat-logins"):
+        body["code"] = call("GET", "/sim/login-code?user=somebody", base=SIM)[2]["code"]
+    if path.endswith("/phones"):
+        body["code"] = call("GET", "/sim/phone-code?user=somebody", base=SIM)[2]["code"]
+    if path.endswith("/refreshes"):
+        body["refresh_token"] = log_in("somebody")["refresh_token"]
+
+
+@schemathesis.hook
+def before_call(_context, case, _kwargs):
+    global WORLD
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    WORLD = WORLD or World()
+    path = case.operation.path
+    if "id" in case.path_parameters and next(TURNS) % 8 < 7:
+        case.path_parameters["id"] = WORLD.id_for(path) or case.path_parameters["id"]
+    if "year" in case.path_parameters:
+        case.path_parameters["year"] = 2025
+    if "code" in case.path_parameters:
+        case.path_parameters["code"] = "07a"
+    # Cursors are opaque: nobody can make one up.
+    case.query.pop("cursor", None)
+    if "Idempotency-Key" in case.headers:
+        case.headers["Idempotency-Key"] = str(uuid.uuid4())
+    if "If-Match" in case.headers:
+        read = call("GET", path.format(**case.path_parameters), token=WORLD.own)[1]
+        case.headers["If-Match"] = read.get("ETag") or case.headers["If-Match"]
+    if isinstance(case.body, dict):
+        mend(case.body, path)
