@@ -64,6 +64,11 @@ pub fn document() -> OpenApi {
         for operation in operations.into_iter().flatten() {
             complete(operation, path);
         }
+        if let Some(read) = item.get.as_mut().filter(|_| path.starts_with("/api/")) {
+            let unchanged =
+                ResponseBuilder::new().description("The copy that If-None-Match names still holds");
+            read.responses.responses.insert("304".into(), RefOr::T(unchanged.build()));
+        }
     }
     document
 }

@@ -1,8 +1,8 @@
 //! Answers: JSON with an entity tag, and answers that are kept under an idempotency key.
 
 use actix_web::body::BoxBody;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -61,19 +61,21 @@ impl<T: Serialize> Responder for Reply<T> {
             Err(error) => return HttpResponse::from_error(crate::error::Error::internal(error)),
         };
         let tag = etag(self.version, &bytes);
-        let known = req
-            .headers()
-            .get(header::IF_NONE_MATCH)
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|known| {
-                known.trim() == "*" || known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)
-            });
+        // The answer to an act must arrive, and must not be kept (it may be a login's tokens).
+        let read = matches!(*req.method(), Method::GET | Method::HEAD);
+        let known = read
+            && req.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).is_some_and(
+                |known| {
+                    known.trim() == "*"
+                        || known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)
+                },
+            );
         let mut response = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
         response.insert_header((header::ETAG, tag));
-        response.insert_header((
-            header::CACHE_CONTROL,
-            if self.public { "no-cache" } else { "private, no-cache" },
-        ));
+        if read {
+            let keep = if self.public { "no-cache" } else { "private, no-cache" };
+            response.insert_header((header::CACHE_CONTROL, keep));
+        }
         if known {
             return response.finish();
         }
