@@ -24,6 +24,7 @@ use harness::suite::Test;
 /// Every room's tests. A file that is missing here shows as dead code.
 const ROOMS: &[&[Test]] = &[
     smoke::TESTS,
+    contract::conditional::TESTS,
     contract::document::TESTS,
     contract::licences::TESTS,
     contract::schema::TESTS,

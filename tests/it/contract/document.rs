@@ -62,6 +62,9 @@ fn refusals(operation: &Operation) -> Vec<u16> {
     if operation.body.is_some() {
         statuses.extend([413, 415, 422]);
     }
+    if operation.method == "GET" && operation.path.starts_with("/api/") {
+        statuses.push(304);
+    }
     if operation.takes_header("Idempotency-Key") {
         statuses.extend([409, 422]);
     }

@@ -18,7 +18,7 @@ use super::ground::Ground;
 use super::servers::StartError;
 
 /// A test that takes longer has hung; `UNIONHALL_TEST_SECONDS` gives more to a test that is told to do more.
-const LONGEST: u64 = 60;
+const LONGEST: u64 = 240;
 /// Tests wait for disks and sockets half of the time, so that more of them than cores are worth while.
 const TESTS_PER_CORE: usize = 2;
 
