@@ -15,6 +15,7 @@ mod harness;
 mod contract;
 mod door;
 mod durability;
+mod jobs;
 mod signup;
 mod smoke;
 
@@ -22,7 +23,7 @@ use harness::suite::Test;
 
 /// Every room's tests. A file that is missing here shows as dead code.
 const ROOMS: &[&[Test]] =
-    &[smoke::TESTS, contract::licences::TESTS, signup::TESTS, door::TESTS, durability::TESTS];
+    &[smoke::TESTS, contract::licences::TESTS, signup::TESTS, door::TESTS, durability::TESTS, jobs::TESTS];
 
 fn main() -> std::process::ExitCode {
     harness::suite::run(ROOMS)
