@@ -13,17 +13,27 @@
 mod harness;
 
 mod contract;
+mod corruption;
 mod door;
 mod durability;
 mod jobs;
+mod ledger;
 mod signup;
 mod smoke;
 
 use harness::suite::Test;
 
 /// Every room's tests. A file that is missing here shows as dead code.
-const ROOMS: &[&[Test]] =
-    &[smoke::TESTS, contract::licences::TESTS, signup::TESTS, door::TESTS, durability::TESTS, jobs::TESTS];
+const ROOMS: &[&[Test]] = &[
+    smoke::TESTS,
+    contract::licences::TESTS,
+    signup::TESTS,
+    door::TESTS,
+    durability::TESTS,
+    jobs::TESTS,
+    ledger::TESTS,
+    corruption::TESTS,
+];
 
 fn main() -> std::process::ExitCode {
     harness::suite::run(ROOMS)
