@@ -14,8 +14,11 @@ mod harness;
 
 mod access;
 mod contract;
+mod corruption;
 mod door;
 mod durability;
+mod jobs;
+mod ledger;
 mod signup;
 mod smoke;
 
@@ -35,6 +38,9 @@ const ROOMS: &[&[Test]] = &[
     signup::TESTS,
     door::TESTS,
     durability::TESTS,
+    jobs::TESTS,
+    ledger::TESTS,
+    corruption::TESTS,
 ];
 
 fn main() -> std::process::ExitCode {

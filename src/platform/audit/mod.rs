@@ -175,8 +175,13 @@ pub fn verify(conn: &mut Conn, mut progress: impl FnMut(i64)) -> Result<Verified
         .filter(audit_head::id.eq(1))
         .select((audit_head::seq, audit_head::hash))
         .first(conn)?;
-    let broken =
-        (seq != expected - 1 || hash != previous).then_some((expected, "the end of the chain is missing"));
+    let broken = if seq < expected - 1 {
+        Some((seq + 1, "it lies beyond the end of the chain"))
+    } else if seq > expected - 1 {
+        Some((expected, "the end of the chain is missing"))
+    } else {
+        (hash != previous).then_some((seq, "the end of the chain was changed"))
+    };
     Ok(Verified { entries: expected - 1, broken })
 }
 
