@@ -159,7 +159,9 @@ async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call> {
         "organisation_list" => get("/api/v1/organisations"),
         "organisation_get" => get(format!("/api/v1/organisations/{}", stage.organisation)),
 
+        "topic_list" => get("/api/v1/topics"),
         "programme_list" => get("/api/v1/programmes"),
+        "programme_get" => get(format!("/api/v1/programmes/{}", app.programme("demo-skills").await)),
         "activity_list" => get("/api/v1/activities"),
         "activity_get" => get(format!("/api/v1/activities/{activity}")),
         "programme_create" => post(
@@ -228,6 +230,11 @@ async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call> {
             let to = app.worker(&someone.fresh_key()).await.person();
             let body = json!({ "person_id": to, "role": "reviewer", "organisation_id": stage.organisation });
             post("/api/v1/staff-grants", body)
+        }
+        "grant_get" => {
+            let to = app.worker(&someone.fresh_key()).await.person();
+            let grant = grant(app, to, "reviewer", "street-pinghu").await;
+            get(format!("/api/v1/staff-grants/{}", grant["id"].as_str().unwrap()))
         }
         "grant_revoke" => {
             let to = app.worker(&someone.fresh_key()).await.person();

@@ -27,6 +27,11 @@ async fn every_read_knows_its_own_copy(app: TestApp) {
             "signup_get" => (&guest, signup["id"].as_str().unwrap().to_owned()),
             "milestone_get" => (&admin, milestones["items"][0]["id"].as_str().unwrap().to_owned()),
             "organisation_get" => (&guest, app.organisation("street-pinghu").await.to_string()),
+            "programme_get" => (&guest, app.programme("demo-skills").await.to_string()),
+            "grant_get" => {
+                let grants = admin.get("/api/v1/staff-grants").await.ok(200);
+                (&admin, grants["items"][0]["id"].as_str().unwrap().to_owned())
+            }
             _ if operation.path.contains("/sessions/") => (&admin, activity.session.to_string()),
             _ if operation.path.contains("{id}") => (&admin, activity.id.to_string()),
             _ => (&admin, String::new()),
