@@ -90,6 +90,7 @@ pub struct App {
     proxies: TrustedProxies,
     origins: Arc<Vec<String>>,
     stopping: Stopping,
+    stop_seconds: u64,
     worker: Worker,
 }
 
@@ -138,7 +139,12 @@ impl App {
         );
         let memory = Duration::from_millis(config.auth.standing_memory_ms);
         let platform = Platform {
-            access: Access::new(tokens, Arc::new(DatabaseStandings), db.clone(), memory),
+            access: Access::new(
+                tokens,
+                Arc::new(DatabaseStandings { clock: Arc::clone(&clock) }),
+                db.clone(),
+                memory,
+            ),
             idempotency: Idempotency::new(db.clone(), Arc::clone(&clock)),
             cursors: Cursors::new(config.codes.cursor_secret.clone()),
             vault: open_vault(config, &ids)?,
@@ -163,7 +169,7 @@ impl App {
             ids: ids.clone(),
             counting: Arc::clone(&counting),
         });
-        let batching = BatcherConfig::default();
+        let batching = BatcherConfig { batch: config.database.batch, queue: config.database.queue };
         let document = openapi::document();
         Ok(Self {
             wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
@@ -182,6 +188,7 @@ impl App {
             proxies: TrustedProxies(config.server.trusted_proxies.clone()),
             origins: Arc::new(config.server.cors_origins.clone()),
             stopping: Stopping::default(),
+            stop_seconds: config.server.stop_seconds,
             worker: Worker::new(
                 db,
                 Arc::clone(&clock),
@@ -217,7 +224,7 @@ impl App {
         .client_request_timeout(Duration::from_secs(10))
         .keep_alive(Duration::from_secs(75))
         .max_connections(25_000)
-        .shutdown_timeout(30);
+        .shutdown_timeout(self.stop_seconds);
         if workers > 0 {
             server = server.workers(workers);
         }

@@ -41,7 +41,7 @@ Server { mode: Mode, listen: String, metrics_listen: String, workers: usize, ins
 section! { /// `[log]`
 Log { format: String, level: String } }
 section! { /// `[database]`
-Database { url: SecretString, pool: u32, wait_seconds: u64 } }
+Database { url: SecretString, pool: u32, wait_seconds: u64, batch: usize, queue: usize } }
 section! { /// `[cache]`
 CacheSettings { kind: String, url: SecretString, prefix: String } }
 section! { /// `[vault]`
@@ -176,6 +176,8 @@ impl Config {
         );
         fault(!(1..=1000).contains(&self.database.pool), "database.pool must be 1 to 1000");
         fault(!(1..=60).contains(&self.database.wait_seconds), "database.wait_seconds must be 1 to 60");
+        fault(!(1..=4096).contains(&self.database.batch), "database.batch must be 1 to 4096");
+        fault(!(1..=100_000).contains(&self.database.queue), "database.queue must be 1 to 100000");
         fault(!matches!(self.cache.kind.as_str(), "memory" | "redis"), "cache.kind must be memory or redis");
         fault(
             self.cache.kind == "redis" && self.cache.url.expose_secret().is_empty(),

@@ -74,7 +74,7 @@ codes! {
     MethodNotAllowed = "method_not_allowed", 405, "不支持的请求方法", "The method is not supported here";
     NotAcceptable = "not_acceptable", 406, "无法提供所请求的格式", "The requested format is not available";
     RequestTimeout = "request_timeout", 408, "请求接收超时", "The request took too long to arrive";
-    Conflict = "conflict", 409, "与当前状态冲突", "The current state forbids this";
+    Conflict = "conflict", 409, "与当前状态冲突", "This conflicts with what is there";
     IdempotencyRunning = "idempotency_running", 409, "相同的请求正在处理，请稍后重试", "The same request is still running; try again shortly";
     StateForbids = "state_forbids", 409, "当前状态不允许此操作", "The current state forbids this";
     SignupFull = "signup_full", 409, "名额已满", "No places are left";
@@ -215,6 +215,11 @@ impl Error {
         let mut error = Self::new(code);
         error.0.faults = faults;
         error
+    }
+
+    /// Whether another transaction was faster, so that the same act tried again may find another answer.
+    pub fn lost_a_race(&self) -> bool {
+        matches!(self.0.code, Code::IdempotencyRunning | Code::Overloaded)
     }
 
     /// The code.

@@ -102,8 +102,9 @@ pub struct AuditView {
     /// To what.
     #[schema(max_length = 100, example = "sgn_01k5b8m3q2e9t8h6y1v7z4w0xn")]
     pub object: String,
-    /// Ids and codes.
-    #[schema(value_type = Object)]
+    /// Ids and codes; absent where there is nothing to add.
+    #[serde(skip_serializing_if = "serde_json::Value::is_null")]
+    #[schema(value_type = Object, required = false)]
     pub detail: serde_json::Value,
     /// SHA-256 of this entry and, through it, of all before.
     #[schema(min_length = 64, max_length = 64)]

@@ -18,13 +18,16 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(identity::api::me_phone_set)
         .service(attendance::api::my_pass)
         .service(signup::api::my_signup_list)
+        .service(signup::api::my_activity_get)
         .service(notify::api::notice_list)
         .service(notify::api::notice_read)
         // The union tree
         .service(org::api::organisation_list)
         .service(org::api::organisation_get)
         // The catalogue
+        .service(offering::api::topic_list)
         .service(offering::api::programme_list)
+        .service(offering::api::programme_get)
         .service(offering::api::activity_list)
         .service(offering::api::activity_get)
         .service(offering::manage_api::programme_create)
@@ -53,9 +56,10 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         // Staff, accounts, audit, jobs
         .service(identity::grants_api::grant_list)
         .service(identity::grants_api::grant_create)
+        .service(identity::grants_api::grant_get)
         .service(identity::grants_api::grant_revoke)
         .service(people::api::person_reveal)
-        .service(people::api::account_state_set)
+        .service(identity::accounts_api::account_state_set)
         .service(ops::audit_list)
         .service(ops::dead_job_list)
         .service(ops::dead_job_revive)

@@ -18,7 +18,7 @@ use crate::error::{Code, Error, Result};
 use crate::ids::{ActivityId, AttendanceId, PersonId, SessionId};
 use crate::ledger::model::Grade;
 use crate::offering;
-use crate::offering::model::{Activity, SessionState};
+use crate::offering::model::{Activity, ActivityState, SessionState};
 use crate::offering::views::SessionView;
 use crate::platform::Platform;
 use crate::platform::access::Guard;
@@ -193,10 +193,17 @@ pub async fn session_finalise(
     let (actor, now, scope, id) = (guard.person(), platform.clock.now(), guard.scope().clone(), id.0);
     let counting = Arc::clone(counting.get_ref());
     let act = move |c: &mut Conn| {
-        // Locked, so that no scan slips in between the look and the change.
+        let (_, activity) = desk::require_session(c, &scope, id)?;
+        if activity.state == ActivityState::Draft {
+            return Err(
+                Error::new(Code::StateForbids).detail("活动尚未发布", "The activity is not published")
+            );
+        }
+        // The activity first, so that of two last sessions one sees the other finalised; then the session, so that no
+        // scan slips in between the look and the change.
+        offering::store::activities_lock_in_tx(c, &[activity.id])?;
         let sessions = offering::store::sessions_lock_in_tx(c, &[id])?;
         let session = sessions.get(&id).ok_or_else(Error::not_found)?;
-        desk::require_session(c, &scope, id)?;
         if session.state == SessionState::Finalised {
             return Err(rules::refusal(ScanOutcome::Finalised));
         }

@@ -8,7 +8,7 @@ use super::counting::{Attended, Counting};
 use super::model::{Attempt, Attendance, AttendanceRole, CheckinMethod, ScanOutcome};
 use super::{rules, store};
 use crate::clock::{SharedClock, db_time};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::ids::{Ids, PersonId, SessionId};
 use crate::ledger::model::Grade;
 use crate::offering;
@@ -53,22 +53,21 @@ impl BatchHandler for DeskHandler {
 
     fn handle_in_tx(&self, conn: &mut Conn, batch: Batch<'_, Scan>) -> Result<Vec<Result<Stored>>> {
         let mut work = Work { replies: batch.iter().map(|_| None).collect(), ..Work::default() };
+        let mut ids: Vec<SessionId> = batch.iter().map(|scan| scan.session).collect();
+        ids.sort();
+        ids.dedup();
+        let sessions = offering::store::sessions_lock_in_tx(conn, &ids)?;
+        // Behind the lock, so that a repetition that waited for the first one's commit finds its answer.
         let uses: Vec<&Use> = batch.iter().map(|scan| &scan.one).collect();
-        for (place, known) in idempotency::find_in_tx(conn, &uses)? {
-            work.answer(place, known.into_result());
+        for (place, known) in idempotency::decided_in_tx(conn, &uses)? {
+            work.answer(place, known);
         }
-        let mut keys = HashSet::new();
         let mut by_session: BTreeMap<SessionId, Vec<usize>> = BTreeMap::new();
         for (place, scan) in batch.iter().enumerate() {
-            if !keys.insert((scan.one.principal, scan.one.request.key.as_str())) {
-                work.answer(place, Err(Error::new(Code::IdempotencyRunning)));
-            } else if work.is_open(place) {
+            if work.is_open(place) {
                 by_session.entry(scan.session).or_default().push(place);
             }
         }
-        let ids: Vec<SessionId> = by_session.keys().copied().collect();
-        let sessions =
-            if ids.is_empty() { HashMap::new() } else { offering::store::sessions_lock_in_tx(conn, &ids)? };
         for (id, places) in by_session {
             match sessions.get(&id) {
                 Some(session) => self.record(conn, session, &places, batch, &mut work)?,
@@ -135,7 +134,7 @@ impl DeskHandler {
             return Ok(());
         }
         let people: Vec<PersonId> = candidates.iter().map(|(_, person)| *person).collect();
-        let signups = signup::store::live(conn, session.activity_id, &people)?;
+        let signups = signup::store::live_locked_in_tx(conn, session.activity_id, &people)?;
         let brief = store::people_brief(conn, &people)?;
         let mut wanted = HashSet::new();
         let rows: Vec<Attendance> = candidates
@@ -178,7 +177,7 @@ impl DeskHandler {
         session: &Session,
         activity: &Activity,
         fresh: &[&Attendance],
-        brief: &HashMap<PersonId, (Option<String>, Option<crate::ids::OrganisationId>)>,
+        brief: &HashMap<PersonId, store::Brief>,
         work: &mut Work,
     ) -> Result<()> {
         if fresh.is_empty() {

@@ -37,11 +37,11 @@ pub fn attempts_create_in_tx(conn: &mut Conn, rows: &[Attempt]) -> Result<()> {
     Ok(())
 }
 
+/// A person's name and workplace.
+pub type Brief = (Option<String>, Option<OrganisationId>);
+
 /// Names and workplaces of `people`.
-pub fn people_brief(
-    conn: &mut Conn,
-    people_ids: &[PersonId],
-) -> Result<HashMap<PersonId, (Option<String>, Option<OrganisationId>)>> {
+pub fn people_brief(conn: &mut Conn, people_ids: &[PersonId]) -> Result<HashMap<PersonId, Brief>> {
     let rows: Vec<(PersonId, Option<String>, Option<OrganisationId>)> = people::table
         .filter(people::id.eq_any(people_ids))
         .select((people::id, people::name, people::workplace_id))
@@ -70,7 +70,6 @@ pub fn list(
 }
 
 /// All attendances after `after` with activity, session begin and the person's workplace today; for verification.
-#[expect(clippy::type_complexity, reason = "read once, where it is made")]
 pub fn all_after(
     conn: &mut Conn,
     after: Option<AttendanceId>,

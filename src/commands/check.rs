@@ -87,10 +87,19 @@ pub fn seed_database(
     Ok(loaded)
 }
 
+/// The database as it is: verifying changes nothing, the schema neither.
+fn untouched(config: &Config) -> Result<Db, StartError> {
+    let db = app::open_database(config)?;
+    if migrate::pending(&db)?.is_empty() {
+        return Ok(db);
+    }
+    Err(StartError::Other("数据库需要升级，请先运行 unionhall migrate / the database is not up to date: run `unionhall migrate` first".into()))
+}
+
 pub(super) fn ledger_verify(config: &Config) -> Result<bool, StartError> {
-    let db = migrated(config)?;
+    let db = untouched(config)?;
     let bar = spinner("核对台账 / verifying the ledger");
-    let report = db.read_blocking(|conn| {
+    let report = db.snapshot_blocking(|conn| {
         plan::verify::verify(conn, |done| bar.set_position(u64::try_from(done).unwrap_or(0)))
     })?;
     bar.finish_and_clear();
@@ -108,7 +117,7 @@ pub(super) fn ledger_verify(config: &Config) -> Result<bool, StartError> {
 }
 
 pub(super) fn audit_verify(config: &Config) -> Result<bool, StartError> {
-    let db = migrated(config)?;
+    let db = untouched(config)?;
     let bar = spinner("核对审计链 / verifying the audit chain");
     let verified = db.read_blocking(|conn| {
         audit::verify(conn, |done| bar.set_position(u64::try_from(done).unwrap_or(0)))

@@ -29,7 +29,9 @@ pub fn run(cli: Cli) -> ExitCode {
             Ok(true)
         }
         command => Config::load(cli.config.as_deref()).map_err(StartError::from).and_then(|config| {
-            log(&config);
+            // A demonstration speaks with its progress bar.
+            let quiet = matches!(command, Command::Demo { .. });
+            log(&config, if quiet { "warn" } else { &config.log.level });
             with_config(command, &config)
         }),
     };
@@ -68,9 +70,12 @@ fn openapi() -> Result<bool, StartError> {
     Ok(true)
 }
 
-fn log(config: &Config) {
-    let filter = config.log.level.parse().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+fn log(config: &Config, level: &str) {
+    let filter = level.parse().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     // A second initialisation (a test's) keeps the first.
     let _first = match config.log.format.as_str() {
         "json" => builder.json().flatten_event(true).try_init(),

@@ -72,7 +72,12 @@ pub(super) fn run(config: &Config, command: StaffCommand) -> Result<bool, StartE
         StaffCommand::Revoke { whom, role, organisation: code } => {
             let revoked = db.write_blocking(|conn| {
                 let organisation = organisation(conn, &code)?;
-                let person = person(conn, config, &ids, &whom, now)?;
+                let found = match (&whom.person, &whom.openid) {
+                    (Some(person), _) => Some(*person),
+                    (None, Some(openid)) => store::person_of_wechat(conn, &config.wechat.appid, openid)?,
+                    (None, None) => None,
+                };
+                let Some(person) = found else { return Ok(false) };
                 let Some(id) = store::grant_find(conn, person, role, organisation.id)? else {
                     return Ok(false);
                 };

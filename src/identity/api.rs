@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::model::EndReason;
 use super::store::{self, Redeemed};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{FamilyId, PersonId};
 use crate::people;
 use crate::platform::Platform;
@@ -94,9 +94,9 @@ pub async fn wechat_login(
             Ok((person, row.created_at == crate::clock::db_time(now)))
         })
     };
-    // Two first logins of one account at once: the later one breaks the identity's key and finds it the second time.
+    // Two first logins of one account at once: the later one finds the person the second time.
     let (person, is_new) = match begin().await {
-        Err(error) if error.code() == Code::Internal => begin().await?,
+        Err(error) if error.code() == Code::Conflict => begin().await?,
         other => other?,
     };
     metrics::counter!("unionhall_logins_total").increment(1);
@@ -117,7 +117,8 @@ fn tokens(
         refresh_token,
         person_id: person,
         is_new,
-    }))
+    })
+    .secret())
 }
 
 /// What WeChat's refusal means for the person.
@@ -177,12 +178,10 @@ pub async fn token_refresh(
                         (now + refresh_life).min(*family_until),
                     )?;
                 }
-                Redeemed::Reused => {
-                    audit::append_in_tx(
-                        c,
-                        now,
-                        vec![Entry::system("login.refresh_reused", "refresh_token")],
-                    )?;
+                Redeemed::Reused { person, family } => {
+                    let entry = Entry::system("login.refresh_reused", family)
+                        .detail(serde_json::json!({ "person": person }));
+                    audit::append_in_tx(c, now, vec![entry])?;
                 }
                 Redeemed::Invalid => {}
             }
@@ -191,7 +190,7 @@ pub async fn token_refresh(
         .await?;
     match redeemed {
         Redeemed::Good { person, family, .. } => tokens(&platform, person, family, next, false),
-        Redeemed::Reused => {
+        Redeemed::Reused { .. } => {
             platform.access.forget();
             metrics::counter!("unionhall_refresh_reused_total").increment(1);
             Err(Error::new(Code::RefreshReused))
@@ -239,6 +238,23 @@ pub async fn logout(
     Ok(HttpResponse::NoContent().finish())
 }
 
+/// What WeChat's refusal of a phone code means: not that the person must log in again.
+fn phone_refusal(error: WechatError) -> Error {
+    let refusal = wechat_refusal(error);
+    if refusal.code() == Code::WechatCodeInvalid {
+        let text = Text::new(
+            "手机号凭证无效或已过期，请重新点击授权按钮",
+            "the phone code is invalid, used or expired; press the button again",
+        );
+        return wrong_code("wechat_code", text);
+    }
+    refusal
+}
+
+fn wrong_code(code: &'static str, text: Text) -> Error {
+    Error::invalid(vec![Fault::new("/code", code, text)])
+}
+
 /// A code from WeChat's phone-number button.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -269,9 +285,9 @@ pub async fn me_phone_set(
     guard: Guard<OwnData>,
     body: ApiJson<PhoneInput>,
 ) -> Result<Reply<PhoneView>> {
-    let found = wechat.phone_number(&body.0.code).await.map_err(wechat_refusal)?;
+    let found = wechat.phone_number(&body.0.code).await.map_err(phone_refusal)?;
     let phone = people::phone::Phone::parse(&found.number)
-        .map_err(|fault| Error::new(Code::Conflict).detail(fault.zh().to_owned(), fault.en().to_owned()))?;
+        .map_err(|fault| wrong_code("phone", Text::new(fault.zh(), fault.en())))?;
     let (person, now, vault) = (guard.person(), platform.clock.now(), platform.vault.clone());
     let phone_masked = crate::platform::vault::mask::phone(phone.as_str());
     platform

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::model::StaffGrant;
 use super::store;
 use crate::clock::db_time;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{GrantId, OrganisationId, PersonId};
 use crate::platform::Platform;
 use crate::platform::access::policy::StaffManage;
@@ -104,6 +104,15 @@ pub struct GrantInput {
     pub organisation_id: OrganisationId,
 }
 
+/// What is not there, or not in the scope, is a wrong field where a body names it.
+fn unknown(error: Error, pointer: &str) -> Error {
+    if error.code() != Code::NotFound {
+        return error;
+    }
+    let text = Text::new("不存在，或不在您的权限范围内", "not there, or not in your scope");
+    Error::invalid(vec![Fault::new(pointer, "unknown", text)])
+}
+
 /// Grant a role over a subtree / 授权
 #[utoipa::path(
     tag = "staff", operation_id = "grant_create", security(("bearer" = ["staff:manage"])), request_body = GrantInput,
@@ -119,9 +128,10 @@ pub async fn grant_create(
     let (actor, now, scope) = (guard.person(), platform.clock.now(), guard.scope().clone());
     let (id, input): (GrantId, GrantInput) = (platform.ids.id(), body.body);
     let act = move |c: &mut Conn| {
-        let organisation = org::store::get(c, input.organisation_id)?;
-        scope.require(&organisation.path)?;
-        let person = people::store::get(c, input.person_id)?;
+        let organisation = org::store::get(c, input.organisation_id)
+            .and_then(|row| scope.require(&row.path).map(|()| row))
+            .map_err(|error| unknown(error, "/organisation_id"))?;
+        let person = people::store::get(c, input.person_id).map_err(|error| unknown(error, "/person_id"))?;
         let grant = StaffGrant {
             id,
             person_id: person.id,
@@ -142,6 +152,32 @@ pub async fn grant_create(
     let stored = platform.idempotency.run(actor, body.key, act).await?;
     platform.access.forget();
     Ok(stored)
+}
+
+/// Read a live grant / 读取授权
+#[utoipa::path(
+    tag = "staff", operation_id = "grant_get", security(("bearer" = ["staff:manage"])),
+    params(("id" = GrantId, Path, description = "The grant")),
+    responses((status = 200, description = "The grant", body = GrantView)),
+)]
+#[get("/api/v1/staff-grants/{id}")]
+pub async fn grant_get(
+    platform: Data<Platform>,
+    guard: Guard<StaffManage>,
+    id: ApiPath<GrantId>,
+) -> Result<Reply<GrantView>> {
+    let (scope, id) = (guard.scope().clone(), id.0);
+    let view = platform
+        .db
+        .read(move |c| {
+            let (grant, path) = store::grant_get(c, id)?;
+            scope.require(&path)?;
+            let organisation = org::store::get(c, grant.organisation_id)?;
+            let person = people::store::get(c, grant.person_id)?;
+            Ok(view(grant, organisation.name, person.name))
+        })
+        .await?;
+    Ok(Reply::new(view))
 }
 
 /// Revoke a grant / 撤销授权

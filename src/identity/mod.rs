@@ -8,6 +8,7 @@
 //!                            ended: logout | logout_everywhere | refresh_reused | person_disabled
 //! ```
 
+pub mod accounts_api;
 pub mod api;
 pub mod grants_api;
 pub mod model;

@@ -7,20 +7,27 @@ use sha2::{Digest, Sha256};
 
 use super::model::{EndReason, RefreshToken, SESSION_KEY, StaffGrant, TokenFamily, WechatIdentity};
 use crate::clock::db_time;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ids::{FamilyId, GrantId, Ids, OrganisationId, PersonId};
 use crate::people;
 use crate::platform::access::Role;
-use crate::platform::db::Conn;
 use crate::platform::db::schema::{
     organisations, people as people_table, refresh_tokens, staff_grants, token_families, wechat_identities,
 };
+use crate::platform::db::{Conn, unique_violation};
 use crate::platform::vault::Vault;
 use crate::platform::wechat::WechatSession;
 
+/// The person behind a WeChat account, if it has come.
+pub fn person_of_wechat(conn: &mut Conn, appid: &str, openid: &str) -> Result<Option<PersonId>> {
+    let query = wechat_identities::table.find((appid, openid)).select(wechat_identities::person_id);
+    Ok(query.first(conn).optional()?)
+}
+
 /// The person behind a WeChat account, made when it comes for the first time.
 ///
-/// Two first logins at once meet at the identity's primary key: the later one's whole transaction fails and is repeated.
+/// # Errors
+/// 409 when another first login of the account was faster: the whole transaction is to be tried again.
 pub fn person_of_wechat_in_tx(
     conn: &mut Conn,
     ids: &Ids,
@@ -28,12 +35,7 @@ pub fn person_of_wechat_in_tx(
     openid: &str,
     now: DateTime<Utc>,
 ) -> Result<PersonId> {
-    let known: Option<PersonId> = wechat_identities::table
-        .find((appid, openid))
-        .select(wechat_identities::person_id)
-        .first(conn)
-        .optional()?;
-    if let Some(person) = known {
+    if let Some(person) = person_of_wechat(conn, appid, openid)? {
         return Ok(person);
     }
     let person: PersonId = ids.id();
@@ -47,8 +49,10 @@ pub fn person_of_wechat_in_tx(
         created_at: db_time(now),
         last_login_at: None,
     };
-    diesel::insert_into(wechat_identities::table).values(&row).execute(conn)?;
-    Ok(person)
+    match diesel::insert_into(wechat_identities::table).values(&row).execute(conn) {
+        Err(error) if unique_violation(&error) => Err(Error::new(Code::Conflict).cause(error)),
+        other => Ok(other.map(|_| person)?),
+    }
 }
 
 /// Keeps what a login brought.
@@ -129,7 +133,12 @@ pub enum Redeemed {
         family_until: DateTime<Utc>,
     },
     /// It was used before: its login is now ended.
-    Reused,
+    Reused {
+        /// Whose.
+        person: PersonId,
+        /// The login that ended.
+        family: FamilyId,
+    },
     /// Unknown, expired, or of an ended login or a disabled account.
     Invalid,
 }
@@ -175,7 +184,7 @@ pub fn redeem_in_tx(conn: &mut Conn, token: &str, now: DateTime<Utc>) -> Result<
         return Ok(Redeemed::Invalid);
     }
     end_family_in_tx(conn, family, EndReason::RefreshReused, now)?;
-    Ok(Redeemed::Reused)
+    Ok(Redeemed::Reused { person, family })
 }
 
 /// Ends one login.

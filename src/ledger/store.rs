@@ -21,11 +21,13 @@ pub fn month_of(day: NaiveDate) -> NaiveDate {
 /// Counts what is not counted yet, and says how many lines that were.
 pub fn post_in_tx(conn: &mut Conn, ids: &Ids, now: DateTime<Utc>, new: &[NewLine]) -> Result<usize> {
     let mut seen = HashSet::new();
-    let fresh: Vec<Line> = new
+    let mut fresh: Vec<Line> = new
         .iter()
         .filter(|line| seen.insert((line.target, line.dedup_key.as_str())))
         .map(|line| row(ids, now, line, 0))
         .collect();
+    // Sorted keys: two instances that count the same at once wait for each other in one order.
+    fresh.sort_by(|a, b| (a.target_id, &a.dedup_key).cmp(&(b.target_id, &b.dedup_key)));
     let mut counted = insert(conn, &fresh)?;
     if counted.len() < fresh.len() {
         // Rare: counted before. What was reversed since is counted again, as the next generation.

@@ -3,16 +3,63 @@
 use actix_web::get;
 use actix_web::web::Data;
 use chrono::NaiveDate;
-use serde::Deserialize;
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::model::{ActivityState, ProgrammeKind};
+use super::model::ProgrammeKind;
 use super::store::{self, ActivityFilter};
-use super::views::{ActivityDetail, ActivityView, ProgrammeView};
-use crate::error::{Error, Result};
+use super::views::{self, ActivityDetail, ActivityView, ProgrammeView};
+use crate::error::Result;
 use crate::ids::{ActivityId, OrganisationId, ProgrammeId};
 use crate::platform::Platform;
 use crate::platform::http::{ApiPath, ApiQuery, Page, PageQuery, Reply};
+
+/// What programmes can be about.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TopicView {
+    /// As programmes and rules of counting name it.
+    #[schema(max_length = 60, example = "skills")]
+    pub code: String,
+    /// For people.
+    #[schema(max_length = 120, example = "技能培训")]
+    pub name: String,
+}
+
+/// All topics.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TopicList {
+    /// By code.
+    #[schema(max_items = 1000)]
+    pub items: Vec<TopicView>,
+}
+
+/// List topics / 列出主题
+#[utoipa::path(
+    tag = "catalogue", operation_id = "topic_list", security(()),
+    responses((status = 200, description = "All topics", body = TopicList)),
+)]
+#[get("/api/v1/topics")]
+pub async fn topic_list(platform: Data<Platform>) -> Result<Reply<TopicList>> {
+    let rows = platform.db.read(store::topic_list).await?;
+    let items = rows.into_iter().map(|row| TopicView { code: row.code, name: row.name }).collect();
+    Ok(Reply::new(TopicList { items }).public())
+}
+
+/// Read a programme / 读取服务项目
+#[utoipa::path(
+    tag = "catalogue", operation_id = "programme_get", security(()),
+    params(("id" = ProgrammeId, Path, description = "The programme")),
+    responses((status = 200, description = "The programme", body = ProgrammeView)),
+)]
+#[get("/api/v1/programmes/{id}")]
+pub async fn programme_get(
+    platform: Data<Platform>,
+    id: ApiPath<ProgrammeId>,
+) -> Result<Reply<ProgrammeView>> {
+    let row = platform.db.read(move |c| store::programme_get(c, id.0)).await?;
+    let version = row.version;
+    Ok(Reply::new(ProgrammeView::from(row)).version(version).public())
+}
 
 /// Which programmes.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -131,22 +178,7 @@ pub async fn activity_get(
     platform: Data<Platform>,
     id: ApiPath<ActivityId>,
 ) -> Result<Reply<ActivityDetail>> {
-    let now = platform.clock.now();
-    let (found, sessions) = platform
-        .db
-        .read(move |c| {
-            let found = store::activity_get(c, id.0)?;
-            if found.activity.state == ActivityState::Draft {
-                return Err(Error::not_found());
-            }
-            let sessions = store::sessions_of(c, id.0)?;
-            Ok((found, sessions))
-        })
-        .await?;
-    let version = found.activity.version;
-    let activity = ActivityView::new(found.activity, &found.programme, now);
-    let sessions = sessions.into_iter().map(Into::into).collect();
-    Ok(Reply::new(ActivityDetail { activity, programme: found.programme.into(), sessions })
-        .version(version)
-        .public())
+    let (now, id) = (platform.clock.now(), id.0);
+    let detail = platform.db.read(move |c| views::published_detail(c, id, now)).await?;
+    Ok(Reply::new(detail).public())
 }

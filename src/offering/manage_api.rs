@@ -12,7 +12,7 @@ use super::model::{
 };
 use super::rules::{self, SessionTimes};
 use super::store::{self, ActivityChange};
-use super::views::{ActivityDetail, ActivityView, ProgrammeView};
+use super::views::{self, ActivityDetail, ActivityView, ProgrammeView};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{ActivityId, Ids, OrganisationId, ProgrammeId};
@@ -40,7 +40,7 @@ pub struct ProgrammeInput {
     pub summary: String,
     /// Its form.
     pub kind: ProgrammeKind,
-    /// What it is about; rules of counting go by it.
+    /// What it is about: a code of `/api/v1/topics`. Rules of counting go by it.
     #[schema(min_length = 1, max_length = 60, pattern = "^[a-z][a-z0-9_]*$")]
     pub topic: String,
     /// For whom it is.
@@ -65,6 +65,12 @@ pub async fn programme_create(
     let act = move |c: &mut Conn| {
         let input = input.clone();
         in_scope(c, input.organisation_id, &scope)?;
+        if !store::topic_list(c)?.iter().any(|topic| topic.code == input.topic) {
+            // A topic that no rule names would never count, and nobody would notice.
+            let text =
+                Text::new("没有这个主题，见 /api/v1/topics", "no such topic; /api/v1/topics lists them");
+            return Err(Error::invalid(vec![Fault::new("/topic", "unknown", text)]));
+        }
         let row = Programme {
             id,
             code: None,
@@ -254,11 +260,14 @@ fn venue_street(conn: &mut Conn, input: &ActivityInput) -> Result<Option<Organis
     let Some(named) = input.street_id else {
         return Ok(org::store::get(conn, input.organisation_id)?.street_id);
     };
-    let street = org::store::get(conn, named).ok().filter(|row| row.street_id == Some(row.id));
-    street.map(|row| Some(row.id)).ok_or_else(|| {
-        let text = Text::new("不是街道总工会", "not a sub-district");
-        Error::invalid(vec![Fault::new("/street_id", "unknown", text)])
-    })
+    match org::store::get(conn, named) {
+        Ok(row) if row.street_id == Some(row.id) => Ok(Some(row.id)),
+        Err(error) if error.code() != Code::NotFound => Err(error),
+        _ => {
+            let text = Text::new("不是街道总工会", "not a sub-district");
+            Err(Error::invalid(vec![Fault::new("/street_id", "unknown", text)]))
+        }
+    }
 }
 
 /// List the activities of one's subtree, drafts too / 列出本辖区活动
@@ -302,13 +311,8 @@ fn detail(
 ) -> Result<(ActivityDetail, i64)> {
     let found = store::activity_get(conn, id)?;
     scope.require(&found.path)?;
-    let sessions = store::sessions_of(conn, id)?;
     let version = found.activity.version;
-    let detail = ActivityDetail {
-        activity: ActivityView::new(found.activity, &found.programme, now),
-        programme: found.programme.into(),
-        sessions: sessions.into_iter().map(Into::into).collect(),
-    };
+    let detail = views::detail(conn, found, now)?;
     Ok((detail, version))
 }
 

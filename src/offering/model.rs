@@ -4,7 +4,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::ids::{ActivityId, OrganisationId, PersonId, ProgrammeId, SessionId};
-use crate::platform::db::schema::{activities, programmes, sessions};
+use crate::platform::db::schema::{activities, programmes, sessions, topics};
 
 crate::text_enum! {
     /// The form of a programme.
@@ -76,6 +76,16 @@ crate::text_enum! {
     }
 }
 
+/// What programmes can be about.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = topics)]
+pub struct Topic {
+    /// As rules of counting name it.
+    pub code: String,
+    /// For people.
+    pub name: String,
+}
+
 /// A standing offer.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = programmes)]
@@ -92,7 +102,7 @@ pub struct Programme {
     pub summary: String,
     /// Its form.
     pub kind: ProgrammeKind,
-    /// What it is about: a code of `seeds/topics.csv`.
+    /// What it is about: a topic's code.
     pub topic: String,
     /// For whom it is.
     pub audience: Audience,

@@ -16,6 +16,8 @@ crate::text_enum! {
         Full = "full",
         /// 已截止
         Closed = "closed",
+        /// 需审核或抽签
+        NotDirect = "not_direct",
     }
 }
 
@@ -25,6 +27,8 @@ pub fn availability(activity: &Activity, now: DateTime<Utc>) -> Availability {
         Availability::Closed
     } else if now < activity.signup_opens_at.and_utc() {
         Availability::NotYetOpen
+    } else if activity.allocation != Allocation::FirstCome {
+        Availability::NotDirect
     } else if activity.taken >= activity.capacity {
         Availability::Full
     } else {
@@ -34,8 +38,9 @@ pub fn availability(activity: &Activity, now: DateTime<Utc>) -> Availability {
 
 /// Whether a sign-up may be tried at all; being full is for the registrar to say.
 pub fn signup_window(activity: &Activity, now: DateTime<Utc>) -> Result<()> {
-    if activity.allocation != Allocation::FirstCome {
-        return Err(Error::new(Code::SignupNotDirect));
+    if activity.state == ActivityState::Draft {
+        // Nobody but its organisers may know of it.
+        return Err(Error::not_found());
     }
     match availability(activity, now) {
         Availability::NotYetOpen => {
@@ -47,6 +52,7 @@ pub fn signup_window(activity: &Activity, now: DateTime<Utc>) -> Result<()> {
             ))
         }
         Availability::Closed => Err(Error::new(Code::SignupClosed)),
+        Availability::NotDirect => Err(Error::new(Code::SignupNotDirect)),
         Availability::Open | Availability::Full => Ok(()),
     }
 }

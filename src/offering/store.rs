@@ -5,16 +5,23 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
-use super::model::{Activity, ActivityState, Programme, ProgrammeKind, Session, SessionState};
+use super::model::{
+    Activity, ActivityState, Allocation, Programme, ProgrammeKind, Session, SessionState, Topic,
+};
 use crate::clock::{day_start, db_time};
 use crate::error::{Code, Error, Result};
 use crate::ids::{ActivityId, OrganisationId, PersonId, ProgrammeId, SessionId};
 use crate::platform::db::Conn;
-use crate::platform::db::schema::{activities, organisations, programmes, sessions};
+use crate::platform::db::schema::{activities, organisations, programmes, sessions, topics};
 
 diesel::define_sql_function! {
     /// Lower case of ASCII letters: SQLite's LIKE ignores their case, PostgreSQL's does not.
     fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
+/// All topics, by code.
+pub fn topic_list(conn: &mut Conn) -> Result<Vec<Topic>> {
+    Ok(topics::table.order(topics::code).limit(1000).select(Topic::as_select()).load(conn)?)
 }
 
 /// The programme `id`, or 404.
@@ -163,6 +170,8 @@ pub fn activity_list(
     }
     if filter.open_now {
         query = query
+            .filter(activities::state.eq(ActivityState::Published))
+            .filter(activities::allocation.eq(Allocation::FirstCome))
             .filter(activities::signup_opens_at.le(db_time(now)))
             .filter(activities::signup_closes_at.gt(db_time(now)))
             .filter(activities::taken.lt(activities::capacity));

@@ -8,7 +8,10 @@ use super::model::{
     Activity, ActivityState, Allocation, Audience, Programme, ProgrammeKind, Session, SessionState,
 };
 use super::rules::{Availability, availability};
+use super::store::{self, Found};
+use crate::error::{Error, Result};
 use crate::ids::{ActivityId, OrganisationId, ProgrammeId, SessionId};
+use crate::platform::db::Conn;
 
 /// A standing offer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -170,4 +173,23 @@ pub struct ActivityDetail {
     /// Its sessions, in order.
     #[schema(max_items = 200)]
     pub sessions: Vec<SessionView>,
+}
+
+/// A published activity with its programme and sessions; 404 for a draft, which only its organisers know of.
+pub fn published_detail(conn: &mut Conn, id: ActivityId, now: DateTime<Utc>) -> Result<ActivityDetail> {
+    let found = store::activity_get(conn, id)?;
+    if found.activity.state == ActivityState::Draft {
+        return Err(Error::not_found());
+    }
+    detail(conn, found, now)
+}
+
+/// An activity as it was found, with its sessions.
+pub fn detail(conn: &mut Conn, found: Found, now: DateTime<Utc>) -> Result<ActivityDetail> {
+    let sessions = store::sessions_of(conn, found.activity.id)?;
+    Ok(ActivityDetail {
+        activity: ActivityView::new(found.activity, &found.programme, now),
+        programme: found.programme.into(),
+        sessions: sessions.into_iter().map(Into::into).collect(),
+    })
 }

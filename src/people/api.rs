@@ -16,11 +16,11 @@ use crate::error::{Error, Fault, Result, Text};
 use crate::ids::{OrganisationId, PersonId};
 use crate::org;
 use crate::platform::Platform;
-use crate::platform::access::policy::{OwnData, PersonManage, PersonReveal};
+use crate::platform::access::policy::{OwnData, PersonReveal};
 use crate::platform::access::{Guard, Role, Scope};
 use crate::platform::audit::{self, Entry};
 use crate::platform::db::Conn;
-use crate::platform::http::{ApiJson, ApiPath, Idempotent, IfMatch, Reply, Stored};
+use crate::platform::http::{ApiJson, ApiPath, IfMatch, Reply};
 use crate::platform::vault::{Vault, mask};
 
 /// Oneself.
@@ -190,7 +190,6 @@ pub struct RevealView {
 
 /// Reveal one masked value; audited / 查看一项脱敏信息（记入审计）
 #[utoipa::path(
-    post, path = "/api/v1/people/{id}/reveals",
     tag = "people", operation_id = "person_reveal", security(("bearer" = ["person:reveal"])),
     params(("id" = PersonId, Path, description = "The person")), request_body = RevealInput,
     responses((status = 200, description = "The value", body = RevealView)),
@@ -226,11 +225,11 @@ pub async fn person_reveal(
             Ok(value)
         })
         .await?;
-    Ok(Reply::new(RevealView { field, value }))
+    Ok(Reply::new(RevealView { field, value }).secret())
 }
 
 /// The person, if their workplace is in `scope`; people without one belong to the district.
-fn in_scope(conn: &mut Conn, id: PersonId, scope: &Scope) -> Result<Person> {
+pub fn in_scope(conn: &mut Conn, id: PersonId, scope: &Scope) -> Result<Person> {
     let person = store::get(conn, id)?;
     let home = match person.workplace_id {
         Some(workplace) => org::store::get(conn, workplace)?,
@@ -238,58 +237,4 @@ fn in_scope(conn: &mut Conn, id: PersonId, scope: &Scope) -> Result<Person> {
     };
     scope.require(&home.path)?;
     Ok(person)
-}
-
-/// Whether an account may be used.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"disabled": true, "reason": "职工本人要求停用"}))]
-pub struct AccountStateInput {
-    /// True to stop the account at once, false to let it act again.
-    pub disabled: bool,
-    /// Why; kept in the audit chain.
-    #[schema(min_length = 2, max_length = 200)]
-    pub reason: String,
-}
-
-/// The state of an account.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct AccountStateView {
-    /// Whose.
-    pub person_id: PersonId,
-    /// Whether it is disabled.
-    pub disabled: bool,
-}
-
-/// Disable or enable an account / 停用或恢复账号
-#[utoipa::path(
-    tag = "people", operation_id = "account_state_set", security(("bearer" = ["person:manage"])),
-    params(("id" = PersonId, Path, description = "The person"),
-           ("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
-    request_body = AccountStateInput,
-    responses((status = 200, description = "The state", body = AccountStateView)),
-)]
-#[post("/api/v1/people/{id}/account-states")]
-pub async fn account_state_set(
-    platform: Data<Platform>,
-    guard: Guard<PersonManage>,
-    id: ApiPath<PersonId>,
-    body: Idempotent<AccountStateInput>,
-) -> Result<Stored> {
-    let (actor, now, scope) = (guard.person(), platform.clock.now(), guard.scope().clone());
-    let AccountStateInput { disabled, reason } = body.body;
-    let act = move |c: &mut Conn| {
-        let person = in_scope(c, id.0, &scope)?;
-        store::set_disabled_in_tx(c, person.id, disabled, now)?;
-        let action = if disabled { "person.disable" } else { "person.enable" };
-        audit::append_in_tx(
-            c,
-            now,
-            vec![Entry::new(actor, action, person.id).detail(json!({ "reason": reason }))],
-        )?;
-        Stored::done(person.version + 1, &AccountStateView { person_id: person.id, disabled })
-    };
-    let stored = platform.idempotency.run(actor, body.key, act).await?;
-    platform.access.forget();
-    Ok(stored)
 }

@@ -113,7 +113,11 @@ pub fn set_phone_in_tx(
 pub fn set_disabled_in_tx(conn: &mut Conn, id: PersonId, disabled: bool, now: DateTime<Utc>) -> Result<bool> {
     let changed = if disabled {
         diesel::update(people::table.filter(people::id.eq(id)).filter(people::disabled_at.is_null()))
-            .set((people::disabled_at.eq(db_time(now)), people::version.eq(people::version + 1)))
+            .set((
+                people::disabled_at.eq(db_time(now)),
+                people::version.eq(people::version + 1),
+                people::updated_at.eq(db_time(now)),
+            ))
             .execute(conn)?
     } else {
         diesel::update(people::table.filter(people::id.eq(id)).filter(people::disabled_at.is_not_null()))

@@ -369,7 +369,7 @@ fn target_view(
                 value: period.value,
                 over: period.over,
                 met: period.met,
-                failing: period.failing.iter().map(|id| figure(*id, 0)).collect(),
+                failing: period.failing.iter().map(|(id, value)| figure(*id, *value)).collect(),
             })
             .collect(),
         lines_url: format!("/api/v1/plans/{}/targets/{}/lines", plan.year, target.code),

@@ -4,10 +4,10 @@ use chrono::TimeDelta;
 
 use super::verify;
 use crate::error::Result;
-use crate::platform::db::Conn;
+use crate::platform::db::{Conn, Db};
 use crate::platform::outbox::{Job, JobHandler};
 
-/// Recounts the whole ledger from its sources every night and raises a figure that an alarm can watch.
+/// Recounts the whole ledger from its sources once a day and raises a figure that an alarm can watch.
 pub struct Recount;
 
 impl JobHandler for Recount {
@@ -19,8 +19,8 @@ impl JobHandler for Recount {
         Some(TimeDelta::hours(24))
     }
 
-    fn run_in_tx(&self, conn: &mut Conn, _: &Job) -> Result<()> {
-        let report = verify::verify(conn, |_| {})?;
+    fn prepare(&self, db: &Db, _: &Job) -> Result<()> {
+        let report = db.snapshot_blocking(|conn| verify::verify(conn, |_| {}))?;
         let found = u32::try_from(report.differences.len()).unwrap_or(u32::MAX);
         metrics::gauge!("unionhall_ledger_differences").set(f64::from(found));
         for difference in &report.differences {
@@ -30,6 +30,10 @@ impl JobHandler for Recount {
                 "the ledger differs from its sources"
             );
         }
+        Ok(())
+    }
+
+    fn run_in_tx(&self, _: &mut Conn, _: &Job) -> Result<()> {
         Ok(())
     }
 }

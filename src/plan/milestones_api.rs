@@ -10,7 +10,7 @@ use super::api::Year;
 use super::model::Milestone;
 use super::store;
 use crate::clock::civil_day;
-use crate::error::{Error, Fault, Result, Text};
+use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{MilestoneId, PersonId};
 use crate::org;
 use crate::platform::Platform;
@@ -153,8 +153,13 @@ pub async fn milestone_update(
     let row = platform
         .db
         .write(move |c| {
-            // The plan is the district's: it is kept there.
-            scope.require(&org::store::root(c)?.path)?;
+            // The plan is the district's: it is kept there. Everybody with the permission may read it, so nothing is hidden.
+            if !scope.covers(&org::store::root(c)?.path) {
+                return Err(Error::new(Code::Forbidden).detail(
+                    "工作要点由区总工会维护",
+                    "The plan is kept by the district: this needs a grant over all of it",
+                ));
+            }
             store::milestone_get(c, id)?;
             let action = if reached.is_some() { "milestone.reach" } else { "milestone.reopen" };
             store::milestone_set_in_tx(c, id, seen.version(), reached, now)?;

@@ -38,8 +38,8 @@ pub struct PeriodProgress {
     pub over: bool,
     /// Whether the value was reached.
     pub met: bool,
-    /// Units that did not reach it.
-    pub failing: Vec<OrganisationId>,
+    /// Units that did not reach it, and how far each came.
+    pub failing: Vec<(OrganisationId, i64)>,
 }
 
 /// How far a target is.
@@ -92,7 +92,9 @@ pub fn progress(ground: &Measured<'_>, target: &Target, rollups: &[Rollup]) -> P
     let (value, required) = match (target.each, target.period) {
         (Some(_), _) => {
             let failing = |unit: &OrganisationId| {
-                periods.iter().any(|p| (p.over || periods.len() == 1) && p.failing.contains(unit))
+                periods.iter().any(|p| {
+                    (p.over || periods.len() == 1) && p.failing.iter().any(|(failing, _)| failing == unit)
+                })
             };
             let reached = units.iter().filter(|unit| !failing(unit)).count();
             let nothing_due = !periods.iter().any(|p| p.over || periods.len() == 1);
@@ -132,6 +134,7 @@ fn units(ground: &Measured<'_>, target: &Target) -> Vec<OrganisationId> {
         }
         None => false,
     };
+    let wanted = |row: &&Organisation| row.closed_on.is_none() && wanted(row);
     let mut units: Vec<&Organisation> = ground.organisations.values().filter(wanted).collect();
     units.sort_by(|a, b| a.code.cmp(&b.code));
     units.into_iter().map(|row| row.id).collect()
@@ -152,6 +155,7 @@ fn periods(
         return Vec::new();
     }
     let year = ground.plan.starts_on.year();
+    let people = target.measure == Measure::DistinctPersons;
     (0..12 / months)
         .filter_map(|number| {
             let first = number * months + 1;
@@ -164,11 +168,17 @@ fn periods(
             };
             let inside = |rollup: &&Rollup| from <= rollup.month && rollup.month < to;
             let sum = |unit: Option<OrganisationId>| -> i64 {
-                let of_unit = |rollup: &&Rollup| unit.is_none_or(|unit| rollup.organisation_id == unit);
+                // Of people, the district's own line is the figure.
+                let whole = |rollup: &Rollup| !people || rollup.organisation_id == ground.root;
+                let of_unit =
+                    |rollup: &&Rollup| unit.map_or(whole(rollup), |unit| rollup.organisation_id == unit);
                 rollups.iter().filter(inside).filter(of_unit).map(|rollup| rollup.quantity).sum()
             };
-            let failing: Vec<OrganisationId> =
-                units.iter().copied().filter(|unit| sum(Some(*unit)) < target.value).collect();
+            let failing: Vec<(OrganisationId, i64)> = units
+                .iter()
+                .map(|unit| (*unit, sum(Some(*unit))))
+                .filter(|(_, value)| *value < target.value)
+                .collect();
             let (value, met) = if target.each.is_some() {
                 (count(units.len() - failing.len()), failing.is_empty() && !units.is_empty())
             } else {

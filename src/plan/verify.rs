@@ -110,9 +110,18 @@ fn compare(
             Some(_) => {}
         }
     }
-    let street_of_person = |key: &str| key.starts_with("person/") && key.matches('/').count() == 2;
-    for (target, key) in live.keys() {
-        if !street_of_person(key) && !expected.contains_key(&(*target, key.clone())) {
+    // A person's line for a sub-district stands or falls with the district's.
+    let source_of = |key: &str| match key.rsplit_once('/') {
+        Some((person, _)) if person.starts_with("person/") => person.to_owned(),
+        _ => key.to_owned(),
+    };
+    for ((target, key), (quantity, _)) in live {
+        let source = source_of(key);
+        if source != *key && *quantity != 1 {
+            let what = format!("{key} counts {quantity} for {target}; a person counts 1");
+            differences.push(Difference::new("line_quantity", what));
+        }
+        if !expected.contains_key(&(*target, source)) {
             differences.push(Difference::new(
                 "source_missing",
                 format!("{key} is counted for {target} without a source"),

@@ -11,7 +11,7 @@ use crate::clock::{civil_day, db_time};
 use crate::error::{Error, Result};
 use crate::identity;
 use crate::identity::model::StaffGrant;
-use crate::ids::{Ids, OrganisationId, PersonId, PlanId, PlanItemId, ProgrammeId, TargetId};
+use crate::ids::{CountingRuleId, Ids, OrganisationId, PersonId, PlanId, PlanItemId, ProgrammeId, TargetId};
 use crate::offering;
 use crate::offering::model::{ActivityState, SessionState};
 use crate::org;
@@ -20,7 +20,7 @@ use crate::platform::audit::{self, Entry};
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{
     activities, counting_rules, milestones, organisations, people, plan_items, plans, policies, programmes,
-    targets,
+    staff_grants, targets, topics,
 };
 use crate::platform::wechat::simulator::openid_for;
 
@@ -49,6 +49,8 @@ pub struct Loader<'a> {
 
 /// Loads everything in the current transaction.
 pub fn load_in_tx(conn: &mut Conn, seeds: &SeedSet, loader: &Loader<'_>) -> Result<Loaded> {
+    // Two instances that start on an empty database at once: the later one waits here and finds everything there.
+    audit::hold_in_tx(conn)?;
     let mut work = Work { loader, loaded: Loaded::default(), organisations: HashMap::new() };
     work.organisations(conn, seeds)?;
     let plan = work.plan(conn, seeds)?;
@@ -57,6 +59,7 @@ pub fn load_in_tx(conn: &mut Conn, seeds: &SeedSet, loader: &Loader<'_>) -> Resu
     work.milestones(conn, seeds, plan, &items)?;
     work.rules(conn, seeds, &targets)?;
     work.policies(conn, seeds)?;
+    work.topics(conn, seeds)?;
     if loader.demo {
         let programmes = work.programmes(conn, seeds)?;
         work.activities(conn, seeds, &programmes)?;
@@ -116,12 +119,14 @@ impl Work<'_> {
                 division_code: seed.division_code.clone(),
                 level: seed.level.map(|level| level.to_string()),
                 opened_on: old.map_or_else(|| civil_day(self.loader.now), |old| old.opened_on),
-                closed_on: None,
+                closed_on: old.and_then(|old| old.closed_on),
                 version: old.map_or(1, |old| old.version),
             };
             let same = old.is_some_and(|old| {
-                (&old.name, &old.short_name, old.kind, old.parent_id, &old.division_code, &old.level)
-                    == (&row.name, &row.short_name, row.kind, row.parent_id, &row.division_code, &row.level)
+                // A moved node takes its descendants' paths with it: they come later and see its new one.
+                (&old.name, &old.short_name, old.kind, old.parent_id, &old.path, old.street_id)
+                    == (&row.name, &row.short_name, row.kind, row.parent_id, &row.path, row.street_id)
+                    && (&old.division_code, &old.level) == (&row.division_code, &row.level)
             });
             if old.is_none() {
                 diesel::insert_into(organisations::table).values(&row).execute(conn)?;
@@ -322,9 +327,47 @@ impl Work<'_> {
                 role: text(seed.role.map(|role| role.to_string())),
                 attribution: seed.attribution,
             };
-            let new = crate::insert_new!(&mut *conn, counting_rules::table, &[row], counting_rules::id
-                => |row: &plan::model::CountingRule| row.id)?;
-            self.note(new.is_empty(), true);
+            let old: Option<(CountingRuleId, plan::model::Attribution)> = counting_rules::table
+                .filter(counting_rules::target_id.eq(row.target_id))
+                .filter(counting_rules::programme_kind.eq(&row.programme_kind))
+                .filter(counting_rules::topic.eq(&row.topic))
+                .filter(counting_rules::audience.eq(&row.audience))
+                .filter(counting_rules::role.eq(&row.role))
+                .select((counting_rules::id, counting_rules::attribution))
+                .first(conn)
+                .optional()?;
+            let same = old.is_some_and(|(_, attribution)| attribution == row.attribution);
+            match old {
+                None => {
+                    diesel::insert_into(counting_rules::table).values(&row).execute(conn)?;
+                }
+                Some((id, _)) if !same => {
+                    diesel::update(counting_rules::table.find(id))
+                        .set(counting_rules::attribution.eq(row.attribution))
+                        .execute(conn)?;
+                }
+                Some(_) => {}
+            }
+            self.note(old.is_some(), same);
+        }
+        Ok(())
+    }
+
+    fn topics(&mut self, conn: &mut Conn, seeds: &SeedSet) -> Result<()> {
+        let known: HashMap<String, String> =
+            offering::store::topic_list(conn)?.into_iter().map(|row| (row.code, row.name)).collect();
+        for seed in &seeds.topics {
+            let old = known.get(&seed.code);
+            let same = old == Some(&seed.name);
+            let row = offering::model::Topic { code: seed.code.clone(), name: seed.name.clone() };
+            if old.is_none() {
+                diesel::insert_into(topics::table).values(&row).execute(conn)?;
+            } else if !same {
+                diesel::update(topics::table.find(&row.code))
+                    .set(topics::name.eq(&row.name))
+                    .execute(conn)?;
+            }
+            self.note(old.is_some(), same);
         }
         Ok(())
     }
@@ -342,9 +385,27 @@ impl Work<'_> {
                 unit: seed.unit,
                 source: seed.source.clone(),
             };
-            let new = crate::insert_new!(&mut *conn, policies::table, &[row], policies::policy_key
-                => |row: &plan::model::Policy| row.policy_key.clone())?;
-            self.note(new.is_empty(), true);
+            let key = (row.policy_key.clone(), row.effective_from);
+            let old: Option<plan::model::Policy> = policies::table
+                .find(key.clone())
+                .select(plan::model::Policy::as_select())
+                .first(conn)
+                .optional()?;
+            let same = old.as_ref().is_some_and(|old| {
+                (&old.value, old.unit, &old.source) == (&row.value, row.unit, &row.source)
+            });
+            if old.is_none() {
+                diesel::insert_into(policies::table).values(&row).execute(conn)?;
+            } else if !same {
+                diesel::update(policies::table.find(key))
+                    .set((
+                        policies::value.eq(&row.value),
+                        policies::unit.eq(row.unit),
+                        policies::source.eq(&row.source),
+                    ))
+                    .execute(conn)?;
+            }
+            self.note(old.is_some(), same);
         }
         Ok(())
     }
@@ -478,8 +539,17 @@ impl Work<'_> {
                 granted_at: db_time(now),
                 revoked_at: None,
             };
-            let new = identity::store::grant_in_tx(conn, grant)?;
-            self.note(new.is_none(), true);
+            // Once: a role that was revoked since does not come back with the next start.
+            let before: i64 = staff_grants::table
+                .filter(staff_grants::person_id.eq(grant.person_id))
+                .filter(staff_grants::role.eq(grant.role))
+                .filter(staff_grants::organisation_id.eq(grant.organisation_id))
+                .count()
+                .get_result(conn)?;
+            if before == 0 {
+                identity::store::grant_in_tx(conn, grant)?;
+            }
+            self.note(before > 0, true);
         }
         Ok(())
     }

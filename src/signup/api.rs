@@ -11,6 +11,8 @@ use super::registrar::{Act, Registrar, Request};
 use super::store;
 use crate::error::Result;
 use crate::ids::{ActivityId, PersonId, SignupId};
+use crate::offering;
+use crate::offering::views::ActivityDetail;
 use crate::platform::Platform;
 use crate::platform::access::Guard;
 use crate::platform::access::policy::{OwnData, RosterRead};
@@ -131,6 +133,41 @@ pub async fn signup_get(
     let (row, title) = platform.db.read(move |c| store::get_own(c, id.0, person)).await?;
     let version = row.version;
     Ok(Reply::new(SignupView::new(row, title)).version(version))
+}
+
+/// An activity with one's own place in it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MyActivityView {
+    /// The activity with its programme and sessions.
+    #[serde(flatten)]
+    pub detail: ActivityDetail,
+    /// One's latest sign-up for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub my_signup: Option<SignupView>,
+}
+
+/// Read an activity with one's own sign-up for it / 读取活动及本人报名状态
+#[utoipa::path(
+    tag = "me", operation_id = "my_activity_get", security(("bearer" = ["self"])),
+    params(("id" = ActivityId, Path, description = "The activity")),
+    responses((status = 200, description = "The activity, as one stands to it", body = MyActivityView)),
+)]
+#[get("/api/v1/me/activities/{id}")]
+pub async fn my_activity_get(
+    platform: Data<Platform>,
+    guard: Guard<OwnData>,
+    id: ApiPath<ActivityId>,
+) -> Result<Reply<MyActivityView>> {
+    let (person, now, id) = (guard.person(), platform.clock.now(), id.0);
+    let view = platform
+        .db
+        .read(move |c| {
+            let detail = offering::views::published_detail(c, id, now)?;
+            let latest = store::list_own(c, person, Some(id), None, 1)?.pop();
+            Ok(MyActivityView { detail, my_signup: latest.map(|(row, title)| SignupView::new(row, title)) })
+        })
+        .await?;
+    Ok(Reply::new(view))
 }
 
 /// Which of one's sign-ups.

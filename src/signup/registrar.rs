@@ -1,12 +1,12 @@
 //! The registrar: decides sign-ups and cancellations, a batch at a time, in the order of arrival.
 //!
-//! One transaction for a batch: answers of repeated requests are found; the activities are locked in the order of their
-//! ids; cancellations and sign-ups are decided in the order of arrival while the count of places is kept in hand; rows
+//! One transaction for a batch: the activities are locked in the order of their ids; answers of repeated requests are
+//! found; cancellations and sign-ups are decided in the order of arrival while the count of places is kept in hand; rows
 //! are inserted and the partial unique key refuses those who have a place already; each activity's count is
 //! moved once, under guard; answers, messages and audit entries are written beside. Every caller is answered
 //! after the commit.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::api::SignupView;
 use super::model::{Signup, SignupState};
@@ -22,7 +22,7 @@ use crate::offering::rules;
 use crate::platform::audit::{self, Entry};
 use crate::platform::db::{Batch, BatchHandler, Batcher, Conn};
 use crate::platform::http::Stored;
-use crate::platform::http::idempotency::{self, Known, Use};
+use crate::platform::http::idempotency::{self, Use};
 use crate::platform::outbox;
 
 /// What is asked of the registrar.
@@ -69,12 +69,6 @@ impl BatchHandler for RegistrarHandler {
     fn handle_in_tx(&self, conn: &mut Conn, batch: Batch<'_, Request>) -> Result<Vec<Result<Stored>>> {
         let now = self.clock.now();
         let mut replies: Vec<Option<Result<Stored>>> = batch.iter().map(|_| None).collect();
-        let uses: Vec<&Use> = batch.iter().map(|request| &request.one).collect();
-        for (place, known) in idempotency::find_in_tx(conn, &uses)? {
-            answer(&mut replies, place, Known::into_result(known));
-        }
-        refuse_repeats(batch, &mut replies);
-
         let signups: Vec<SignupId> = batch
             .iter()
             .filter_map(|request| match request.act {
@@ -85,9 +79,6 @@ impl BatchHandler for RegistrarHandler {
         let homes = if signups.is_empty() { HashMap::new() } else { store::activities_of(conn, &signups)? };
         let mut by_activity: BTreeMap<ActivityId, Vec<usize>> = BTreeMap::new();
         for (place, request) in batch.iter().enumerate() {
-            if replies.get(place).is_some_and(Option::is_some) {
-                continue;
-            }
             let activity = match request.act {
                 Act::Create(activity) => Some(activity),
                 Act::Cancel(signup) => homes.get(&signup).copied(),
@@ -100,9 +91,15 @@ impl BatchHandler for RegistrarHandler {
         let ids: Vec<ActivityId> = by_activity.keys().copied().collect();
         let locked =
             if ids.is_empty() { HashMap::new() } else { offering::store::activities_lock_in_tx(conn, &ids)? };
+        // Behind the lock, so that a repetition that waited for the first one's commit finds its answer.
+        let uses: Vec<&Use> = batch.iter().map(|request| &request.one).collect();
+        for (place, known) in idempotency::decided_in_tx(conn, &uses)? {
+            answer(&mut replies, place, known);
+        }
 
         let mut effects = Vec::new();
-        for (activity, places) in by_activity {
+        for (activity, mut places) in by_activity {
+            places.retain(|place| replies.get(*place).is_some_and(Option::is_none));
             match locked.get(&activity) {
                 Some(row) => self.decide(conn, row, &places, batch, &mut replies, &mut effects)?,
                 None => {
@@ -127,16 +124,6 @@ impl BatchHandler for RegistrarHandler {
 fn answer(replies: &mut [Option<Result<Stored>>], place: usize, reply: Result<Stored>) {
     if let Some(slot) = replies.get_mut(place) {
         *slot = Some(reply);
-    }
-}
-
-/// The same key twice in one batch: the instance's own guard lets one run at a time, so the later one is told so.
-fn refuse_repeats(batch: &[Request], replies: &mut [Option<Result<Stored>>]) {
-    let mut seen = HashSet::new();
-    for (place, request) in batch.iter().enumerate() {
-        if !seen.insert((request.one.principal, request.one.request.key.as_str())) {
-            answer(replies, place, Err(Error::new(Code::IdempotencyRunning)));
-        }
     }
 }
 

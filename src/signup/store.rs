@@ -87,6 +87,25 @@ pub fn live(conn: &mut Conn, activity: ActivityId, people: &[PersonId]) -> Resul
     Ok(rows.into_iter().map(|row| (row.person_id, row)).collect())
 }
 
+/// [`live`], locked in the order of their ids until the end of the transaction: a cancellation waits, and then finds the
+/// check-in.
+pub fn live_locked_in_tx(
+    conn: &mut Conn,
+    activity: ActivityId,
+    people: &[PersonId],
+) -> Result<HashMap<PersonId, Signup>> {
+    let rows: Vec<Signup> = crate::load_locked!(
+        conn,
+        signups::table
+            .filter(signups::activity_id.eq(activity))
+            .filter(signups::person_id.eq_any(people))
+            .filter(signups::state.ne(SignupState::Cancelled))
+            .order(signups::id)
+            .select(Signup::as_select())
+    )?;
+    Ok(rows.into_iter().map(|row| (row.person_id, row)).collect())
+}
+
 /// The activities of `people`'s sign-ups, by sign-up: what a batch of cancellations has to lock.
 pub fn activities_of(conn: &mut Conn, ids: &[SignupId]) -> Result<HashMap<SignupId, ActivityId>> {
     let rows: Vec<(SignupId, ActivityId)> = signups::table

@@ -1,1 +1,48 @@
-fn main() {}
+//! The suite: every test runs against the real server, on SQLite with the cache in memory and on PostgreSQL
+//! with Redis. `cargo test --test it -- sqlite::` runs the half that needs nothing installed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+#[macro_use]
+mod harness;
+
+mod access;
+mod contract;
+mod corruption;
+mod door;
+mod durability;
+mod jobs;
+mod ledger;
+mod signup;
+mod smoke;
+
+use harness::suite::Test;
+
+/// Every room's tests. A file that is missing here shows as dead code.
+const ROOMS: &[&[Test]] = &[
+    smoke::TESTS,
+    contract::conditional::TESTS,
+    contract::document::TESTS,
+    contract::licences::TESTS,
+    contract::schema::TESTS,
+    contract::schema::ON_EACH_ENGINE,
+    access::coverage::TESTS,
+    access::scope::TESTS,
+    access::tokens::TESTS,
+    signup::TESTS,
+    door::TESTS,
+    durability::TESTS,
+    jobs::TESTS,
+    ledger::TESTS,
+    corruption::TESTS,
+];
+
+fn main() -> std::process::ExitCode {
+    harness::suite::run(ROOMS)
+}

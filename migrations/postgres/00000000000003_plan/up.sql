@@ -107,7 +107,7 @@ CREATE TABLE ledger_lines (
     recorded_at TIMESTAMP NOT NULL,
     UNIQUE (target_id, dedup_key, generation, is_reversal)
 );
-CREATE INDEX ledger_lines_target ON ledger_lines (target_id, recorded_at, id);
+CREATE INDEX ledger_lines_target ON ledger_lines (target_id, id);
 CREATE INDEX ledger_lines_source ON ledger_lines (source_id);
 
 CREATE TABLE ledger_rollups (

@@ -1,3 +1,4 @@
 DROP TABLE sessions;
 DROP TABLE activities;
 DROP TABLE programmes;
+DROP TABLE topics;

@@ -1,5 +1,11 @@
 -- What a worker can sign up for: programme, activity, session.
 
+-- What programmes can be about; rules of counting go by it.
+CREATE TABLE topics (
+    code TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL
+);
+
 CREATE TABLE programmes (
     id BYTEA NOT NULL PRIMARY KEY,
     code TEXT UNIQUE,
@@ -7,7 +13,7 @@ CREATE TABLE programmes (
     name TEXT NOT NULL,
     summary TEXT NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('training', 'academic', 'legal_aid', 'convalescence', 'culture', 'care', 'lecture', 'exchange')),
-    topic TEXT NOT NULL,
+    topic TEXT NOT NULL REFERENCES topics (code),
     audience TEXT NOT NULL CHECK (audience IN ('all', 'new_employment', 'model_worker', 'skilled_worker')),
     version BIGINT NOT NULL,
     created_at TIMESTAMP NOT NULL
@@ -58,3 +64,4 @@ CREATE TABLE sessions (
     UNIQUE (activity_id, number),
     CHECK (starts_at < ends_at)
 );
+CREATE INDEX sessions_starts_at ON sessions (starts_at);

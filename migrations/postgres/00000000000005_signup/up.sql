@@ -10,5 +10,5 @@ CREATE TABLE signups (
     version BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX signups_live ON signups (activity_id, person_id) WHERE state <> 'cancelled';
-CREATE INDEX signups_person_id ON signups (person_id, created_at);
-CREATE INDEX signups_activity_id ON signups (activity_id, created_at);
+CREATE INDEX signups_person_id ON signups (person_id, id);
+CREATE INDEX signups_activity_id ON signups (activity_id, id);

@@ -12,4 +12,4 @@ CREATE TABLE notices (
     created_at TIMESTAMP NOT NULL,
     read_at TIMESTAMP
 );
-CREATE INDEX notices_person_id ON notices (person_id, created_at);
+CREATE INDEX notices_person_id ON notices (person_id, id);

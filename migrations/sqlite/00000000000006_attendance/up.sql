@@ -11,6 +11,7 @@ CREATE TABLE attendances (
     checked_in_by BLOB NOT NULL REFERENCES people (id),
     UNIQUE (session_id, person_id)
 );
+CREATE INDEX attendances_session_id ON attendances (session_id, id);
 CREATE INDEX attendances_person_id ON attendances (person_id);
 
 CREATE TABLE checkin_attempts (

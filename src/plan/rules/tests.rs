@@ -124,7 +124,7 @@ fn a_month_that_a_station_missed_cannot_be_made_up() {
     assert_eq!(progress.periods.len(), 12);
     assert!(progress.periods[0].met && progress.periods[0].over);
     assert!(!progress.periods[1].met && progress.periods[1].over);
-    assert_eq!(progress.periods[1].failing, [org(4)]);
+    assert_eq!(progress.periods[1].failing, [(org(4), 0)]);
     assert!(progress.periods[2].met && !progress.periods[2].over);
     assert_eq!((progress.value, progress.standing), (0, Standing::Missed));
     let kept = at("2025-02-15", &target, &[rollup(4, "2025-01-01", 1)]);
@@ -146,7 +146,7 @@ fn every_sub_district_must_reach_the_value_by_itself() {
     let target = target(Measure::ReportedCount, 2, Some(Each::SubDistrict), Period::Year);
     let progress = at("2025-06-01", &target, &[rollup(2, "2025-02-01", 9), rollup(3, "2025-02-01", 1)]);
     assert_eq!((progress.value, progress.required), (1, 2));
-    assert_eq!(progress.periods[0].failing, [org(3)]);
+    assert_eq!(progress.periods[0].failing, [(org(3), 1)]);
 }
 
 #[test]

@@ -3,17 +3,46 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use tokio::sync::watch;
 
 use super::{Actor, Permission, Scope};
 use crate::error::{Code, Error, Result};
 use crate::ids::PersonId;
 use crate::platform::Platform;
+use crate::platform::http::contract::Contract;
 use crate::platform::http::limits::Limits;
+
+/// Opens when a request's guard lets it in.
+///
+/// A handler's extractors run side by side, and the first that refuses answers. Whoever may not call an operation must be told
+/// that and nothing else, so the others ([`passed`]) wait here: refused by its guard, a request ends before them.
+#[derive(Clone)]
+pub struct Gate(Arc<watch::Sender<bool>>);
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(false)))
+    }
+}
+
+/// Waits until the guard of `req` has let it in, where its operation has one.
+pub async fn passed(req: &HttpRequest) {
+    let guarded = req.app_data::<Data<Contract>>().is_some_and(|contract| {
+        contract.is_guarded(req.method().as_str(), req.match_pattern().as_deref().unwrap_or_default())
+    });
+    let gate = req.extensions().get::<Gate>().cloned();
+    if let (true, Some(gate)) = (guarded, gate) {
+        // The sender lives in `gate` itself, so waiting ends only when it opens or the request does.
+        let mut opening = gate.0.subscribe();
+        let _open = opening.wait_for(|open| *open).await;
+    }
+}
 
 /// Proof that the caller is logged in and holds the permission `P` somewhere.
 pub struct Guard<P> {
@@ -63,13 +92,18 @@ impl<P: Permission> FromRequest for Guard<P> {
         let bearer = bearer(req);
         let platform = req.app_data::<Data<Platform>>().cloned();
         let limits = req.app_data::<Data<Limits>>().cloned();
+        let gate = req.extensions().get::<Gate>().cloned();
         Box::pin(async move {
             let (Some(platform), Some(limits)) = (platform, limits) else {
                 return Err(Error::internal("the application has no platform"));
             };
             let actor = platform.access.authenticate(&bearer?).await?;
             limits.admit_person(actor.person).await?;
-            Self::of(actor)
+            let guard = Self::of(actor)?;
+            if let Some(gate) = gate {
+                gate.0.send_replace(true);
+            }
+            Ok(guard)
         })
     }
 }

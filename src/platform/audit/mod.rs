@@ -96,12 +96,7 @@ pub fn append_in_tx(conn: &mut Conn, now: DateTime<Utc>, entries: Vec<Entry>) ->
     if entries.is_empty() {
         return Ok(());
     }
-    let head: Vec<(i64, Vec<u8>)> = crate::load_locked!(
-        conn,
-        audit_head::table.filter(audit_head::id.eq(1)).select((audit_head::seq, audit_head::hash))
-    )?;
-    let (mut seq, mut previous) =
-        head.into_iter().next().ok_or_else(|| Error::internal("the audit head is missing"))?;
+    let (mut seq, mut previous) = hold_in_tx(conn)?;
     let mut rows = Vec::with_capacity(entries.len());
     for entry in entries {
         seq += 1;
@@ -124,6 +119,15 @@ pub fn append_in_tx(conn: &mut Conn, now: DateTime<Utc>, entries: Vec<Entry>) ->
         .set((audit_head::seq.eq(seq), audit_head::hash.eq(previous)))
         .execute(conn)?;
     Ok(())
+}
+
+/// Holds the end of the chain until the commit, so that everything else that writes waits; gives its number and hash.
+pub fn hold_in_tx(conn: &mut Conn) -> Result<(i64, Vec<u8>)> {
+    let head: Vec<(i64, Vec<u8>)> = crate::load_locked!(
+        conn,
+        audit_head::table.filter(audit_head::id.eq(1)).select((audit_head::seq, audit_head::hash))
+    )?;
+    head.into_iter().next().ok_or_else(|| Error::internal("the audit head is missing"))
 }
 
 /// What a verification found.
@@ -171,8 +175,13 @@ pub fn verify(conn: &mut Conn, mut progress: impl FnMut(i64)) -> Result<Verified
         .filter(audit_head::id.eq(1))
         .select((audit_head::seq, audit_head::hash))
         .first(conn)?;
-    let broken =
-        (seq != expected - 1 || hash != previous).then_some((expected, "the end of the chain is missing"));
+    let broken = if seq < expected - 1 {
+        Some((seq + 1, "it lies beyond the end of the chain"))
+    } else if seq > expected - 1 {
+        Some((expected, "the end of the chain is missing"))
+    } else {
+        (hash != previous).then_some((seq, "the end of the chain was changed"))
+    };
     Ok(Verified { entries: expected - 1, broken })
 }
 

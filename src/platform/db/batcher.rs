@@ -2,7 +2,7 @@
 //!
 //! A durable commit costs a flush of the disk, and a hot row is locked until its commit is flushed: one
 //! transaction a request reaches about a thousand sign-ups a second, however many connections. A [`Batcher`]
-//! has a thread with its own connection. While it commits, requests gather in a bounded channel; it then takes
+//! has a thread of its own. While it commits, requests gather in a bounded channel; it then takes
 //! all of them (up to a limit, without waiting for more), handles them as one set in one transaction, and
 //! answers each caller after the commit. A batch that fails is repeated one by one, so that a request
 //! that cannot succeed fails alone.
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Conn, Db, in_transaction};
+use super::{Conn, Db, Engine, in_transaction};
 use crate::error::{Code, Error, Result};
 
 /// The requests of one transaction, in the order of their arrival.
@@ -125,6 +125,9 @@ impl<H: BatchHandler> Worker<H> {
     fn replies(&mut self, requests: &[H::Request]) -> Vec<Result<H::Reply>> {
         match self.attempt(requests) {
             Ok(replies) => replies,
+            Err(error) if requests.len() == 1 && error.lost_a_race() => {
+                self.attempt(requests).unwrap_or_else(|error| vec![Err(error)])
+            }
             Err(error) if requests.len() == 1 => vec![Err(error)],
             Err(error) if error.code() == Code::StorageUnavailable => requests
                 .iter()
@@ -146,25 +149,35 @@ impl<H: BatchHandler> Worker<H> {
     }
 
     fn attempt(&mut self, requests: &[H::Request]) -> Result<Vec<Result<H::Reply>>> {
+        let handler = Arc::clone(&self.handler);
+        let handle = |conn: &mut Conn| {
+            // A panic of the handler must not end the thread: it is rolled back and the callers get a 500.
+            let replies = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                handler.handle_in_tx(conn, requests)
+            }))
+            .unwrap_or_else(|_| Err(Error::internal("the batch handler panicked")))?;
+            if replies.len() == requests.len() {
+                Ok(replies)
+            } else {
+                Err(Error::internal(format!("{} replies to {} requests", replies.len(), requests.len())))
+            }
+        };
+        match self.db.engine() {
+            // SQLite has one writer: the batcher queues for it like everybody else.
+            Engine::Sqlite => self.db.write_blocking(handle),
+            // On PostgreSQL it has a connection of its own, so that readers cannot keep it waiting.
+            Engine::Postgres => self.on_own_connection(handle),
+        }
+    }
+
+    fn on_own_connection<T>(&mut self, handle: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
             None => self.db.connect().map_err(|error| {
                 Error::new(Code::StorageUnavailable).retry_after(Duration::from_secs(1)).cause(error)
             })?,
         };
-        let handler = Arc::clone(&self.handler);
-        // A panic of the handler must not end the thread: the callers get a 500 and the connection is dropped.
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            in_transaction(&mut conn, |conn| {
-                let replies = handler.handle_in_tx(conn, requests)?;
-                if replies.len() == requests.len() {
-                    Ok(replies)
-                } else {
-                    Err(Error::internal(format!("{} replies to {} requests", replies.len(), requests.len())))
-                }
-            })
-        }))
-        .unwrap_or_else(|_| Err(Error::internal("the batch handler panicked")));
+        let result = in_transaction(&mut conn, handle);
         let gone = matches!(&result, Err(error) if error.code() == Code::StorageUnavailable);
         if !gone && !diesel::r2d2::R2D2Connection::is_broken(&mut conn) {
             self.conn = Some(conn);

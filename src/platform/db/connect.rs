@@ -90,6 +90,9 @@ impl DbTarget {
     pub fn describe(&self) -> String {
         match self {
             Self::Sqlite(path) => format!("sqlite://{}", path.display()),
+            Self::Postgres(url) if is_ambiguous(url.expose_secret()) => {
+                "postgres://(unreadable address)".into()
+            }
             Self::Postgres(url) => match url::Url::parse(url.expose_secret()) {
                 Ok(url) => format!(
                     "postgres://{}:{}{}",
@@ -137,7 +140,7 @@ impl DbTarget {
             }
             Self::Postgres(url) => {
                 let mut conn = PgConnection::establish(&with_timeout(url.expose_secret()))
-                    .map_err(|e| unreachable(redact(&e)))?;
+                    .map_err(|e| unreachable(redact(url.expose_secret(), &e)))?;
                 // Messages untranslated, because a few are read (see `fault`); no statement hangs for ever.
                 conn.batch_execute(
                     "SET client_min_messages = warning; SET timezone = 'UTC'; \
@@ -158,7 +161,16 @@ fn with_timeout(url: &str) -> String {
     format!("{url}{glue}connect_timeout=5&application_name=unionhall")
 }
 
-fn redact(error: &ConnectionError) -> String {
+/// Whether a part of the password would be taken for the host or the port, and shown.
+fn is_ambiguous(url: &str) -> bool {
+    let credentials = url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(left, _)| left);
+    credentials.is_some_and(|text| text.contains(['@', '/', '?', '#']))
+}
+
+fn redact(url: &str, error: &ConnectionError) -> String {
+    if is_ambiguous(url) {
+        return "the user name or the password holds @, /, ? or #: write %40, %2F, %3F or %23".into();
+    }
     // libpq names host, port, user and database, but never the password.
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -24,8 +24,8 @@ pub(super) fn classify(error: &DieselError) -> Class {
         | DieselError::BrokenTransactionManager => Class::Gone,
         DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Class::Busy,
         DieselError::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _) => Class::Full,
-        // Neither engine gives diesel a code for these: the message is all there is. libpq and SQLite are asked
-        // for untranslated messages (`lc_messages=C` on connect).
+        // Diesel passes on no code of the engine for these: the message is all there is. PostgreSQL translates messages by
+        // its lc_messages, which the README asks operators to leave at C; a translated one is an internal error (500).
         DieselError::DatabaseError(_, info) => {
             let text = info.message();
             let has = |needles: &[&str]| needles.iter().any(|needle| text.contains(needle));

@@ -27,9 +27,30 @@ pub enum MigrateError {
         /// The newest version in this binary.
         known: String,
     },
+    /// Somebody else writes.
+    #[error(
+        "the database is locked by another program: is another server or a backup running on it? \
+         / 数据库被其他程序占用，请检查是否有另一个服务或备份正在运行"
+    )]
+    Locked,
+    /// No space.
+    #[error("the disk is full; nothing was changed / 磁盘空间不足，未做任何更改")]
+    Full,
     /// A step failed; PostgreSQL and SQLite both roll the step back.
     #[error("migration failed and was rolled back: {0} / 数据库升级失败，已回滚")]
     Failed(Box<dyn std::error::Error + Send + Sync>),
+}
+
+fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> MigrateError {
+    // The engines give these no code of their own; the message is all there is.
+    let text = error.to_string();
+    if text.contains("database is locked") {
+        MigrateError::Locked
+    } else if text.contains("is full") || text.contains("No space left") {
+        MigrateError::Full
+    } else {
+        MigrateError::Failed(error)
+    }
 }
 
 /// Names of all steps of `engine`, oldest first.
@@ -45,7 +66,7 @@ pub fn steps(engine: Engine) -> Result<Vec<String>, MigrateError> {
 fn versions<DB: diesel::backend::Backend>(
     source: &impl MigrationSource<DB>,
 ) -> Result<Vec<String>, MigrateError> {
-    let all: Vec<Box<dyn Migration<DB>>> = source.migrations().map_err(MigrateError::Failed)?;
+    let all: Vec<Box<dyn Migration<DB>>> = source.migrations().map_err(failed)?;
     Ok(all.iter().map(|migration| migration.name().version().to_string()).collect())
 }
 
@@ -66,13 +87,13 @@ pub fn up_on(conn: &mut Conn) -> Result<Vec<String>, MigrateError> {
         // Several instances may start at once: the advisory lock lets one of them migrate.
         Conn::Postgres(c) => {
             use diesel::connection::SimpleConnection;
-            let locked = |e: diesel::result::Error| MigrateError::Failed(Box::new(e));
+            let locked = |e: diesel::result::Error| failed(Box::new(e));
             c.batch_execute("SET lock_timeout = 0; SELECT pg_advisory_lock(5119301)").map_err(locked)?;
-            let done = c.run_pending_migrations(POSTGRES).map(names).map_err(MigrateError::Failed)?;
+            let done = c.run_pending_migrations(POSTGRES).map(names).map_err(failed)?;
             c.batch_execute("SELECT pg_advisory_unlock(5119301)").map_err(locked)?;
             done
         }
-        Conn::Sqlite(c) => c.run_pending_migrations(SQLITE).map(names).map_err(MigrateError::Failed)?,
+        Conn::Sqlite(c) => c.run_pending_migrations(SQLITE).map(names).map_err(failed)?,
     };
     Ok(done)
 }
@@ -80,8 +101,8 @@ pub fn up_on(conn: &mut Conn) -> Result<Vec<String>, MigrateError> {
 /// Undoes every step. For the tests of the down scripts.
 pub fn down_all_on(conn: &mut Conn) -> Result<(), MigrateError> {
     match conn {
-        Conn::Postgres(c) => c.revert_all_migrations(POSTGRES).map(drop).map_err(MigrateError::Failed),
-        Conn::Sqlite(c) => c.revert_all_migrations(SQLITE).map(drop).map_err(MigrateError::Failed),
+        Conn::Postgres(c) => c.revert_all_migrations(POSTGRES).map(drop).map_err(failed),
+        Conn::Sqlite(c) => c.revert_all_migrations(SQLITE).map(drop).map_err(failed),
     }
 }
 
@@ -107,6 +128,6 @@ fn applied(conn: &mut Conn) -> Result<Vec<String>, MigrateError> {
         Conn::Postgres(c) => c.applied_migrations(),
         Conn::Sqlite(c) => c.applied_migrations(),
     }
-    .map_err(MigrateError::Failed)?;
+    .map_err(failed)?;
     Ok(versions.iter().map(ToString::to_string).collect())
 }

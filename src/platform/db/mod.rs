@@ -20,7 +20,7 @@ use std::time::Duration;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::pg::PgConnection;
 use diesel::r2d2::{Pool, PooledConnection};
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::result::Error as DieselError;
 use diesel::sqlite::SqliteConnection;
 
 pub use batcher::{Batch, BatchHandler, Batcher, BatcherConfig};
@@ -169,6 +169,25 @@ impl Db {
         with_connection(&self.0.writers, |conn| in_transaction(conn, f))
     }
 
+    /// Runs `f` on one unchanging view of the database, however long it takes, while others write. For verification.
+    pub fn snapshot_blocking<T>(&self, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        with_connection(&self.0.readers, |conn| {
+            match conn {
+                Conn::Postgres(c) => {
+                    AnsiTransactionManager::begin_transaction_sql(
+                        c,
+                        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                    )?;
+                }
+                Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction(c)?,
+            }
+            let value = f(conn);
+            // Nothing was written; this only gives the view back.
+            <Conn as diesel::Connection>::TransactionManager::rollback_transaction(conn)?;
+            value
+        })
+    }
+
     /// Whether the database answers now.
     pub async fn check(&self) -> Result<()> {
         self.read(|conn| {
@@ -243,13 +262,5 @@ impl From<DieselError> for Error {
             }
             fault::Class::Other => Error::internal(error),
         }
-    }
-}
-
-/// The kind of a constraint violation, if `error` is one.
-pub fn violation(error: &DieselError) -> Option<&DatabaseErrorKind> {
-    match error {
-        DieselError::DatabaseError(kind, _) => Some(kind),
-        _ => None,
     }
 }

@@ -248,6 +248,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    topics (code) {
+        code -> Text,
+        name -> Text,
+    }
+}
+
+diesel::table! {
     programmes (id) {
         id -> Binary,
         code -> Nullable<Text>,
@@ -370,6 +377,7 @@ diesel::joinable!(ledger_lines -> organisations (organisation_id));
 diesel::joinable!(ledger_rollups -> targets (target_id));
 diesel::joinable!(ledger_rollups -> organisations (organisation_id));
 diesel::joinable!(programmes -> organisations (organisation_id));
+diesel::joinable!(programmes -> topics (topic));
 diesel::joinable!(activities -> programmes (programme_id));
 diesel::joinable!(sessions -> activities (activity_id));
 diesel::joinable!(sessions -> people (finalised_by));
@@ -399,6 +407,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     policies,
     ledger_lines,
     ledger_rollups,
+    topics,
     programmes,
     activities,
     sessions,

@@ -29,6 +29,7 @@ pub struct Contract {
 struct QueryContract {
     types: HashMap<String, String>,
     validator: Validator,
+    guarded: bool,
 }
 
 /// Why the document cannot be compiled: a mistake of the code, found at start and by the tests.
@@ -71,7 +72,7 @@ impl Contract {
                 let validator = build(query.1)?;
                 queries.insert(
                     (method.to_uppercase(), path.clone()),
-                    QueryContract { types: query.0, validator },
+                    QueryContract { types: query.0, validator, guarded: is_guarded(operation) },
                 );
             }
             methods.sort();
@@ -125,10 +126,20 @@ impl Contract {
         if wrong.is_empty() { Ok(object) } else { Err(wrong) }
     }
 
+    /// Whether the operation asks for a login.
+    pub fn is_guarded(&self, method: &str, path: &str) -> bool {
+        self.queries.get(&(method.to_owned(), path.to_owned())).is_some_and(|contract| contract.guarded)
+    }
+
     /// The methods of the operations at `path`, or none when there is no such path.
     pub fn methods(&self, path: &str) -> Option<&[String]> {
         self.paths.iter().find(|(resource, _)| resource.is_match(path)).map(|(_, methods)| methods.as_slice())
     }
+}
+
+fn is_guarded(operation: &Value) -> bool {
+    let requirements = operation.get("security").and_then(Value::as_array);
+    requirements.is_some_and(|all| all.iter().any(|one| one.get("bearer").is_some()))
 }
 
 /// Whether the percent-encoded bytes of `query` are UTF-8.
@@ -219,6 +230,10 @@ fn faults(error: &jsonschema::ValidationError<'_>, prefix: &str) -> Vec<Fault> {
                 )
             })
             .collect(),
+        // A type without any field refuses each field with the schema `false`.
+        ValidationErrorKind::FalseSchema => {
+            one("unknown", "没有这个字段".into(), "there is no such field".into())
+        }
         ValidationErrorKind::Type { .. } => one("type", "类型不对".into(), "wrong type".into()),
         ValidationErrorKind::MaxLength { limit } => {
             one("max_length", format!("最多 {limit} 个字"), format!("at most {limit} characters"))

@@ -1,6 +1,6 @@
 //! Extractors: what a handler asks for in its signature, checked before it runs.
 
-use std::future::{Future, Ready, ready};
+use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::contract::Contract;
 use crate::error::{Code, Error, Fault, Result, Text};
+use crate::platform::access::guard::passed;
 
 /// Bytes of a JSON body at most.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -52,11 +53,6 @@ pub struct ApiPath<T>(pub T);
 pub struct IfMatch(i64);
 
 impl IfMatch {
-    /// Refuses when the caller has read another version than `current`.
-    pub fn check(self, current: i64) -> Result<()> {
-        if self.0 == current { Ok(()) } else { Err(Error::new(Code::PreconditionFailed)) }
-    }
-
     /// The version that the caller has read.
     pub fn version(self) -> i64 {
         self.0
@@ -73,6 +69,7 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for ApiJson<T> {
         let req = req.clone();
         let payload = payload.take();
         Box::pin(async move {
+            passed(&req).await;
             let bytes = read_body(&req, payload).await?;
             parse::<T>(&req, &bytes).map(ApiJson)
         })
@@ -87,11 +84,13 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Idempotent<T> {
         let req = req.clone();
         let payload = payload.take();
         Box::pin(async move {
+            passed(&req).await;
             let key = idempotency_key(&req)?;
             let bytes = read_body(&req, payload).await?;
             let body = parse::<T>(&req, &bytes)?;
             let mut hash = Sha256::new();
-            for part in [req.method().as_str().as_bytes(), req.path().as_bytes(), &bytes] {
+            let content: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+            for part in [req.method().as_str().as_bytes(), req.path().as_bytes(), content] {
                 hash.update(part.len().to_le_bytes());
                 hash.update(part);
             }
@@ -193,10 +192,14 @@ fn contract(req: &HttpRequest) -> Result<&Data<Contract>> {
 
 impl<T: DeserializeOwned + 'static> FromRequest for ApiQuery<T> {
     type Error = Error;
-    type Future = Ready<Result<Self>>;
+    type Future = LocalFuture<Self>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(query(req).map(ApiQuery))
+        let req = req.clone();
+        Box::pin(async move {
+            passed(&req).await;
+            query(&req).map(ApiQuery)
+        })
     }
 }
 
@@ -216,20 +219,28 @@ fn query<T: DeserializeOwned>(req: &HttpRequest) -> Result<T> {
 
 impl<T: std::str::FromStr + 'static> FromRequest for ApiPath<T> {
     type Error = Error;
-    type Future = Ready<Result<Self>>;
+    type Future = LocalFuture<Self>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let value = req.match_info().iter().next().and_then(|(_, text)| text.parse().ok());
-        ready(value.map(ApiPath).ok_or_else(Error::not_found))
+        let req = req.clone();
+        Box::pin(async move {
+            passed(&req).await;
+            let value = req.match_info().iter().next().and_then(|(_, text)| text.parse().ok());
+            value.map(ApiPath).ok_or_else(Error::not_found)
+        })
     }
 }
 
 impl FromRequest for IfMatch {
     type Error = Error;
-    type Future = Ready<Result<Self>>;
+    type Future = LocalFuture<Self>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(if_match(req))
+        let req = req.clone();
+        Box::pin(async move {
+            passed(&req).await;
+            if_match(&req)
+        })
     }
 }
 

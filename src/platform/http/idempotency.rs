@@ -22,6 +22,9 @@ use crate::platform::db::{Conn, Db, unique_violation};
 /// How long an answer is kept: an offline device may repeat itself days later.
 pub const KEEP: chrono::TimeDelta = chrono::TimeDelta::days(7);
 
+/// How often an act that lost a race is tried again before the client is asked to.
+const RACES: usize = 4;
+
 /// One person's use of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Use {
@@ -94,13 +97,34 @@ pub fn find_in_tx(conn: &mut Conn, uses: &[&Use]) -> Result<HashMap<usize, Known
     Ok(known)
 }
 
-/// Keeps answers beside their effects. A key that another transaction used meanwhile is a unique violation:
-/// everything is rolled back and tried again, and then finds the other's answer.
+/// What is decided already of a batch of `uses`, by their place in the list: the answers of earlier requests, and, of
+/// a key that stands in the batch twice, that the later one is to wait for the earlier.
+pub fn decided_in_tx(conn: &mut Conn, uses: &[&Use]) -> Result<HashMap<usize, Result<Stored>>> {
+    let mut decided: HashMap<usize, Result<Stored>> =
+        find_in_tx(conn, uses)?.into_iter().map(|(place, known)| (place, known.into_result())).collect();
+    let mut seen = HashSet::new();
+    for (place, one) in uses.iter().enumerate() {
+        if !seen.insert((one.principal, one.request.key.as_str())) {
+            decided.entry(place).or_insert_with(|| Err(running()));
+        }
+    }
+    Ok(decided)
+}
+
+fn running() -> Error {
+    Error::new(Code::IdempotencyRunning).retry_after(Duration::from_secs(1))
+}
+
+/// Keeps answers beside their effects.
+///
+/// # Errors
+/// 409 `idempotency_running` when another transaction has used one of the keys meanwhile: everything is rolled back,
+/// and whoever tries again finds the other's answer.
 pub fn store_in_tx(
     conn: &mut Conn,
     answers: &[(&Use, &Stored)],
     now: chrono::DateTime<chrono::Utc>,
-) -> diesel::QueryResult<()> {
+) -> Result<()> {
     let rows: Vec<Row> = answers
         .iter()
         .map(|(one, stored)| Row {
@@ -114,7 +138,14 @@ pub fn store_in_tx(
             created_at: db_time(now),
         })
         .collect();
-    crate::insert_rows!(conn, idempotency_keys::table, rows.as_slice())?;
+    match insert(conn, &rows) {
+        Err(error) if unique_violation(&error) => Err(Error::new(Code::IdempotencyRunning).cause(error)),
+        other => Ok(other?),
+    }
+}
+
+fn insert(conn: &mut Conn, rows: &[Row]) -> diesel::QueryResult<()> {
+    crate::insert_rows!(conn, idempotency_keys::table, rows)?;
     Ok(())
 }
 
@@ -155,11 +186,7 @@ impl Idempotency {
     pub fn begin(&self, one: &Use) -> Result<Running> {
         let entry = (one.principal, one.request.key.clone());
         let fresh = self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.clone());
-        if fresh {
-            Ok(Running { set: Arc::clone(&self.running), entry })
-        } else {
-            Err(Error::new(Code::IdempotencyRunning).retry_after(Duration::from_secs(1)))
-        }
+        if fresh { Ok(Running { set: Arc::clone(&self.running), entry }) } else { Err(running()) }
     }
 
     /// Runs `act` once for this key and keeps its answer in the same transaction.
@@ -173,29 +200,22 @@ impl Idempotency {
         let one = Arc::new(Use { principal, request });
         let act = Arc::new(act);
         let _running = self.begin(&one)?;
-        loop {
+        for _ in 0..RACES {
             let (one, act, clock) = (Arc::clone(&one), Arc::clone(&act), Arc::clone(&self.clock));
             let attempt = self.db.write(move |conn| {
                 if let Some(known) = find_in_tx(conn, &[one.as_ref()])?.remove(&0) {
                     return known.into_result();
                 }
                 let stored = act(conn)?;
-                match store_in_tx(conn, &[(one.as_ref(), &stored)], clock.now()) {
-                    Ok(()) => Ok(stored),
-                    Err(error) if unique_violation(&error) => {
-                        Err(Error::new(Code::IdempotencyRunning).cause(error))
-                    }
-                    Err(error) => Err(error.into()),
-                }
+                store_in_tx(conn, &[(one.as_ref(), &stored)], clock.now())?;
+                Ok(stored)
             });
             match attempt.await {
-                Ok(stored) => return Ok(stored),
-                // Another instance committed the same key while we worked: our effect is rolled back; find its answer.
-                Err(error) if error.code() == Code::IdempotencyRunning => {
-                    tracing::debug!("idempotency key raced")
-                }
-                Err(error) => return Err(error),
+                // Another instance committed the same key, or a lock, while we worked. Our effect is rolled back.
+                Err(error) if error.lost_a_race() => tracing::debug!(%error, "raced; trying again"),
+                decided => return decided,
             }
         }
+        Err(Error::new(Code::Overloaded).retry_after(Duration::from_secs(1)))
     }
 }

@@ -18,6 +18,7 @@ use crate::clock::Stopwatch;
 use crate::error::{Code, Error};
 use crate::ids::Ids;
 use crate::platform::Platform;
+use crate::platform::access::guard::Gate;
 
 /// Proxies whose `X-Forwarded-For` is believed.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +58,7 @@ pub async fn envelope(
     let trace = trace_id(&req);
     let method = req.method().as_str().to_owned();
     req.extensions_mut().insert(info.clone());
+    req.extensions_mut().insert(Gate::default());
 
     let limited = match req.app_data::<Data<Limits>>().cloned() {
         Some(limits) => limits.admit_address(&info.address).await.err(),

@@ -60,11 +60,11 @@ impl Language {
 /// A failure, in one format for every failure.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
-    "type": "https://unionhall.example/problems/signup_full", "title": "名额已满", "status": 409,
+    "type": "urn:unionhall:problem:signup_full", "title": "名额已满", "status": 409,
     "code": "signup_full", "request_id": "01k5b8m3q2e9t8h6y1v7z4w0xn"
 }))]
 pub struct Problem {
-    /// A URI that names the kind of problem; the last segment is the code.
+    /// A URN that names the kind of problem; its last part is the code.
     #[serde(rename = "type")]
     #[schema(max_length = 200)]
     kind: String,
@@ -120,7 +120,7 @@ pub fn response(error: &Error, language: Language, request_id: &str) -> HttpResp
     let inner = error.inner();
     let status = inner.code.status();
     let problem = Problem {
-        kind: format!("https://unionhall.example/problems/{}", inner.code.as_str()),
+        kind: format!("urn:unionhall:problem:{}", inner.code.as_str()),
         title: language.pick(&inner.code.title()).to_owned(),
         status: status.as_u16(),
         detail: inner.detail.as_ref().map(|text| cut(language.pick(text), 2000)),

@@ -15,13 +15,24 @@ use crate::error::Result;
 pub struct Reply<T> {
     body: T,
     version: i64,
-    public: bool,
+    caching: Caching,
+}
+
+/// Who may keep an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Caching {
+    /// The caller, after asking whether it still holds.
+    Private,
+    /// Everybody, after asking whether it still holds.
+    Public,
+    /// Nobody: it carries a secret.
+    Never,
 }
 
 impl<T: Serialize> Reply<T> {
     /// An answer for this caller alone.
     pub fn new(body: T) -> Self {
-        Self { body, version: 0, public: false }
+        Self { body, version: 0, caching: Caching::Private }
     }
 
     /// The version that a later `If-Match` must name.
@@ -34,7 +45,14 @@ impl<T: Serialize> Reply<T> {
     /// An answer that is the same for everybody and may be kept by caches, after asking whether it still holds.
     #[must_use]
     pub fn public(mut self) -> Self {
-        self.public = true;
+        self.caching = Caching::Public;
+        self
+    }
+
+    /// An answer that carries a secret: nobody keeps it, and it has no entity tag.
+    #[must_use]
+    pub fn secret(mut self) -> Self {
+        self.caching = Caching::Never;
         self
     }
 }
@@ -60,22 +78,22 @@ impl<T: Serialize> Responder for Reply<T> {
             Ok(bytes) => bytes,
             Err(error) => return HttpResponse::from_error(crate::error::Error::internal(error)),
         };
+        if self.caching == Caching::Never {
+            return HttpResponse::Ok()
+                .insert_header((header::CACHE_CONTROL, "no-store"))
+                .insert_header((header::CONTENT_TYPE, "application/json; charset=utf-8"))
+                .body(bytes);
+        }
         let tag = etag(self.version, &bytes);
         // The answer to an act is not kept, and an act is not answered with "you know that already".
         let read = req.method().is_safe();
-        let known = read
-            && req.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).is_some_and(
-                |known| {
-                    known.trim() == "*"
-                        || known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)
-                },
-            );
+        let known = read && knows(req, &tag);
         let mut response = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
         if read || self.version > 0 {
             response.insert_header((header::ETAG, tag));
         }
         if read {
-            let control = if self.public { "no-cache" } else { "private, no-cache" };
+            let control = if self.caching == Caching::Public { "no-cache" } else { "private, no-cache" };
             response.insert_header((header::CACHE_CONTROL, control));
         }
         if known {
@@ -84,6 +102,14 @@ impl<T: Serialize> Responder for Reply<T> {
         response.insert_header((header::CONTENT_TYPE, "application/json; charset=utf-8"));
         response.body(bytes)
     }
+}
+
+/// Whether the client has what `tag` names (RFC 9110, 13.1.2).
+fn knows(req: &HttpRequest, tag: &str) -> bool {
+    let known = req.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    known.is_some_and(|known| {
+        known.trim() == "*" || known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)
+    })
 }
 
 /// The answer to an act, as it is kept under its idempotency key and given again, byte for byte.

@@ -21,8 +21,8 @@ use serde_json::Value;
 use crate::clock::db_time;
 use crate::error::Result;
 use crate::ids::{Ids, JobId};
-use crate::platform::db::Conn;
 use crate::platform::db::schema::jobs;
+use crate::platform::db::{Conn, Db};
 
 pub use worker::Worker;
 
@@ -106,10 +106,15 @@ pub trait JobHandler: Send + Sync {
     /// The kind.
     fn kind(&self) -> &'static str;
 
+    /// What takes long and changes nothing, before the transaction that ends the job.
+    fn prepare(&self, _db: &Db, _job: &Job) -> Result<()> {
+        Ok(())
+    }
+
     /// The effect, in the transaction that ends the job.
     fn run_in_tx(&self, conn: &mut Conn, job: &Job) -> Result<()>;
 
-    /// For work that comes back: how long after one run the next is due.
+    /// For work that comes back: how long after one run the next is due. It is never dead: it fails, and comes back.
     fn every(&self) -> Option<TimeDelta> {
         None
     }

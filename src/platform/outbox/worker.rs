@@ -51,7 +51,7 @@ impl Worker {
         self.db.write_blocking(|conn| enqueue_in_tx(conn, &self.ids, now, new))
     }
 
-    /// Runs jobs until `stop` turns true; ends after the job at hand.
+    /// Runs jobs until `stop` turns true; ends after the jobs at hand.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut pause = LOOK;
         while !*stop.borrow() {
@@ -128,7 +128,7 @@ impl Worker {
     fn run_one(&self, job: &Job) -> Result<()> {
         let stopwatch = crate::clock::Stopwatch::start();
         let outcome = match self.handlers.get(job.kind.as_str()) {
-            Some(handler) => self.db.write_blocking(|conn| self.finish_in_tx(conn, handler.as_ref(), job)),
+            Some(handler) => self.attempt(handler.as_ref(), job),
             None => Err(Error::internal(format!("no handler for jobs of the kind {:?}", job.kind))),
         };
         let kind = job.kind.clone();
@@ -141,7 +141,9 @@ impl Worker {
             }
             Err(error) if error.code() == Code::StorageUnavailable => Err(error),
             Err(error) => {
-                let dead = job.attempts >= ATTEMPTS;
+                let returns =
+                    self.handlers.get(job.kind.as_str()).is_some_and(|handler| handler.every().is_some());
+                let dead = job.attempts >= ATTEMPTS && !returns;
                 metrics::counter!("unionhall_jobs_total", "kind" => kind, "outcome" => if dead { "dead" } else { "failed" })
                     .increment(1);
                 if dead {
@@ -154,6 +156,19 @@ impl Worker {
         }
     }
 
+    fn attempt(&self, handler: &dyn JobHandler, job: &Job) -> Result<()> {
+        if job.attempts > ATTEMPTS && handler.every().is_none() {
+            // Claimed again after attempts that never came to an end: each took its process with it.
+            return Err(Error::internal("the job never came to an end"));
+        }
+        handler.prepare(&self.db, job)?;
+        self.db.write_blocking(|conn| {
+            // A panic is a failure like any other: rolled back, counted, and in the end dead.
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.finish_in_tx(conn, handler, job)))
+                .unwrap_or_else(|_| Err(Error::internal("the job panicked")))
+        })
+    }
+
     /// The effect and the end of the job, or neither.
     fn finish_in_tx(&self, conn: &mut Conn, handler: &dyn JobHandler, job: &Job) -> Result<()> {
         let mine = jobs::table.filter(jobs::id.eq(job.id)).filter(jobs::leased_by.eq(&self.instance));
@@ -161,7 +176,9 @@ impl Worker {
             // The lease ran out and another instance has taken over.
             return Ok(());
         }
-        handler.run_in_tx(conn, job)?;
+        // A panic is a failed attempt like any other: it is rolled back, waits its turn and is dead in the end.
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| handler.run_in_tx(conn, job)))
+            .unwrap_or_else(|_| Err(Error::internal("the job's handler panicked")))?;
         let now = self.clock.now();
         if let Some(period) = handler.every() {
             let next = recurring(handler, now + period);

@@ -7,6 +7,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::harness::Test;
+
+pub const TESTS: &[Test] =
+    plain_tests![every_dependency_has_an_allowed_licence, licence_expressions_are_read_as_spdx_says];
+
 /// Permissive licences, and MPL-2.0, whose copyleft ends at the file.
 const ALLOWED: &[&str] = &[
     "0BSD",
@@ -30,7 +35,7 @@ const ALLOWED: &[&str] = &[
 const ALLOWED_EXCEPTIONS: &[&str] = &["LLVM-exception"];
 
 /// Names every crate of the resolved graph whose licence is not accepted.
-pub fn every_dependency_has_an_allowed_licence() {
+fn every_dependency_has_an_allowed_licence() {
     let packages = resolved_packages();
     assert!(packages.is_ok(), "no list of crates: {}", packages.err().unwrap_or_default());
     let packages = packages.unwrap_or_default();
@@ -50,7 +55,7 @@ pub fn every_dependency_has_an_allowed_licence() {
 }
 
 /// The reading of licence expressions, on examples.
-pub fn licence_expressions_are_read_as_spdx_says() {
+fn licence_expressions_are_read_as_spdx_says() {
     for accepted in [
         "MIT",
         "MIT OR Apache-2.0",

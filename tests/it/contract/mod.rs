@@ -1,3 +1,6 @@
 //! Promises of the project as a whole, checked against the project itself.
 
+pub mod conditional;
+pub mod document;
 pub mod licences;
+pub mod schema;

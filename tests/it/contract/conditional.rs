@@ -1,0 +1,82 @@
+//! Reads say whether the copy at hand still holds; acts always answer.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::harness::document::OPERATIONS;
+use crate::harness::{Actor, Reply, Test, TestApp};
+
+pub const TESTS: &[Test] =
+    tests![every_read_knows_its_own_copy, a_copy_that_no_longer_holds_is_replaced, an_act_always_answers];
+
+async fn ask(actor: &Actor, path: &str, tag: &str) -> Reply {
+    actor.send(actor.request(Method::GET, path).header("if-none-match", tag)).await
+}
+
+async fn every_read_knows_its_own_copy(app: TestApp) {
+    let (admin, auditor, guest) =
+        (app.staff("admin").await, app.staff("auditor").await, app.worker("zhang").await);
+    let activity = app.activity(|a| a).await;
+    let signup = guest.sign_up(&activity).await.ok(201);
+    app.run_jobs().await;
+    let milestones = admin.get("/api/v1/plans/2025/milestones").await.ok(200);
+    let mut read = 0;
+    for operation in OPERATIONS.iter().filter(|o| o.method == "GET" && o.path.starts_with("/api/")) {
+        let (actor, id) = match operation.id.as_str() {
+            "audit_list" => (&auditor, String::new()),
+            "signup_get" => (&guest, signup["id"].as_str().unwrap().to_owned()),
+            "milestone_get" => (&admin, milestones["items"][0]["id"].as_str().unwrap().to_owned()),
+            "organisation_get" => (&guest, app.organisation("street-pinghu").await.to_string()),
+            _ if operation.path.contains("/sessions/") => (&admin, activity.session.to_string()),
+            _ if operation.path.contains("{id}") => (&admin, activity.id.to_string()),
+            _ => (&admin, String::new()),
+        };
+        let path = operation.path.replace("{id}", &id).replace("{year}", "2025").replace("{code}", "07a");
+        let first = actor.get(&path).await;
+        first.expect(200);
+        let tag = first.etag();
+        assert!(first.header("cache-control").unwrap().contains("no-cache"), "{path}");
+        for known in
+            [tag.clone(), format!("W/{tag}"), format!("\"v9-0123456789abcdef\", {tag}"), "*".to_owned()]
+        {
+            let again = ask(actor, &path, &known).await;
+            again.expect(304);
+            assert_eq!((again.text.as_str(), again.etag()), ("", tag.clone()), "{path}");
+        }
+        ask(actor, &path, "\"v9-0123456789abcdef\"").await.expect(200);
+        read += 1;
+    }
+    assert!(read > 15, "only {read} reads");
+}
+
+async fn a_copy_that_no_longer_holds_is_replaced(app: TestApp) {
+    let activity = app.activity(|a| a.capacity(2)).await;
+    let path = format!("/api/v1/activities/{}", activity.id);
+    let (guest, nobody) = (app.worker("zhang").await, app.anon());
+    let tag = nobody.get(&path).await.etag();
+    guest.sign_up(&activity).await.ok(201);
+    app.run_jobs().await;
+    let fresh = ask(&nobody, &path, &tag).await;
+    fresh.expect(200);
+    assert_ne!(fresh.etag(), tag);
+    ask(&nobody, &path, &fresh.etag()).await.expect(304);
+    // A profile's own tag is what a change asks for.
+    let me = guest.get("/api/v1/me").await;
+    let changed = guest.put("/api/v1/me", &me.etag(), json!({ "name": "张三丰" })).await;
+    changed.expect(200);
+    ask(&guest, "/api/v1/me", &me.etag()).await.expect(200);
+    ask(&guest, "/api/v1/me", &changed.etag()).await.expect(304);
+    guest.put("/api/v1/me", &me.etag(), json!({ "name": "张三" })).await.problem(412, "precondition_failed");
+}
+
+async fn an_act_always_answers(app: TestApp) {
+    let worker = app.worker("zhang").await;
+    let login = json!({ "code": worker.login_code().await });
+    let anon = app.anon();
+    let request = anon.request(Method::POST, "/api/v1/auth/wechat-logins").header("if-none-match", "*");
+    let answer = anon.send(request.json(&login)).await;
+    answer.expect(200);
+    // Tokens are kept by no cache.
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert!(answer.body["access_token"].is_string());
+}

@@ -1,0 +1,394 @@
+//! Jobs: after their commit, once, in order, and never lost.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use serde_json::json;
+use unionhall::clock::db_time;
+use unionhall::error::{Code, Error, Result};
+use unionhall::platform::audit::{self, Entry};
+use unionhall::platform::db::schema::{
+    audit_entries, idempotency_keys, jobs, refresh_tokens, token_families,
+};
+use unionhall::platform::db::{Conn, Db, Engine};
+use unionhall::platform::outbox::{Bell, Job, JobHandler, JobState, NewJob, Worker, enqueue_in_tx};
+
+use crate::harness::{Test, TestApp, ground};
+
+pub const TESTS: &[Test] = tests![
+    a_job_is_seen_with_its_commit_and_not_before,
+    a_job_of_a_transaction_that_failed_never_runs,
+    two_workers_run_five_hundred_jobs_once_each,
+    a_failing_job_backs_off_dies_and_is_revived,
+    a_panic_is_a_failed_attempt_and_the_others_run,
+    a_crashed_instances_job_is_taken_over_after_its_lease,
+    an_instance_that_lost_its_lease_has_no_effect,
+    after_a_stop_jobs_run_in_the_order_of_their_time,
+    a_recurring_job_waits_once_and_comes_back,
+    of_jobs_with_one_key_only_one_waits,
+    housekeeping_forgets_answers_after_a_week_and_logins_after_a_month,
+    the_recount_raises_a_figure_when_the_ledger_differs,
+];
+
+const KIND: &str = "test.work";
+
+type Effect = Box<dyn Fn(&mut Conn, &Job) -> Result<()> + Send + Sync>;
+
+/// A handler that does what a test says.
+struct Handler {
+    every: Option<TimeDelta>,
+    effect: Effect,
+}
+
+impl JobHandler for Handler {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn every(&self) -> Option<TimeDelta> {
+        self.every
+    }
+
+    fn run_in_tx(&self, conn: &mut Conn, job: &Job) -> Result<()> {
+        (self.effect)(conn, job)
+    }
+}
+
+fn worker_on(app: &TestApp, db: Db, every: Option<TimeDelta>, effect: Effect) -> Worker {
+    let clock = Arc::clone(&app.app().platform().clock);
+    Worker::new(db, clock, app.ids().clone(), Bell::default(), vec![Arc::new(Handler { every, effect })])
+}
+
+fn worker(app: &TestApp, effect: Effect) -> Worker {
+    worker_on(app, app.db().clone(), None, effect)
+}
+
+/// An effect that stays: one entry of the audit chain a job, under its payload.
+fn leave_a_trace(app: &TestApp) -> Effect {
+    let clock = Arc::clone(&app.app().platform().clock);
+    Box::new(move |conn, job| {
+        audit::append_in_tx(conn, clock.now(), vec![Entry::system("test.effect", &job.payload)])
+    })
+}
+
+/// What [`leave_a_trace`] left, in its order.
+async fn traces(app: &TestApp) -> Vec<String> {
+    app.read(|conn| {
+        let query = audit_entries::table.filter(audit_entries::action.eq("test.effect"));
+        Ok(query.order(audit_entries::seq).select(audit_entries::object).load(conn)?)
+    })
+    .await
+}
+
+fn work(number: usize, run_at: DateTime<Utc>) -> NewJob {
+    NewJob { kind: KIND, payload: json!(number), run_at, dedupe_key: None }
+}
+
+async fn enqueue(app: &TestApp, new: Vec<NewJob>) {
+    let (ids, now) = (app.ids().clone(), app.now());
+    app.write(move |conn| enqueue_in_tx(conn, &ids, now, new)).await;
+}
+
+async fn all(app: &TestApp) -> Vec<Job> {
+    app.read(|conn| Ok(jobs::table.order((jobs::run_at, jobs::id)).select(Job::as_select()).load(conn)?))
+        .await
+}
+
+async fn only(app: &TestApp) -> Job {
+    let mut jobs = all(app).await;
+    assert_eq!(jobs.len(), 1, "{jobs:?}");
+    jobs.remove(0)
+}
+
+async fn a_job_is_seen_with_its_commit_and_not_before(app: TestApp) {
+    let doer = worker(&app, leave_a_trace(&app));
+    let mut conn = app.db().connect().unwrap();
+    conn.batch_execute(if app.engine() == Engine::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }).unwrap();
+    enqueue_in_tx(&mut conn, app.ids(), app.now(), vec![work(1, app.now())]).unwrap();
+    assert!(all(&app).await.is_empty(), "nobody sees it yet");
+    if app.engine() == Engine::Postgres {
+        // On SQLite a claim waits for the writer to end.
+        assert_eq!(doer.drain().unwrap(), 0);
+    }
+    conn.batch_execute("COMMIT").unwrap();
+    assert_eq!(doer.drain().unwrap(), 1);
+    assert_eq!(traces(&app).await, ["1"]);
+    assert!(all(&app).await.is_empty(), "a job that is done is gone");
+}
+
+async fn a_job_of_a_transaction_that_failed_never_runs(app: TestApp) {
+    let doer = worker(&app, leave_a_trace(&app));
+    let (ids, now) = (app.ids().clone(), app.now());
+    let failed = app.db().write(move |conn| {
+        enqueue_in_tx(conn, &ids, now, vec![work(1, now)])?;
+        Err::<(), Error>(Error::new(Code::Conflict))
+    });
+    assert_eq!(failed.await.unwrap_err().code(), Code::Conflict);
+    assert_eq!(doer.drain().unwrap(), 0);
+    assert!(traces(&app).await.is_empty());
+}
+
+async fn two_workers_run_five_hundred_jobs_once_each(app: TestApp) {
+    enqueue(&app, (0..500).map(|number| work(number, app.now())).collect()).await;
+    let start = Arc::new(Barrier::new(2));
+    let threads: Vec<_> = (0..2)
+        .map(|_| {
+            // Pools of its own, as another instance has.
+            let doer = worker_on(&app, ground::open(&app.config().database.url), None, leave_a_trace(&app));
+            let start = Arc::clone(&start);
+            std::thread::spawn(move || {
+                start.wait();
+                doer.drain().unwrap()
+            })
+        })
+        .collect();
+    let done: Vec<usize> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    assert_eq!(done.iter().sum::<usize>(), 500, "{done:?}");
+    let mut numbers: Vec<usize> = traces(&app).await.iter().map(|text| text.parse().unwrap()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..500).collect::<Vec<_>>());
+    assert!(all(&app).await.is_empty());
+}
+
+async fn a_failing_job_backs_off_dies_and_is_revived(app: TestApp) {
+    app.expect_failed_jobs();
+    let healthy = Arc::new(AtomicBool::new(false));
+    let (state, trace) = (Arc::clone(&healthy), leave_a_trace(&app));
+    let doer = worker(
+        &app,
+        Box::new(move |conn, job| {
+            // What it did before it failed must not stay.
+            trace(conn, job)?;
+            if state.load(Ordering::SeqCst) { Ok(()) } else { Err(Error::internal("the printer is on fire")) }
+        }),
+    );
+    enqueue(&app, vec![work(7, app.now())]).await;
+    for attempt in 1..=12 {
+        assert_eq!(doer.drain().unwrap(), 1, "attempt {attempt}");
+        let job = only(&app).await;
+        assert_eq!(job.attempts, attempt);
+        assert!(job.last_error.unwrap().contains("the printer is on fire"));
+        assert_eq!((job.leased_by, job.leased_until), (None, None));
+        if attempt == 12 {
+            assert_eq!(job.state, JobState::Dead);
+            break;
+        }
+        assert_eq!(job.state, JobState::Queued, "attempt {attempt}");
+        let pause = TimeDelta::seconds(5 << (attempt - 1));
+        assert_eq!(job.run_at, db_time(app.now() + pause), "attempt {attempt}");
+        app.advance(pause - TimeDelta::microseconds(1));
+        assert_eq!(doer.drain().unwrap(), 0, "attempt {attempt} came too early");
+        app.advance(TimeDelta::microseconds(1));
+    }
+    app.advance(TimeDelta::days(400));
+    assert_eq!(doer.drain().unwrap(), 0, "the dead wait for a person");
+    assert!(traces(&app).await.is_empty());
+
+    let admin = app.staff("admin").await;
+    let dead = admin.get("/api/v1/dead-jobs").await.ok(200);
+    let shown = &dead["items"][0];
+    assert_eq!((&shown["kind"], &shown["attempts"]), (&json!(KIND), &json!(12)));
+    assert!(shown["last_error"].as_str().unwrap().contains("the printer is on fire"));
+    let path = format!("/api/v1/dead-jobs/{}/revivals", shown["id"].as_str().unwrap());
+    app.worker("zhang").await.post(&path, json!({})).await.problem(403, "forbidden");
+    admin.post(&path, json!({})).await.ok(200);
+    assert_eq!(only(&app).await.attempts, 0);
+    admin.post(&path, json!({})).await.problem(404, "not_found");
+    healthy.store(true, Ordering::SeqCst);
+    assert_eq!(doer.drain().unwrap(), 1);
+    assert_eq!(traces(&app).await, ["7"]);
+    assert_eq!(admin.get("/api/v1/dead-jobs").await.ok(200)["items"], json!([]));
+}
+
+async fn a_panic_is_a_failed_attempt_and_the_others_run(app: TestApp) {
+    app.expect_failed_jobs();
+    let trace = leave_a_trace(&app);
+    let doer = worker(
+        &app,
+        Box::new(move |conn, job| {
+            trace(conn, job)?;
+            assert_ne!(job.payload, "2", "a bug in a handler");
+            Ok(())
+        }),
+    );
+    enqueue(&app, (1..=3).map(|number| work(number, app.now())).collect()).await;
+    assert_eq!(doer.drain().unwrap(), 3);
+    let mut done = traces(&app).await;
+    done.sort();
+    assert_eq!(done, ["1", "3"]);
+    let left = only(&app).await;
+    assert_eq!((left.payload.as_str(), left.state, left.attempts), ("2", JobState::Queued, 1));
+    assert_eq!(left.run_at, db_time(app.now() + TimeDelta::seconds(5)));
+    // Not to be tried again by the look after the test.
+    app.write(|conn| Ok(diesel::delete(jobs::table).execute(conn).map(drop)?)).await;
+}
+
+/// Makes every job look as if `instance` had claimed it.
+async fn claim_for(app: &TestApp, instance: &'static str, until: DateTime<Utc>) {
+    app.write(move |conn| {
+        diesel::update(jobs::table)
+            .set((
+                jobs::state.eq(JobState::Running),
+                jobs::attempts.eq(1),
+                jobs::leased_by.eq(instance),
+                jobs::leased_until.eq(db_time(until)),
+            ))
+            .execute(conn)?;
+        Ok(())
+    })
+    .await;
+}
+
+async fn a_crashed_instances_job_is_taken_over_after_its_lease(app: TestApp) {
+    let doer = worker(&app, leave_a_trace(&app));
+    enqueue(&app, vec![work(1, app.now())]).await;
+    claim_for(&app, "crashed", app.now() + TimeDelta::minutes(2)).await;
+    assert_eq!(doer.drain().unwrap(), 0);
+    app.advance(TimeDelta::minutes(2));
+    assert_eq!(doer.drain().unwrap(), 0, "the lease lasts to its end");
+    app.advance(TimeDelta::microseconds(1));
+    assert_eq!(doer.drain().unwrap(), 1);
+    assert_eq!(traces(&app).await, ["1"]);
+    assert!(all(&app).await.is_empty());
+}
+
+async fn an_instance_that_lost_its_lease_has_no_effect(app: TestApp) {
+    // Both jobs are claimed at once; while the first runs, the second is taken over by another instance.
+    let until = db_time(app.now() + TimeDelta::minutes(9));
+    let trace = leave_a_trace(&app);
+    let doer = worker(
+        &app,
+        Box::new(move |conn, job| {
+            let others = jobs::table.filter(jobs::id.ne(job.id));
+            diesel::update(others)
+                .set((jobs::leased_by.eq("another"), jobs::leased_until.eq(until)))
+                .execute(conn)?;
+            trace(conn, job)
+        }),
+    );
+    let second = app.now() - TimeDelta::seconds(1);
+    enqueue(&app, vec![work(1, second - TimeDelta::seconds(1)), work(2, second)]).await;
+    doer.drain().unwrap();
+    assert_eq!(traces(&app).await, ["1"]);
+    let left = only(&app).await;
+    assert_eq!((left.payload.as_str(), left.leased_by.as_deref()), ("2", Some("another")));
+    assert_eq!((left.state, left.leased_until), (JobState::Running, Some(until)));
+}
+
+async fn after_a_stop_jobs_run_in_the_order_of_their_time(app: TestApp) {
+    let log: Arc<Mutex<Vec<NaiveDateTime>>> = Arc::default();
+    let kept = Arc::clone(&log);
+    let doer = worker(
+        &app,
+        Box::new(move |_, job| {
+            kept.lock().unwrap().push(job.run_at);
+            Ok(())
+        }),
+    );
+    // 100 jobs over four days, written in no order.
+    let new = (0..100).map(|n| work(n, app.now() + TimeDelta::hours(((n * 37) % 100) as i64)));
+    enqueue(&app, new.collect()).await;
+    app.advance(TimeDelta::hours(49));
+    assert_eq!(doer.drain().unwrap(), 50, "what is not due yet waits");
+    app.advance(TimeDelta::days(9));
+    assert_eq!(doer.drain().unwrap(), 50);
+    let log = log.lock().unwrap();
+    assert!(log.is_sorted(), "{log:?}");
+    assert_eq!(log.len(), 100);
+}
+
+async fn a_recurring_job_waits_once_and_comes_back(app: TestApp) {
+    let hour = TimeDelta::hours(1);
+    let doers: Vec<Worker> =
+        (0..2).map(|_| worker_on(&app, app.db().clone(), Some(hour), leave_a_trace(&app))).collect();
+    for doer in doers.iter().chain(&doers) {
+        doer.plant_recurring().unwrap();
+    }
+    assert_eq!(only(&app).await.dedupe_key.as_deref(), Some("recurring/test.work"));
+    for run in 1..=3 {
+        assert_eq!(doers[run % 2].drain().unwrap(), 1);
+        assert_eq!(traces(&app).await.len(), run);
+        assert_eq!(only(&app).await.run_at, db_time(app.now() + hour));
+        doers[0].plant_recurring().unwrap();
+        assert_eq!(doers[0].drain().unwrap(), 0);
+        app.advance(hour);
+    }
+    // A day asleep is made up for by one run, not by 24.
+    app.advance(TimeDelta::hours(24));
+    assert_eq!(doers[0].drain().unwrap(), 1);
+    assert_eq!(only(&app).await.run_at, db_time(app.now() + hour));
+}
+
+async fn of_jobs_with_one_key_only_one_waits(app: TestApp) {
+    let doer = worker(&app, leave_a_trace(&app));
+    let keyed = |number: usize| NewJob { dedupe_key: Some("one".into()), ..work(number, app.now()) };
+    enqueue(&app, vec![keyed(1), keyed(2)]).await;
+    enqueue(&app, vec![keyed(3)]).await;
+    assert_eq!(doer.drain().unwrap(), 1);
+    enqueue(&app, vec![keyed(4)]).await;
+    assert_eq!(doer.drain().unwrap(), 1);
+    assert_eq!(traces(&app).await, ["1", "4"]);
+}
+
+async fn kept(app: &TestApp) -> (i64, i64, i64) {
+    app.read(|conn| {
+        Ok((
+            idempotency_keys::table.count().get_result(conn)?,
+            token_families::table.count().get_result(conn)?,
+            refresh_tokens::table.count().get_result(conn)?,
+        ))
+    })
+    .await
+}
+
+async fn housekeeping_forgets_answers_after_a_week_and_logins_after_a_month(app: TestApp) {
+    let activity = app.activity(|a| a).await;
+    app.run_jobs().await;
+    app.write(|conn| Ok(diesel::delete(idempotency_keys::table).execute(conn).map(drop)?)).await;
+    let (_, families, tokens) = kept(&app).await;
+    let (zhang, _li) = (app.worker("zhang").await, app.worker("li").await);
+    zhang.sign_up(&activity).await.ok(201);
+    zhang.post("/api/v1/auth/logouts", json!({})).await;
+    assert_eq!(kept(&app).await, (1, families + 2, tokens + 2));
+    app.app().worker().plant_recurring().unwrap();
+    app.advance(TimeDelta::days(7));
+    app.run_jobs().await;
+    assert_eq!(kept(&app).await, (1, families + 2, tokens + 2), "seven days are not over");
+    app.advance(TimeDelta::hours(1));
+    app.run_jobs().await;
+    assert_eq!(kept(&app).await, (0, families + 2, tokens + 2), "a week later the answer is forgotten");
+    app.advance(TimeDelta::days(23) - TimeDelta::hours(1));
+    app.run_jobs().await;
+    assert_eq!(kept(&app).await, (0, families + 2, tokens + 2), "thirty days are not over");
+    app.advance(TimeDelta::hours(1));
+    app.run_jobs().await;
+    assert_eq!(
+        kept(&app).await,
+        (0, families + 1, tokens + 1),
+        "the login that ended is forgotten, no other"
+    );
+}
+
+async fn the_recount_raises_a_figure_when_the_ledger_differs(app: TestApp) {
+    let (zhang, gate) = (app.worker("zhang").await, app.staff("gate").await);
+    let activity = app.activity(|a| a).await;
+    zhang.sign_up(&activity).await.ok(201);
+    gate.scan(activity.session, &zhang.pass().await).await.ok(200);
+    app.app().worker().plant_recurring().unwrap();
+    let recorder = PrometheusBuilder::new().build_recorder();
+    // On this thread, whose figures no other test touches.
+    let recount = || metrics::with_local_recorder(&recorder, || app.app().worker().drain().unwrap());
+    assert!(recount() > 0);
+    let shown = recorder.handle().render();
+    assert!(shown.contains("unionhall_ledger_differences 0"), "{shown}");
+    app.expect_differences();
+    app.write(|conn| Ok(conn.batch_execute("UPDATE ledger_rollups SET quantity = quantity + 1")?)).await;
+    app.advance(TimeDelta::hours(24));
+    assert!(recount() > 0);
+    let shown = recorder.handle().render();
+    assert!(shown.contains("unionhall_ledger_differences 1"), "{shown}");
+}
