@@ -29,6 +29,7 @@ const ROOMS: &[&[Test]] = &[
     smoke::TESTS,
     contract::conditional::TESTS,
     contract::document::TESTS,
+    contract::floors::TESTS,
     contract::licences::TESTS,
     contract::schema::TESTS,
     contract::schema::ON_EACH_ENGINE,

@@ -2,5 +2,6 @@
 
 pub mod conditional;
 pub mod document;
+pub mod floors;
 pub mod licences;
 pub mod schema;
