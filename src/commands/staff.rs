@@ -91,7 +91,7 @@ pub(super) fn run(config: &Config, command: StaffCommand) -> Result<bool, StartE
         }
         StaffCommand::List => {
             let rows = db.read_blocking(|conn| store::grants(conn, vec!["/%".into()], None, None, 10_000))?;
-            println!("{:<32} {:<14} {:<34} {}", "人员 person", "角色 role", "grant", "组织 organisation");
+            println!("{:<32} {:<14} {:<34} 组织 organisation", "人员 person", "角色 role", "grant");
             for (grant, organisation, name) in &rows {
                 let shown = name.as_deref().map(mask::name).unwrap_or_default();
                 println!(

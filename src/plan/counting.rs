@@ -5,6 +5,7 @@
 //! attends in two sub-districts is one person of each and one of the district, so street figures may add up to more.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use chrono::NaiveDate;
 
@@ -63,10 +64,10 @@ pub(super) struct RulesByDay(HashMap<NaiveDate, Vec<(CountingRule, Target)>>);
 
 impl RulesByDay {
     pub(super) fn on(&mut self, conn: &mut Conn, day: NaiveDate) -> Result<&[(CountingRule, Target)]> {
-        if !self.0.contains_key(&day) {
-            self.0.insert(day, store::rules_on(conn, day)?);
-        }
-        Ok(self.0.get(&day).map(Vec::as_slice).unwrap_or_default())
+        Ok(match self.0.entry(day) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(store::rules_on(conn, day)?),
+        })
     }
 }
 
