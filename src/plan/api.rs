@@ -466,6 +466,9 @@ pub async fn target_line_list(
 ) -> Result<Reply<Page<LineView>>> {
     let (year, code) = path.into_inner();
     let year: Year = year.parse()?;
+    if !code.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(Error::not_found());
+    }
     let LineQuery { organisation, limit, cursor } = query.0;
     let list = format!("lines/{}/{code}/{organisation:?}", year.0);
     let page = PageQuery { limit, cursor };

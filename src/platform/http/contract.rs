@@ -76,7 +76,12 @@ impl Contract {
     /// All faults of a body of the type `name`.
     pub fn check_body(&self, name: &str, body: &Value) -> Vec<Fault> {
         match self.bodies.get(name) {
-            Some(validator) => validator.iter_errors(body).flat_map(|e| faults(&e, "")).collect(),
+            Some(validator) => {
+                let mut wrong: Vec<Fault> =
+                    validator.iter_errors(body).flat_map(|e| faults(&e, "")).collect();
+                wrong.extend(nuls(body, ""));
+                wrong
+            }
             // Not reachable: a test asks for every body type that an operation takes.
             None => {
                 vec![Fault::new("", "unknown_type", Text::new("未登记的请求类型", "unregistered body type"))]
@@ -103,11 +108,12 @@ impl Contract {
             };
             if object.insert(name.to_string(), value).is_some() {
                 let detail = Text::new("参数重复", "given twice");
-                wrong.push(Fault::new(format!("/query/{name}"), "duplicate", detail));
+                wrong.push(Fault::new(format!("/query/{}", escape(&name)), "duplicate", detail));
             }
         }
         let object = Value::Object(object);
         wrong.extend(contract.validator.iter_errors(&object).flat_map(|e| faults(&e, "/query")));
+        wrong.extend(nuls(&object, "/query"));
         if wrong.is_empty() { Ok(object) } else { Err(wrong) }
     }
 
@@ -144,6 +150,28 @@ fn query_schema(operation: &Value) -> (HashMap<String, String>, Value) {
     (types, schema)
 }
 
+/// Texts with U+0000, which JSON and addresses can say and PostgreSQL cannot keep.
+fn nuls(value: &Value, at: &str) -> Vec<Fault> {
+    match value {
+        Value::String(text) if text.contains('\0') => {
+            let detail = Text::new("不能含有空字符 U+0000", "must not contain U+0000");
+            vec![Fault::new(at, "characters", detail)]
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().flat_map(|(place, item)| nuls(item, &format!("{at}/{place}"))).collect()
+        }
+        Value::Object(fields) => {
+            fields.iter().flat_map(|(name, item)| nuls(item, &format!("{at}/{}", escape(name)))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A name as a step of a JSON pointer (RFC 6901).
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
 /// What a schema's complaint means for people.
 fn faults(error: &jsonschema::ValidationError<'_>, prefix: &str) -> Vec<Fault> {
     let at = format!("{prefix}{}", error.instance_path());
@@ -157,7 +185,7 @@ fn faults(error: &jsonschema::ValidationError<'_>, prefix: &str) -> Vec<Fault> {
             .iter()
             .map(|name| {
                 Fault::new(
-                    format!("{at}/{name}"),
+                    format!("{at}/{}", escape(name)),
                     "unknown",
                     Text::new("没有这个字段", "there is no such field"),
                 )
