@@ -15,14 +15,23 @@ mod harness;
 mod contract;
 mod door;
 mod durability;
+mod identity;
+mod people;
 mod signup;
 mod smoke;
 
 use harness::suite::Test;
 
 /// Every room's tests. A file that is missing here shows as dead code.
-const ROOMS: &[&[Test]] =
-    &[smoke::TESTS, contract::licences::TESTS, signup::TESTS, door::TESTS, durability::TESTS];
+const ROOMS: &[&[Test]] = &[
+    smoke::TESTS,
+    contract::licences::TESTS,
+    signup::TESTS,
+    door::TESTS,
+    durability::TESTS,
+    identity::TESTS,
+    people::TESTS,
+];
 
 fn main() -> std::process::ExitCode {
     harness::suite::run(ROOMS)
