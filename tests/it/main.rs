@@ -15,6 +15,7 @@ mod harness;
 mod contract;
 mod door;
 mod durability;
+mod http;
 mod identity;
 mod people;
 mod signup;
@@ -30,6 +31,10 @@ const ROOMS: &[&[Test]] = &[
     door::TESTS,
     durability::TESTS,
     identity::TESTS,
+    http::problems::TESTS,
+    http::lists::TESTS,
+    http::traffic::TESTS,
+    http::served::TESTS,
     people::TESTS,
 ];
 
