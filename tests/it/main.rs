@@ -12,6 +12,7 @@
 #[macro_use]
 mod harness;
 
+mod catalogue;
 mod contract;
 mod door;
 mod durability;
@@ -35,6 +36,7 @@ const ROOMS: &[&[Test]] = &[
     http::lists::TESTS,
     http::traffic::TESTS,
     http::served::TESTS,
+    catalogue::TESTS,
     people::TESTS,
 ];
 
