@@ -19,6 +19,7 @@ mod durability;
 mod http;
 mod identity;
 mod people;
+mod plan;
 mod signup;
 mod smoke;
 
@@ -38,6 +39,7 @@ const ROOMS: &[&[Test]] = &[
     http::served::TESTS,
     catalogue::TESTS,
     people::TESTS,
+    plan::TESTS,
 ];
 
 fn main() -> std::process::ExitCode {
