@@ -216,9 +216,10 @@ impl App {
         let mut server = HttpServer::new(move || {
             actix_web::App::new()
                 .configure(|cfg| app.configure(cfg))
-                .wrap(Condition::new(!app.origins.is_empty(), cors(&app.origins)))
                 .wrap(Compress::default())
                 .wrap(from_fn(envelope))
+                // Outermost: a console must be able to read problem documents, which the envelope writes.
+                .wrap(Condition::new(!app.origins.is_empty(), cors(&app.origins)))
         })
         .disable_signals()
         .client_request_timeout(Duration::from_secs(10))

@@ -11,6 +11,7 @@ use super::store::{self, Redeemed};
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{FamilyId, PersonId};
 use crate::people;
+use crate::people::phone::{Phone, PhoneFault};
 use crate::platform::Platform;
 use crate::platform::access::Guard;
 use crate::platform::access::policy::OwnData;
@@ -87,11 +88,11 @@ pub async fn wechat_login(
             if row.disabled_at.is_some() {
                 return Err(Error::new(Code::PersonDisabled));
             }
-            store::note_login_in_tx(c, &vault, &config.appid, &session, now)?;
+            let is_new = store::note_login_in_tx(c, &vault, &config.appid, &session, now)?;
             store::family_create_in_tx(c, family, person, now, now + config.family_life)?;
             store::refresh_create_in_tx(c, family, &refresh, now, now + config.refresh_life)?;
             audit::append_in_tx(c, now, vec![Entry::new(person, "login.begin", family)])?;
-            Ok((person, row.created_at == crate::clock::db_time(now)))
+            Ok((person, is_new))
         })
     };
     // Two first logins of one account at once: the later one finds the person the second time.
@@ -286,8 +287,10 @@ pub async fn me_phone_set(
     body: ApiJson<PhoneInput>,
 ) -> Result<Reply<PhoneView>> {
     let found = wechat.phone_number(&body.0.code).await.map_err(phone_refusal)?;
-    let phone = people::phone::Phone::parse(&found.number)
-        .map_err(|fault| wrong_code("phone", Text::new(fault.zh(), fault.en())))?;
+    // Without its country code, a German mobile number looks like a Chinese one.
+    let mainland = found.country_code == "86";
+    let parsed = if mainland { Phone::parse(&found.number) } else { Err(PhoneFault::NotMobile) };
+    let phone = parsed.map_err(|fault| wrong_code("phone", Text::new(fault.zh(), fault.en())))?;
     let (person, now, vault) = (guard.person(), platform.clock.now(), platform.vault.clone());
     let phone_masked = crate::platform::vault::mask::phone(phone.as_str());
     platform

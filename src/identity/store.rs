@@ -55,25 +55,29 @@ pub fn person_of_wechat_in_tx(
     }
 }
 
-/// Keeps what a login brought.
+/// Keeps what a login brought, and says whether it was the account's first: of two first ones at once, one is.
 pub fn note_login_in_tx(
     conn: &mut Conn,
     vault: &Vault,
     appid: &str,
     session: &WechatSession,
     now: DateTime<Utc>,
-) -> Result<()> {
+) -> Result<bool> {
     let sealed = vault
         .seal(SESSION_KEY, session.openid.as_bytes(), session.session_key.expose_secret())
         .map_err(Error::internal)?;
-    diesel::update(wechat_identities::table.find((appid, &session.openid)))
-        .set((
-            wechat_identities::session_key_sealed.eq(sealed),
-            wechat_identities::unionid.eq(&session.unionid),
-            wechat_identities::last_login_at.eq(db_time(now)),
-        ))
-        .execute(conn)?;
-    Ok(())
+    let account = wechat_identities::table.find((appid, &session.openid));
+    let brought = (
+        wechat_identities::session_key_sealed.eq(&sealed),
+        wechat_identities::unionid.eq(&session.unionid),
+        wechat_identities::last_login_at.eq(db_time(now)),
+    );
+    let never = account.filter(wechat_identities::last_login_at.is_null());
+    let first = diesel::update(never).set(brought).execute(conn)? == 1;
+    if !first {
+        diesel::update(account).set(brought).execute(conn)?;
+    }
+    Ok(first)
 }
 
 /// The hash under which a refresh token is kept.

@@ -15,7 +15,7 @@ use crate::platform::db::Conn;
 use crate::platform::db::schema::{activities, organisations, programmes, sessions, topics};
 
 diesel::define_sql_function! {
-    /// Lower case of ASCII letters: SQLite's LIKE ignores their case, PostgreSQL's does not.
+    /// Lower case as the engine knows it: ASCII letters on SQLite, those of the database's locale on PostgreSQL.
     fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
 }
 
@@ -178,7 +178,8 @@ pub fn activity_list(
     }
     if let Some(text) = filter.text {
         let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        let pattern = format!("%{}%", escaped.to_ascii_lowercase());
+        // Both sides by the engine: PostgreSQL's lower() knows letters that Rust's ASCII rule leaves alone.
+        let pattern = lower(format!("%{escaped}%"));
         query = query.filter(
             lower(activities::title)
                 .like(pattern.clone())

@@ -13,12 +13,17 @@
 mod harness;
 
 mod access;
+mod catalogue;
 mod contract;
 mod corruption;
 mod door;
 mod durability;
+mod http;
+mod identity;
 mod jobs;
 mod ledger;
+mod people;
+mod plan;
 mod signup;
 mod smoke;
 
@@ -42,6 +47,14 @@ const ROOMS: &[&[Test]] = &[
     jobs::TESTS,
     ledger::TESTS,
     corruption::TESTS,
+    identity::TESTS,
+    http::problems::TESTS,
+    http::lists::TESTS,
+    http::traffic::TESTS,
+    http::served::TESTS,
+    catalogue::TESTS,
+    people::TESTS,
+    plan::TESTS,
 ];
 
 fn main() -> std::process::ExitCode {

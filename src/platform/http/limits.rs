@@ -59,8 +59,9 @@ impl Limits {
             return Ok(());
         }
         metrics::counter!("unionhall_rate_limited_total", "limit" => what).increment(1);
-        // Round up: a client that waits as long as it is told is admitted.
-        let wait = Duration::from_secs(admission.retry_after.as_secs() + 1);
+        // Rounded up: a client that waits as long as it is told is admitted.
+        let after = admission.retry_after;
+        let wait = Duration::from_secs(after.as_secs() + u64::from(after.subsec_nanos() > 0));
         Err(Error::new(Code::RateLimited).retry_after(wait).detail(
             format!("请 {} 秒后再试", wait.as_secs()),
             format!("Try again in {} seconds", wait.as_secs()),

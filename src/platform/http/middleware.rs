@@ -65,7 +65,7 @@ pub async fn envelope(
         None => None,
     };
     let mut response = match limited {
-        Some(error) => req.into_response(HttpResponse::from_error(error)),
+        Some(error) => req.error_response(error),
         None => next.call(req).await?.map_into_boxed_body(),
     };
 
