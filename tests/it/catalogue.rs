@@ -84,7 +84,7 @@ async fn a_day_is_a_day_in_shanghai(app: TestApp) {
         assert_eq!(found, expected, "{day}");
         assert!(list.len() > expected.iter().filter(|e| **e).count() || day != "2025-06-16");
     }
-    for day in ["0001-01-01", "9999-12-31"] {
+    for day in ["1970-01-01", "2199-12-31"] {
         assert_eq!(listed(&app.anon(), LIST, &[("day", day)]).await, [""; 0], "{day}");
     }
 }

@@ -240,7 +240,7 @@ async fn a_reveal_needs_a_purpose_and_is_audited(app: TestApp) {
     let problem = reveal(&admin, &zhang, "id_number", "看").await.problem(422, "validation_failed");
     assert_eq!(problem["errors"][0]["pointer"], "/purpose");
     let shown = reveal(&admin, &zhang, "id_number", "核对补贴名单").await;
-    assert_eq!(shown.header("cache-control"), Some("private, no-cache"));
+    assert_eq!(shown.header("cache-control"), Some("no-store"));
     assert_eq!(shown.ok(200), json!({ "field": "id_number", "value": ID }));
     let none = reveal(&admin, &zhang, "phone", "电话通知改期").await.ok(200);
     assert_eq!(none, json!({ "field": "phone" }));

@@ -257,7 +257,7 @@ async fn the_plan_is_read_by_staff_and_kept_by_the_district(app: TestApp) {
     for name in ["planner-pinghu", "planner-rights"] {
         let local = app.staff(name).await;
         local.get("/api/v1/plans/2025/progress").await.ok(200);
-        local.put(&path, &etag, body.clone()).await.problem(404, "not_found");
+        local.put(&path, &etag, body.clone()).await.problem(403, "forbidden");
     }
     for name in ["auditor", "organiser", "gate"] {
         app.staff(name).await.put(&path, &etag, body.clone()).await.problem(403, "forbidden");
