@@ -13,14 +13,22 @@
 mod harness;
 
 mod access;
+mod audit;
+mod chores;
+mod cli;
 mod contract;
 mod corruption;
 mod door;
 mod durability;
 mod jobs;
 mod ledger;
+mod opening;
+mod outages;
+mod settings;
 mod signup;
 mod smoke;
+mod storage;
+mod vault;
 
 use harness::suite::Test;
 
@@ -39,8 +47,18 @@ const ROOMS: &[&[Test]] = &[
     door::TESTS,
     durability::TESTS,
     jobs::TESTS,
+    chores::TESTS,
     ledger::TESTS,
     corruption::TESTS,
+    audit::TESTS,
+    storage::TESTS,
+    opening::TESTS,
+    opening::PLAIN,
+    outages::TESTS,
+    cli::TESTS,
+    cli::PLAIN,
+    settings::PLAIN,
+    vault::TESTS,
 ];
 
 fn main() -> std::process::ExitCode {
