@@ -6,14 +6,11 @@ use std::sync::{Arc, Barrier, Mutex};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
 use unionhall::clock::db_time;
 use unionhall::error::{Code, Error, Result};
 use unionhall::platform::audit::{self, Entry};
-use unionhall::platform::db::schema::{
-    audit_entries, idempotency_keys, jobs, refresh_tokens, token_families,
-};
+use unionhall::platform::db::schema::{audit_entries, jobs};
 use unionhall::platform::db::{Conn, Db, Engine};
 use unionhall::platform::outbox::{Bell, Job, JobHandler, JobState, NewJob, Worker, enqueue_in_tx};
 
@@ -30,8 +27,8 @@ pub const TESTS: &[Test] = tests![
     after_a_stop_jobs_run_in_the_order_of_their_time,
     a_recurring_job_waits_once_and_comes_back,
     of_jobs_with_one_key_only_one_waits,
-    housekeeping_forgets_answers_after_a_week_and_logins_after_a_month,
-    the_recount_raises_a_figure_when_the_ledger_differs,
+    a_recurring_job_that_fails_is_never_dead,
+    a_job_that_takes_its_process_with_it_is_dead_in_the_end,
 ];
 
 const KIND: &str = "test.work";
@@ -334,61 +331,29 @@ async fn of_jobs_with_one_key_only_one_waits(app: TestApp) {
     assert_eq!(traces(&app).await, ["1", "4"]);
 }
 
-async fn kept(app: &TestApp) -> (i64, i64, i64) {
-    app.read(|conn| {
-        Ok((
-            idempotency_keys::table.count().get_result(conn)?,
-            token_families::table.count().get_result(conn)?,
-            refresh_tokens::table.count().get_result(conn)?,
-        ))
-    })
-    .await
+async fn a_recurring_job_that_fails_is_never_dead(app: TestApp) {
+    app.expect_failed_jobs();
+    let fail: Effect = Box::new(|_, _| Err(Error::internal("not today")));
+    let doer = worker_on(&app, app.db().clone(), Some(TimeDelta::hours(1)), fail);
+    doer.plant_recurring().unwrap();
+    for attempt in 1..=15 {
+        assert_eq!(doer.drain().unwrap(), 1);
+        let job = only(&app).await;
+        assert_eq!((job.attempts, job.state), (attempt, JobState::Queued));
+        app.advance(job.run_at.and_utc() - app.now());
+    }
+    app.write(|conn| Ok(diesel::delete(jobs::table).execute(conn).map(drop)?)).await;
 }
 
-async fn housekeeping_forgets_answers_after_a_week_and_logins_after_a_month(app: TestApp) {
-    let activity = app.activity(|a| a).await;
-    app.run_jobs().await;
-    app.write(|conn| Ok(diesel::delete(idempotency_keys::table).execute(conn).map(drop)?)).await;
-    let (_, families, tokens) = kept(&app).await;
-    let (zhang, _li) = (app.worker("zhang").await, app.worker("li").await);
-    zhang.sign_up(&activity).await.ok(201);
-    zhang.post("/api/v1/auth/logouts", json!({})).await;
-    assert_eq!(kept(&app).await, (1, families + 2, tokens + 2));
-    app.app().worker().plant_recurring().unwrap();
-    app.advance(TimeDelta::days(7));
-    app.run_jobs().await;
-    assert_eq!(kept(&app).await, (1, families + 2, tokens + 2), "seven days are not over");
-    app.advance(TimeDelta::hours(1));
-    app.run_jobs().await;
-    assert_eq!(kept(&app).await, (0, families + 2, tokens + 2), "a week later the answer is forgotten");
-    app.advance(TimeDelta::days(23) - TimeDelta::hours(1));
-    app.run_jobs().await;
-    assert_eq!(kept(&app).await, (0, families + 2, tokens + 2), "thirty days are not over");
-    app.advance(TimeDelta::hours(1));
-    app.run_jobs().await;
-    assert_eq!(
-        kept(&app).await,
-        (0, families + 1, tokens + 1),
-        "the login that ended is forgotten, no other"
-    );
-}
-
-async fn the_recount_raises_a_figure_when_the_ledger_differs(app: TestApp) {
-    let (zhang, gate) = (app.worker("zhang").await, app.staff("gate").await);
-    let activity = app.activity(|a| a).await;
-    zhang.sign_up(&activity).await.ok(201);
-    gate.scan(activity.session, &zhang.pass().await).await.ok(200);
-    app.app().worker().plant_recurring().unwrap();
-    let recorder = PrometheusBuilder::new().build_recorder();
-    // On this thread, whose figures no other test touches.
-    let recount = || metrics::with_local_recorder(&recorder, || app.app().worker().drain().unwrap());
-    assert!(recount() > 0);
-    let shown = recorder.handle().render();
-    assert!(shown.contains("unionhall_ledger_differences 0"), "{shown}");
-    app.expect_differences();
-    app.write(|conn| Ok(conn.batch_execute("UPDATE ledger_rollups SET quantity = quantity + 1")?)).await;
-    app.advance(TimeDelta::hours(24));
-    assert!(recount() > 0);
-    let shown = recorder.handle().render();
-    assert!(shown.contains("unionhall_ledger_differences 1"), "{shown}");
+async fn a_job_that_takes_its_process_with_it_is_dead_in_the_end(app: TestApp) {
+    app.expect_failed_jobs();
+    let doer = worker(&app, leave_a_trace(&app));
+    enqueue(&app, vec![work(1, app.now())]).await;
+    claim_for(&app, "crashed", app.now() - TimeDelta::seconds(1)).await;
+    // The twelfth process has died over it.
+    app.write(|conn| Ok(diesel::update(jobs::table).set(jobs::attempts.eq(12)).execute(conn).map(drop)?))
+        .await;
+    assert_eq!(doer.drain().unwrap(), 1);
+    assert_eq!(only(&app).await.state, JobState::Dead);
+    assert!(traces(&app).await.is_empty());
 }

@@ -13,7 +13,10 @@
 mod harness;
 
 mod access;
+mod audit;
 mod catalogue;
+mod chores;
+mod cli;
 mod contract;
 mod corruption;
 mod door;
@@ -22,10 +25,15 @@ mod http;
 mod identity;
 mod jobs;
 mod ledger;
+mod opening;
+mod outages;
 mod people;
 mod plan;
+mod settings;
 mod signup;
 mod smoke;
+mod storage;
+mod vault;
 
 use harness::suite::Test;
 
@@ -45,6 +53,7 @@ const ROOMS: &[&[Test]] = &[
     door::TESTS,
     durability::TESTS,
     jobs::TESTS,
+    chores::TESTS,
     ledger::TESTS,
     corruption::TESTS,
     identity::TESTS,
@@ -55,6 +64,15 @@ const ROOMS: &[&[Test]] = &[
     catalogue::TESTS,
     people::TESTS,
     plan::TESTS,
+    audit::TESTS,
+    storage::TESTS,
+    opening::TESTS,
+    opening::PLAIN,
+    outages::TESTS,
+    cli::TESTS,
+    cli::PLAIN,
+    settings::PLAIN,
+    vault::TESTS,
 ];
 
 fn main() -> std::process::ExitCode {

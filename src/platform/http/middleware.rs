@@ -187,6 +187,8 @@ fn problem_for(response: &ServiceResponse<BoxBody>, info: &RequestInfo) -> Optio
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|text| text.starts_with("application/problem+json"));
+    // Readiness has a format of its own.
+    let already = already || response.headers().contains_key("x-health");
     (!already).then(|| problem::response(&Error::new(problem::code_of(status)), info.language, &info.id))
 }
 

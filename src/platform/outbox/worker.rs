@@ -176,9 +176,7 @@ impl Worker {
             // The lease ran out and another instance has taken over.
             return Ok(());
         }
-        // A panic is a failed attempt like any other: it is rolled back, waits its turn and is dead in the end.
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| handler.run_in_tx(conn, job)))
-            .unwrap_or_else(|_| Err(Error::internal("the job's handler panicked")))?;
+        handler.run_in_tx(conn, job)?;
         let now = self.clock.now();
         if let Some(period) = handler.every() {
             let next = recurring(handler, now + period);
