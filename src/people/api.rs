@@ -98,7 +98,11 @@ pub async fn me_get(platform: Data<Platform>, guard: Guard<OwnData>) -> Result<R
 #[schema(example = json!({"name": "张三丰", "id_number": "11010519491231002X"}))]
 pub struct ProfileInput {
     /// One's name.
-    #[schema(min_length = 1, max_length = 40, pattern = r"^\S(.*\S)?$")]
+    #[schema(
+        min_length = 1,
+        max_length = 40,
+        pattern = r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$"
+    )]
     pub name: String,
     /// Where one works: an enterprise union or a sub-district.
     pub workplace_id: Option<OrganisationId>,

@@ -45,6 +45,11 @@ def act(path, body, token):
     return call("POST", path, body, token, Idempotency_Key=str(uuid.uuid4()))
 
 
+def nobody(name):
+    """A user whom no request has touched yet."""
+    return f"{name}-{uuid.uuid4().hex[:8]}"
+
+
 def log_in(user):
     code = call("GET", f"/sim/login-code?user={user}", base=SIM)[2]["code"]
     return call("POST", "/api/v1/auth/wechat-logins", {"code": code})[2]
@@ -70,8 +75,8 @@ class World:
     def __init__(self):
         self.admin = log_in("admin")["access_token"]
         self.own = log_in(ROLE)["access_token"]
-        worker = log_in("schemathesis-worker")
-        self.worker, self.person = worker["access_token"], worker["person_id"]
+        self.worker = log_in(nobody("worker"))["access_token"]
+        self.person = log_in(nobody("person"))["person_id"]
         self.root = self.first("/api/v1/organisations?kind=district")
         self.street = self.first("/api/v1/organisations?kind=sub_district")
         self.programme = self.first("/api/v1/programmes")
@@ -102,7 +107,7 @@ class World:
         return act(f"/api/v1/activities/{activity}/signups", {}, self.own)[2]["id"]
 
     def grant(self):
-        person = log_in(f"granted-{uuid.uuid4().hex[:8]}")["person_id"]
+        person = log_in(nobody("granted"))["person_id"]
         body = {"person_id": person, "role": "auditor", "organisation_id": self.root}
         return act("/api/v1/staff-grants", body, self.admin)[2]["id"]
 
@@ -153,13 +158,13 @@ def mend(body, path):
     if path.endswith("/checkins"):
         body["pass"] = call("GET", "/api/v1/me/pass", token=WORLD.worker)[2]["code"]
     if body.get("role"):
-        body["person_id"] = log_in(f"granted-{uuid.uuid4().hex[:8]}")["person_id"]
+        body["person_id"] = log_in(nobody("granted"))["person_id"]
     if path.endswith("/wechat-logins"):
-        body["code"] = call("GET", "/sim/login-code?user=somebody", base=SIM)[2]["code"]
+        body["code"] = call("GET", f"/sim/login-code?user={nobody('user')}", base=SIM)[2]["code"]
     if path.endswith("/phones"):
-        body["code"] = call("GET", "/sim/phone-code?user=somebody", base=SIM)[2]["code"]
+        body["code"] = call("GET", f"/sim/phone-code?user={nobody('user')}", base=SIM)[2]["code"]
     if path.endswith("/refreshes"):
-        body["refresh_token"] = log_in("somebody")["refresh_token"]
+        body["refresh_token"] = log_in(nobody("somebody"))["refresh_token"]
 
 
 @schemathesis.hook

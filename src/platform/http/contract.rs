@@ -290,3 +290,98 @@ fn faults(error: &jsonschema::ValidationError<'_>, prefix: &str) -> Vec<Fault> {
         other => one("invalid", "不符合要求".into(), format!("does not satisfy {}", other.keyword())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contract() -> Contract {
+        Contract::compile(&crate::openapi::document()).unwrap()
+    }
+
+    fn codes(faults: &[Fault]) -> Vec<(&str, &str)> {
+        faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect()
+    }
+
+    fn programme(name: &str) -> Value {
+        json!({ "organisation_id": "org_01k5b8m3q2e9t8h6y1v7z4w0xn", "name": name, "summary": "", "kind": "training",
+                "topic": "skills", "audience": "all" })
+    }
+
+    #[test]
+    fn no_text_and_no_key_may_contain_nul() {
+        let contract = contract();
+        assert!(contract.check_body("ProgrammeInput", &programme("\u{1}\u{1F600}")).is_empty());
+        let faults = contract.check_body("ProgrammeInput", &programme("a\0b"));
+        assert_eq!(codes(&faults), [("/name", "nul")]);
+        let faults = contract.check_body("ProgrammeInput", &json!({ "a/\0": [{ "~": "\0" }] }));
+        assert_eq!(codes(&faults), [("/a~1\0", "nul"), ("/a~1\0/0/~0", "nul")]);
+        for query in ["q=%00", "q=a%00b", "%00=1"] {
+            let faults = contract.read_query("GET", "/api/v1/activities", query).unwrap_err();
+            assert!(faults.iter().any(|fault| fault.code == "nul"), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_utf8() {
+        let contract = contract();
+        let read = |query: &str| contract.read_query("GET", "/api/v1/activities", query);
+        for query in ["q=%FF", "q=%C0%AF", "q=%ED%A0%80", "q=%E5%BC", "%FF=1"] {
+            assert!(read(query).unwrap_err().iter().any(|fault| fault.code == "encoding"), "{query}");
+        }
+        for query in ["q=%E5%BC%A0", "q=%EF%BF%BD", "q=%", "q=%zz", "q=%2", "q=100%25", ""] {
+            assert!(read(query).is_ok(), "{query}");
+        }
+    }
+
+    #[test]
+    fn instants_and_days_lie_in_the_years_that_both_engines_keep() {
+        let contract = contract();
+        let faults = |at: &str| {
+            let body = json!({
+                "title": "t", "summary": "", "venue": "v", "address": "", "capacity": 1,
+                "signup_opens_at": at, "signup_closes_at": "2030-01-01T00:00:00Z",
+            });
+            contract.check_body("ActivityChangeInput", &body)
+        };
+        for at in [
+            "1970-01-01T00:00:00Z",
+            "2199-12-31T23:59:59.999999999-23:59",
+            "2028-02-29T08:00:00+08:00",
+            "2030-01-01T00:00:00.1Z",
+        ] {
+            assert!(faults(at).is_empty(), "{at}");
+        }
+        for at in [
+            "1969-12-31T23:59:59Z",
+            "2200-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-23:59",
+            "99999-01-01T00:00:00Z",
+            "0000-01-01T00:00:00Z",
+            "2025-02-30T00:00:00Z",
+            "2030-06-30T23:59:60Z",
+            "2030-01-01T00:00:00",
+            "2030-01-01t00:00:00z",
+            "2030-01-01T00:00:00Z\n",
+        ] {
+            assert_eq!(
+                faults(at).first().map(|fault| fault.pointer.as_str()),
+                Some("/signup_opens_at"),
+                "{at}"
+            );
+        }
+        let day = |day: &str| contract.read_query("GET", "/api/v1/activities", &format!("day={day}")).is_ok();
+        assert!(day("1970-01-01") && day("2199-12-31") && day("2028-02-29"));
+        assert!(!day("1969-12-31") && !day("2200-01-01") && !day("2025-02-29") && !day("12025-01-01"));
+    }
+
+    #[test]
+    fn a_name_has_no_control_characters_and_no_space_around_it() {
+        let contract = contract();
+        let fine = |name: &str| contract.check_body("ProfileInput", &json!({ "name": name })).is_empty();
+        assert!(fine("张") && fine("Anna Maria") && fine("买买提·艾力"));
+        assert!(
+            !fine("") && !fine(" a") && !fine("a ") && !fine("a\tb") && !fine("a\nb") && !fine("a\u{7f}")
+        );
+    }
+}

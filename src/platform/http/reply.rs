@@ -170,6 +170,25 @@ impl Responder for Stored {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::http::Method;
+    use actix_web::test::TestRequest;
+
+    #[test]
+    fn only_a_read_is_answered_with_not_modified() {
+        let answer = |method: Method, version: i64| {
+            let req = TestRequest::with_uri("/").method(method).insert_header((header::IF_NONE_MATCH, "*"));
+            Reply::new(1).version(version).respond_to(&req.to_http_request())
+        };
+        assert_eq!(answer(Method::GET, 0).status(), StatusCode::NOT_MODIFIED);
+        let changed = answer(Method::PUT, 3);
+        assert_eq!(changed.status(), StatusCode::OK);
+        assert!(changed.headers().contains_key(header::ETAG));
+        let done = answer(Method::POST, 0);
+        assert_eq!(done.status(), StatusCode::OK);
+        assert!(
+            !done.headers().contains_key(header::ETAG) && !done.headers().contains_key(header::CACHE_CONTROL)
+        );
+    }
 
     #[test]
     fn a_version_survives_its_tag() {
