@@ -20,6 +20,9 @@ pub const TESTS: &[Test] = tests![
     a_figure_opens_into_lines_that_name_their_sources,
     one_attendance_counts_once_in_each_of_its_targets,
     days_outside_the_plan_do_not_count,
+    who_cancels_at_the_door_is_either_there_or_gone,
+    an_activity_is_over_with_its_last_two_sessions,
+    a_draft_has_no_door,
 ];
 
 async fn figures(app: &TestApp) -> Vec<(String, i64)> {
@@ -257,4 +260,56 @@ async fn days_outside_the_plan_do_not_count(app: TestApp) {
     gate.finalise(activity.session).await.ok(200);
     assert_eq!(figures(&app).await, four(0, 0, 0, 0), "2 January 2026 is not of the 2025 plan");
     app.run_jobs().await;
+}
+
+async fn who_cancels_at_the_door_is_either_there_or_gone(app: TestApp) {
+    let other = app.second_instance().await;
+    let gate = app.staff("gate").await;
+    let activity = app.activity(|a| a.capacity(60)).await;
+    let people = crowd(&app, 40).await;
+    let races = people.iter().map(|person| {
+        let (gate, other, activity) = (&gate, &other, &activity);
+        async move {
+            let signup = person.sign_up(activity).await.ok(201);
+            let pass = person.pass().await;
+            let path = format!("/api/v1/signups/{}/cancellations", signup["id"].as_str().unwrap());
+            let elsewhere = person.at(other);
+            let (cancelled, scanned) =
+                tokio::join!(elsewhere.post(&path, json!({})), gate.scan(activity.session, &pass));
+            // One of the two, never both and never neither.
+            assert_ne!(cancelled.status == 200, scanned.status == 200, "{} {}", cancelled.text, scanned.text);
+            i64::from(scanned.status == 200)
+        }
+    });
+    let present: i64 = join_all(races).await.into_iter().sum();
+    let detail = gate.get(&format!("/api/v1/activities/{}", activity.id)).await.ok(200);
+    assert_eq!(
+        (&detail["places_left"], &detail["sessions"][0]["present"]),
+        (&json!(60 - present), &json!(present))
+    );
+    app.run_jobs().await;
+}
+
+async fn an_activity_is_over_with_its_last_two_sessions(app: TestApp) {
+    let other = app.second_instance().await;
+    let gate = app.staff("gate").await;
+    let minutes = TimeDelta::minutes;
+    for _ in 0..8 {
+        let sessions = [(minutes(-60), minutes(60)), (minutes(-30), minutes(90))];
+        let activity = app.activity(|a| a.sessions(&sessions)).await;
+        let elsewhere = gate.at(&other);
+        let (one, two) =
+            tokio::join!(gate.finalise(activity.sessions[0]), elsewhere.finalise(activity.sessions[1]));
+        one.ok(200);
+        two.ok(200);
+        let detail = gate.get(&format!("/api/v1/activities/{}", activity.id)).await.ok(200);
+        assert_eq!(detail["state"], "finished");
+    }
+}
+
+async fn a_draft_has_no_door(app: TestApp) {
+    let (gate, zhang) = (app.staff("gate").await, app.worker("zhang").await);
+    let activity = app.activity(|a| a.draft()).await;
+    gate.finalise(activity.session).await.problem(409, "state_forbids");
+    gate.scan(activity.session, &zhang.pass().await).await.problem(409, "checkin_not_signed_up");
 }
