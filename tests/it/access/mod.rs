@@ -1,6 +1,7 @@
 //! Who may do what: every operation against every role, subtrees that end where they end, and tokens that are
 //! not what they pretend to be.
 
+pub mod cases;
 pub mod coverage;
 pub mod scope;
 pub mod tokens;
