@@ -131,8 +131,7 @@ fn complete(operation: &mut Operation, path: &str) {
     if authenticated || login {
         codes.extend(["401", "403"]);
     }
-    // Whom a grant is for stands in the body.
-    if path.contains('{') || operation.operation_id.as_deref() == Some("grant_create") {
+    if path.contains('{') {
         codes.push("404");
     }
     if body {

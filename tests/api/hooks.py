@@ -116,8 +116,10 @@ class World:
         match path.removeprefix("/api/v1/").split("/"):
             case ["organisations", *_]:
                 return self.root
-            case ["activities", _]:
+            case ["activities", _] | ["me", "activities", _]:
                 return self.activity
+            case ["programmes", _]:
+                return self.programme
             case ["activities", _, "signups"]:
                 return self.running()[0]
             case ["managed-activities", _, "publications"]:
@@ -145,7 +147,7 @@ WORLD = None
 def mend(body, path):
     """Makes a well-formed body one that can be accepted."""
     known = {"organisation_id": WORLD.root, "programme_id": WORLD.programme, "street_id": WORLD.street,
-             "workplace_id": WORLD.street, "person_id": WORLD.person, "id_number": "11010519491231002X"}
+             "workplace_id": WORLD.street, "topic": "skills", "person_id": WORLD.person, "id_number": "11010519491231002X"}
     for field, value in known.items():
         if body.get(field) is not None:
             body[field] = value

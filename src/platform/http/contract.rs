@@ -5,6 +5,7 @@
 //! document promises is what the server enforces.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
@@ -64,8 +65,8 @@ impl Contract {
                     .and_then(Value::as_str)
                 {
                     let name = reference.rsplit('/').next().unwrap_or_default().to_owned();
-                    if !bodies.contains_key(&name) {
-                        bodies.insert(name, build(json!({ "$ref": reference }))?);
+                    if let Entry::Vacant(body) = bodies.entry(name) {
+                        body.insert(build(json!({ "$ref": reference }))?);
                     }
                 }
                 let query = query_schema(operation);
