@@ -6,23 +6,32 @@ ROLE names the simulated WeChat user (admin, organiser, gate, planner, auditor, 
 - Gives well-formed requests what only a running system knows: ids that exist, the ETag that is current, a key that is new.
 - Mends what JSON Schema cannot say: the order of times, the check digit of an ID number, evidence of what is reached.
 
-Requests that are meant to be wrong are left as they are, and one well-formed request in eight names nothing that exists.
+Only values that are well-formed by themselves are replaced. So of a request that is meant to be wrong, the wrong part stays
+and the rest is right: otherwise it would be refused for another reason than the one that is tried.
+One request in eight names nothing that exists.
 """
 
 import datetime
 import itertools
 import json
 import os
+import re
 import urllib.error
 import urllib.request
 import uuid
 
 import schemathesis
+from hypothesis import strategies
 
 ROLE = os.environ.get("ROLE", "admin")
 API = os.environ.get("API", "http://127.0.0.1:8080")
 SIM = os.environ.get("SIM", "http://127.0.0.1:8090")
 TURNS = itertools.count()
+
+# Of all instants and days that their formats allow, those that the patterns allow.
+YEARS = {"min_value": datetime.datetime(1970, 1, 2), "max_value": datetime.datetime(2199, 12, 30)}
+schemathesis.openapi.format("date-time", strategies.datetimes(**YEARS).map(lambda at: at.isoformat() + "Z"))
+schemathesis.openapi.format("date", strategies.datetimes(**YEARS).map(lambda at: at.date().isoformat()))
 
 
 def call(method, path, body=None, token=None, base=API, **headers):
@@ -116,8 +125,10 @@ class World:
         match path.removeprefix("/api/v1/").split("/"):
             case ["organisations", *_]:
                 return self.root
-            case ["activities", _]:
+            case ["activities", _] | ["me", "activities", _]:
                 return self.activity
+            case ["programmes", _]:
+                return self.programme
             case ["activities", _, "signups"]:
                 return self.running()[0]
             case ["managed-activities", _, "publications"]:
@@ -140,52 +151,79 @@ class World:
 
 
 WORLD = None
+ID = re.compile("[a-z]{3}_[0-7][0-9a-hjkmnp-tv-z]{25}")
+KEY = re.compile("[A-Za-z0-9._:-]{8,100}")
+ETAG = re.compile('"v[0-9]+-[0-9a-f]{16}"')
+INSTANT = re.compile(r"(19[7-9]|20\d|21\d)\d-\d\d-\d\dT\d\d:\d\d:[0-5]\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def fits(pattern, value):
+    return isinstance(value, str) and re.fullmatch(pattern, value)
+
+
+def is_instant(value):
+    try:
+        return fits(INSTANT, value) and datetime.datetime.fromisoformat(re.sub(r"\.\d+", "", value))
+    except ValueError:
+        return False
+
+
+def text(least, most):
+    return re.compile("[^\0]{%d,%d}" % (least, most))
 
 
 def mend(body, path):
-    """Makes a well-formed body one that can be accepted."""
+    """Replaces well-formed values by acceptable ones."""
     known = {"organisation_id": WORLD.root, "programme_id": WORLD.programme, "street_id": WORLD.street,
-             "workplace_id": WORLD.street, "person_id": WORLD.person, "id_number": "11010519491231002X"}
+             "workplace_id": WORLD.street, "person_id": WORLD.person}
     for field, value in known.items():
-        if body.get(field) is not None:
+        if fits(ID, body.get(field)) and body[field][:4] == value[:4]:
             body[field] = value
-    if "signup_opens_at" in body:
-        body["signup_opens_at"], body["signup_closes_at"] = instant(-2), instant(1)
-    for session in body.get("sessions", []):
-        session["starts_at"], session["ends_at"] = instant(-1), instant(2)
-    if body.get("reached") and not (body.get("evidence") or "").strip():
+    if fits("[a-z][a-z0-9_]{0,59}", body.get("topic")):
+        body["topic"] = "skills"
+    if fits(text(15, 18), body.get("id_number")):
+        body["id_number"] = "11010519491231002X"
+    sessions = body.get("sessions") if isinstance(body.get("sessions"), list) else []
+    times = [(body, "signup_opens_at", -2), (body, "signup_closes_at", 1)]
+    for session in (session for session in sessions if isinstance(session, dict)):
+        times += [(session, "starts_at", -1), (session, "ends_at", 2)]
+    for place, field, hours in times:
+        if is_instant(place.get(field)):
+            place[field] = instant(hours)
+    if body.get("reached") is True and body.get("evidence", "") in (None, ""):
         body["evidence"] = "minutes"
-    if path.endswith("/checkins"):
-        body["pass"] = call("GET", "/api/v1/me/pass", token=WORLD.worker)[2]["code"]
-    if body.get("role"):
+    if path.endswith("/staff-grants") and body.get("person_id") == WORLD.person:
         body["person_id"] = log_in(nobody("granted"))["person_id"]
-    if path.endswith("/wechat-logins"):
+    # What only WeChat or another user can give.
+    if path.endswith("/checkins") and fits(text(1, 100), body.get("pass")):
+        body["pass"] = call("GET", "/api/v1/me/pass", token=WORLD.worker)[2]["code"]
+    if path.endswith("/wechat-logins") and fits(text(1, 200), body.get("code")):
         body["code"] = call("GET", f"/sim/login-code?user={nobody('user')}", base=SIM)[2]["code"]
-    if path.endswith("/phones"):
+    if path.endswith("/phones") and fits(text(1, 200), body.get("code")):
         body["code"] = call("GET", f"/sim/phone-code?user={nobody('user')}", base=SIM)[2]["code"]
-    if path.endswith("/refreshes"):
-        body["refresh_token"] = log_in(nobody("somebody"))["refresh_token"]
+    if path.endswith("/refreshes") and fits(text(20, 100), body.get("refresh_token")):
+        body["refresh_token"] = log_in(nobody("user"))["refresh_token"]
 
 
 @schemathesis.hook
 def before_call(_context, case, _kwargs):
     global WORLD
-    if case.meta is None or not case.meta.generation.mode.is_positive:
-        return
     WORLD = WORLD or World()
-    path = case.operation.path
-    if "id" in case.path_parameters and next(TURNS) % 8 < 7:
-        case.path_parameters["id"] = WORLD.id_for(path) or case.path_parameters["id"]
-    if "year" in case.path_parameters:
-        case.path_parameters["year"] = 2025
-    if "code" in case.path_parameters:
-        case.path_parameters["code"] = "07a"
+    path, named = case.operation.path, case.path_parameters
+    if fits(ID, named.get("id")) and next(TURNS) % 8 < 7:
+        known = WORLD.id_for(path)
+        named["id"] = known if known and known[:4] == named["id"][:4] else named["id"]
+    if fits("[1-9][0-9]{3}", str(named.get("year"))):
+        named["year"] = 2025
+    if fits("[0-9]{2}[a-z]", named.get("code")):
+        named["code"] = "07a"
     # Cursors are opaque: nobody can make one up.
-    case.query.pop("cursor", None)
-    if "Idempotency-Key" in case.headers:
+    if fits("[A-Za-z0-9_-]{1,400}", case.query.get("cursor")):
+        del case.query["cursor"]
+    if fits(KEY, case.headers.get("Idempotency-Key")):
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
-    if "If-Match" in case.headers:
-        read = call("GET", path.format(**case.path_parameters), token=WORLD.own)[1]
+    if fits(ETAG, case.headers.get("If-Match")) and fits(ID, named.get("id", WORLD.root)):
+        read = call("GET", path.format(**named), token=WORLD.own)[1]
         case.headers["If-Match"] = read.get("ETag") or case.headers["If-Match"]
     if isinstance(case.body, dict):
         mend(case.body, path)
