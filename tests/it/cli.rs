@@ -15,7 +15,7 @@ use unionhall::platform::db::schema::people;
 use unionhall::platform::wechat::simulator::openid_for;
 
 use super::corruption::lift_triggers;
-use crate::harness::{Test, TestApp};
+use crate::harness::{Test, TestApp, quiet_port};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_unionhall");
 
@@ -134,13 +134,9 @@ fn the_document_is_the_committed_one() {
     assert!(printed == committed, "openapi.yaml is old: cargo run -- openapi > openapi.yaml");
 }
 
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 fn from_an_empty_folder_to_ready_and_a_clean_end() {
     let home = TempDir::new().unwrap();
-    let (port, sim) = (free_port(), free_port());
+    let (port, sim) = (quiet_port(), quiet_port());
     let (listen, sim_listen) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{sim}"));
     let settings = [
         ("SERVER__LISTEN", listen.as_str()),

@@ -3,7 +3,6 @@
 //! A few crashes in the suite; `UNIONHALL_CRASHES=50 UNIONHALL_TEST_SECONDS=600 cargo test durability` for more.
 
 use std::collections::HashMap;
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,7 +12,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use crate::harness::{Test, TestApp};
+use crate::harness::{Test, TestApp, quiet_port};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_unionhall");
 const WORKERS: usize = 24;
@@ -43,10 +42,6 @@ struct Site {
     port: u16,
     sim: u16,
     http: reqwest::Client,
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Site {
@@ -132,7 +127,7 @@ async fn story(url: &str, rounds: u64) {
         .timeout(Duration::from_secs(10))
         .build()
         .unwrap();
-    let site = Arc::new(Site { database: url.into(), port: free_port(), sim: free_port(), http });
+    let site = Arc::new(Site { database: url.into(), port: quiet_port(), sim: quiet_port(), http });
     let mut server = Some(site.start().await);
     let organiser = site.log_in("organiser").await;
     let gate = Arc::new(site.log_in("gate").await);

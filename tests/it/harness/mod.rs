@@ -35,3 +35,17 @@ pub mod verdict;
 pub use actor::{Actor, Reply};
 pub use app::TestApp;
 pub use suite::Test;
+
+/// A port that stays free until a server of the test's own takes it, and between two starts of that server: below the
+/// range from which the system gives ports to clients and to port 0, and never given twice in this process.
+pub fn quiet_port() -> u16 {
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let offset = std::process::id().wrapping_mul(97);
+    loop {
+        let turn = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let port = 20_000 + u16::try_from(offset.wrapping_add(turn) % 12_000).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
