@@ -83,6 +83,15 @@ codes! {
     SignupDuplicate = "signup_duplicate", 409, "您已报名，请勿重复报名", "You are already signed up";
     SignupNotDirect = "signup_not_direct", 409, "该活动不采用先到先得，暂不能直接报名", "Places of this activity are not given first come, first served";
     SignupAttended = "signup_attended", 409, "已签到，不能取消报名", "Already checked in; the sign-up cannot be cancelled";
+    SignupNotCovered = "signup_not_covered", 409, "没有分配给您所在单位或人群的名额", "No quota covers your employer or group";
+    SignupClash = "signup_clash", 409, "与您已报名的其他活动时间冲突", "It overlaps another activity that you have a place in";
+    SignupUnwaited = "signup_not_waiting", 409, "您不在候补名单中", "You are not on the waiting list";
+    OfferOver = "offer_over", 409, "该候补名额已失效", "This offer is over";
+    PartyInvalid = "party_invalid", 409, "同行码无效或同行人数已满", "The party's code is not valid, or the party is full";
+    QuotaBelowUse = "quota_below_use", 409, "名额不能少于已使用和已保留的数量", "A quota cannot be less than what is used and held";
+    ResourceClash = "resource_clash", 409, "场地或讲师在该时间已被占用", "A venue or a trainer is taken at that time";
+    SecondOfficer = "second_officer_required", 409, "须由另一名工作人员批准", "Another officer must decide this";
+    CheckinFull = "checkin_full", 409, "现场人数已达上限", "The room is full";
     PassInvalid = "pass_invalid", 409, "电子凭证无效，请让职工刷新后重试", "The pass is not valid; ask the worker to refresh it";
     PassExpired = "pass_expired", 409, "电子凭证已过期，请让职工刷新后重试", "The pass has expired; ask the worker to refresh it";
     CheckinNotSignedUp = "checkin_not_signed_up", 409, "该职工未报名本场次", "This person has no sign-up for this session";

@@ -245,6 +245,24 @@ mod kinds {
         AttendanceId, "att");
     crate::id_type!(/// One scan at the door.
         AttemptId, "scn");
+    crate::id_type!(/// Places on a node of an activity's tree.
+        QuotaId, "quo");
+    crate::id_type!(/// Places that go from one quota to another.
+        QuotaMoveId, "qmv");
+    crate::id_type!(/// A place that is kept for one person for a time.
+        OfferId, "ofr");
+    crate::id_type!(/// People who wait together.
+        PartyId, "pty");
+    crate::id_type!(/// A change of the order of a waiting list.
+        WaitingMoveId, "wmv");
+    crate::id_type!(/// Places that a union keeps for people whom it will name later.
+        PlaceHoldId, "phd");
+    crate::id_type!(/// What a late cancellation or a no-show weighs.
+        PenaltyId, "pen");
+    crate::id_type!(/// A room or a trainer.
+        ResourceId, "res");
+    crate::id_type!(/// An activity as a pattern.
+        TemplateId, "tpl");
     crate::id_type!(/// A message in the inbox.
         NoticeId, "ntc");
     crate::id_type!(/// Work that follows a commit.

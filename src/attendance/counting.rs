@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::model::AttendanceRole;
 use crate::error::Result;
 use crate::ids::{ActivityId, AttendanceId, OrganisationId, PersonId, SessionId};
 use crate::ledger::model::Grade;
+use crate::offering::model::AttendanceRole;
 use crate::platform::db::Conn;
 
 /// Somebody was present.

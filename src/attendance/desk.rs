@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::api::CheckinView;
 use super::counting::{Attended, Counting};
-use super::model::{Attempt, Attendance, AttendanceRole, CheckinMethod, ScanOutcome};
+use super::model::{Attempt, Attendance, CheckinMethod, ScanOutcome};
 use super::{rules, store};
 use crate::clock::{SharedClock, db_time};
 use crate::error::{Error, Result};
@@ -146,6 +146,7 @@ impl DeskHandler {
                 session_id: session.id,
                 person_id: *person,
                 signup_id: signup.id,
+                role: signup.role,
                 method: CheckinMethod::StaffScan,
                 grade: Grade::B,
                 checked_in_at: db_time(now),
@@ -192,7 +193,7 @@ impl DeskHandler {
             workplace: brief.get(&row.person_id).and_then(|(_, workplace)| *workplace),
             activity: activity.id,
             starts_at: session.starts_at.and_utc(),
-            role: AttendanceRole::Participant,
+            role: row.role,
             grade: row.grade,
         }));
         work.entries.extend(fresh.iter().map(|row| {

@@ -5,19 +5,8 @@ use diesel::prelude::*;
 
 use crate::ids::{AttemptId, AttendanceId, PersonId, SessionId, SignupId};
 use crate::ledger::model::Grade;
+use crate::offering::model::AttendanceRole;
 use crate::platform::db::schema::{attendances, checkin_attempts};
-
-crate::text_enum! {
-    /// As what a person attends.
-    pub enum AttendanceRole {
-        /// 参加者: for whom the session is.
-        Participant = "participant",
-        /// 劳模工匠 who help.
-        Expert = "expert",
-        /// A visited person who also received a gift (慰问).
-        Gift = "gift",
-    }
-}
 
 crate::text_enum! {
     /// How somebody was checked in.
@@ -59,6 +48,8 @@ pub struct Attendance {
     pub person_id: PersonId,
     /// The sign-up that let them in.
     pub signup_id: SignupId,
+    /// As what.
+    pub role: AttendanceRole,
     /// How.
     pub method: CheckinMethod,
     /// How good the evidence is.

@@ -21,6 +21,9 @@ pub struct Message {
     pub kind: NoticeKind,
     /// The title of the activity it is about.
     pub subject: String,
+    /// What the text must say besides, in Chinese: a time, a reason.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
     /// The resource it is about.
     pub link: String,
 }
@@ -64,14 +67,49 @@ impl JobHandler for NoticeWriter {
 }
 
 fn text(message: &Message) -> (String, String) {
-    let subject = &message.subject;
-    match message.kind {
+    let (subject, detail) = (&message.subject, &message.detail);
+    let (title, body) = match message.kind {
         NoticeKind::SignupConfirmed => (
-            "报名成功".into(),
+            "报名成功",
             format!(
                 "您已成功报名“{subject}”。请按时参加，到场出示电子凭证签到。不能参加时请尽早取消，把名额留给工友。"
             ),
         ),
-        NoticeKind::SignupCancelled => ("报名已取消".into(), format!("您已取消“{subject}”的报名。")),
-    }
+        NoticeKind::SignupCancelled => ("报名已取消", format!("您已取消“{subject}”的报名。")),
+        NoticeKind::WaitingJoined => {
+            ("已进入候补", format!("“{subject}”名额已满，您已进入候补。{detail}有名额时会通知您确认。"))
+        }
+        NoticeKind::DrawEntered => {
+            ("已参与摇号", format!("您已参与“{subject}”的开放时段摇号，先后不影响结果。{detail}"))
+        }
+        NoticeKind::OfferMade => {
+            ("候补名额待确认", format!("“{subject}”有名额为您保留。{detail}逾期未确认，名额将给下一位。"))
+        }
+        NoticeKind::OfferExpired => (
+            "候补名额已失效",
+            format!("您未在期限内确认“{subject}”的名额，名额已给下一位。您可以重新报名候补。"),
+        ),
+        NoticeKind::NoPlace => ("候补结束", format!("很抱歉，“{subject}”的候补已结束，未能为您安排名额。")),
+        NoticeKind::Nominated => (
+            "工会为您报名，请确认",
+            format!("您所在的工会为您报名了“{subject}”。{detail}不参加可以直接放弃，不影响您今后报名。"),
+        ),
+        NoticeKind::SignupByStaff => (
+            "工作人员已为您报名",
+            format!("工作人员按您的委托为您报名了“{subject}”。{detail}如非本人意愿，可随时取消。"),
+        ),
+        NoticeKind::ActivityCancelled => {
+            ("活动取消", format!("“{subject}”已取消。{detail}给您带来不便，敬请谅解。"))
+        }
+        NoticeKind::ActivityPostponed => {
+            ("活动延期", format!("“{subject}”延期举行，您的名额保留。{detail}新时间确定后会通知您。"))
+        }
+        NoticeKind::ActivityRescheduled => {
+            ("活动改期", format!("“{subject}”已改期。{detail}不能参加时可以取消，不计入信用。"))
+        }
+        NoticeKind::SessionCancelled => ("场次取消", format!("“{subject}”的一个场次已取消。{detail}")),
+        NoticeKind::PenaltyGiven => ("信用提醒", format!("“{subject}”：{detail}如有特殊原因，可以申诉。")),
+        NoticeKind::PenaltyDecided => ("申诉结果", format!("关于“{subject}”的申诉：{detail}")),
+    };
+    (title.to_owned(), body)
 }

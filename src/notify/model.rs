@@ -13,6 +13,32 @@ crate::text_enum! {
         SignupConfirmed = "signup_confirmed",
         /// 报名已取消
         SignupCancelled = "signup_cancelled",
+        /// 已进入候补
+        WaitingJoined = "waiting_joined",
+        /// 已参与摇号
+        DrawEntered = "draw_entered",
+        /// 候补名额待确认
+        OfferMade = "offer_made",
+        /// 候补名额已失效
+        OfferExpired = "offer_expired",
+        /// 候补结束，未获名额
+        NoPlace = "no_place",
+        /// 工会为您报名，待确认
+        Nominated = "nominated",
+        /// 工作人员代为报名
+        SignupByStaff = "signup_by_staff",
+        /// 活动取消
+        ActivityCancelled = "activity_cancelled",
+        /// 活动延期
+        ActivityPostponed = "activity_postponed",
+        /// 活动改期
+        ActivityRescheduled = "activity_rescheduled",
+        /// 场次取消
+        SessionCancelled = "session_cancelled",
+        /// 信用扣分
+        PenaltyGiven = "penalty_given",
+        /// 申诉结果
+        PenaltyDecided = "penalty_decided",
     }
 }
 

@@ -176,6 +176,7 @@ impl ActivityInput {
                 starts_at: db_time(session.starts_at),
                 ends_at: db_time(session.ends_at),
                 state: SessionState::Planned,
+                state_reason: None,
                 held: None,
                 present: 0,
                 finalised_at: None,
@@ -185,26 +186,19 @@ impl ActivityInput {
             .collect();
         let closes = db_time(self.signup_closes_at);
         let activity = Activity {
-            id,
-            code: None,
-            programme_id: self.programme_id,
-            organisation_id: self.organisation_id,
             street_id: street,
             title: self.title.clone(),
             summary: self.summary.clone(),
             venue: self.venue.clone(),
             address: self.address.clone(),
-            state: ActivityState::Draft,
             allocation: self.allocation.unwrap_or(Allocation::FirstCome),
             capacity: self.capacity,
-            taken: 0,
+            bookable: self.capacity,
             signup_opens_at: db_time(self.signup_opens_at),
             signup_closes_at: closes,
             starts_at: sessions.iter().map(|session| session.starts_at).min().unwrap_or(closes),
             ends_at: sessions.iter().map(|session| session.ends_at).max().unwrap_or(closes),
-            version: 1,
-            created_at: db_time(now),
-            updated_at: db_time(now),
+            ..Activity::draft(id, self.programme_id, self.organisation_id, now)
         };
         (activity, sessions)
     }

@@ -23,13 +23,15 @@ crate::text_enum! {
 
 /// Whether one can sign up for `activity` at `now`.
 pub fn availability(activity: &Activity, now: DateTime<Utc>) -> Availability {
-    if activity.state != ActivityState::Published || now >= activity.signup_closes_at.and_utc() {
+    if !matches!(activity.state, ActivityState::Published | ActivityState::Allocated)
+        || now >= activity.signup_closes_at.and_utc()
+    {
         Availability::Closed
     } else if now < activity.signup_opens_at.and_utc() {
         Availability::NotYetOpen
     } else if activity.allocation != Allocation::FirstCome {
         Availability::NotDirect
-    } else if activity.taken >= activity.capacity {
+    } else if activity.free() == 0 {
         Availability::Full
     } else {
         Availability::Open

@@ -6,13 +6,13 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
 use super::model::{
-    Activity, ActivityState, Allocation, Programme, ProgrammeKind, Session, SessionState, Topic,
+    Activity, ActivityState, Allocation, Programme, ProgrammeKind, Quota, Session, SessionState, Topic,
 };
 use crate::clock::{day_start, db_time};
 use crate::error::{Code, Error, Result};
-use crate::ids::{ActivityId, OrganisationId, PersonId, ProgrammeId, SessionId};
+use crate::ids::{ActivityId, OrganisationId, PersonId, ProgrammeId, QuotaId, SessionId};
 use crate::platform::db::Conn;
-use crate::platform::db::schema::{activities, organisations, programmes, sessions, topics};
+use crate::platform::db::schema::{activities, organisations, programmes, quotas, sessions, topics};
 
 diesel::define_sql_function! {
     /// Lower case as the engine knows it: ASCII letters on SQLite, those of the database's locale on PostgreSQL.
@@ -101,18 +101,70 @@ pub fn activities_lock_in_tx(conn: &mut Conn, ids: &[ActivityId]) -> Result<Hash
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
-/// Moves the count of places taken, inside 0..=capacity.
+/// By how much counts of places move.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PlacesMove {
+    /// Places used.
+    pub taken: i64,
+    /// Places kept.
+    pub held: i64,
+    /// Sign-ups so far.
+    pub numbered: i64,
+}
+
+/// Moves the counts of an activity's places, inside 0..=bookable. The caller holds the activity's lock.
 ///
 /// # Errors
-/// An internal error when the count would leave its bounds: the caller has locked the row and decided wrongly.
-pub fn taken_add_in_tx(conn: &mut Conn, id: ActivityId, by: i64) -> Result<()> {
+/// An internal error when a count would leave its bounds: the caller has decided wrongly.
+pub fn places_move_in_tx(conn: &mut Conn, id: ActivityId, by: PlacesMove) -> Result<()> {
+    if by == PlacesMove::default() {
+        return Ok(());
+    }
     let guarded = activities::table
         .filter(activities::id.eq(id))
-        .filter((activities::taken + by).le(activities::capacity))
-        .filter((activities::taken + by).ge(0));
-    match diesel::update(guarded).set(activities::taken.eq(activities::taken + by)).execute(conn)? {
-        1 => Ok(()),
-        _ => Err(Error::internal(format!("the places of {id} cannot move by {by}"))),
+        .filter((activities::taken + activities::held + (by.taken + by.held)).le(activities::bookable))
+        .filter((activities::taken + by.taken).ge(0))
+        .filter((activities::held + by.held).ge(0));
+    let changed = diesel::update(guarded)
+        .set((
+            activities::taken.eq(activities::taken + by.taken),
+            activities::held.eq(activities::held + by.held),
+            activities::numbered.eq(activities::numbered + by.numbered),
+        ))
+        .execute(conn)?;
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(Error::internal(format!("the places of {id} cannot move by {by:?}")))
+    }
+}
+
+/// Quotas below an activity's total, parents before children. The caller holds the activity's lock where it writes.
+pub fn quotas_of(conn: &mut Conn, activity: ActivityId) -> Result<Vec<Quota>> {
+    let query = quotas::table.filter(quotas::activity_id.eq(activity)).order((quotas::rank, quotas::id));
+    Ok(query.select(Quota::as_select()).load(conn)?)
+}
+
+/// Moves the counts of a quota's places, inside 0..=capacity. The caller holds the activity's lock.
+///
+/// # Errors
+/// As [`places_move_in_tx`].
+pub fn quota_move_in_tx(conn: &mut Conn, id: QuotaId, by: PlacesMove) -> Result<()> {
+    if by == PlacesMove::default() {
+        return Ok(());
+    }
+    let guarded = quotas::table
+        .filter(quotas::id.eq(id))
+        .filter((quotas::taken + quotas::held + (by.taken + by.held)).le(quotas::capacity))
+        .filter((quotas::taken + by.taken).ge(0))
+        .filter((quotas::held + by.held).ge(0));
+    let changed = diesel::update(guarded)
+        .set((quotas::taken.eq(quotas::taken + by.taken), quotas::held.eq(quotas::held + by.held)))
+        .execute(conn)?;
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(Error::internal(format!("the places of {id} cannot move by {by:?}")))
     }
 }
 
@@ -174,7 +226,7 @@ pub fn activity_list(
             .filter(activities::allocation.eq(Allocation::FirstCome))
             .filter(activities::signup_opens_at.le(db_time(now)))
             .filter(activities::signup_closes_at.gt(db_time(now)))
-            .filter(activities::taken.lt(activities::capacity));
+            .filter((activities::taken + activities::held).lt(activities::bookable));
     }
     if let Some(text) = filter.text {
         let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");

@@ -140,6 +140,7 @@ impl ActivityView {
     pub fn new(row: Activity, programme: &Programme, now: DateTime<Utc>) -> Self {
         Self {
             availability: availability(&row, now),
+            places_left: row.free(),
             id: row.id,
             programme_id: row.programme_id,
             kind: programme.kind,
@@ -153,7 +154,6 @@ impl ActivityView {
             state: row.state,
             allocation: row.allocation,
             capacity: row.capacity,
-            places_left: (row.capacity - row.taken).max(0),
             signup_opens_at: row.signup_opens_at.and_utc(),
             signup_closes_at: row.signup_closes_at.and_utc(),
             starts_at: row.starts_at.and_utc(),

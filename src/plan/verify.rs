@@ -8,7 +8,6 @@ use diesel::prelude::*;
 use super::counting::{Ground, RulesByDay};
 use crate::attendance;
 use crate::attendance::counting::{Attended, Held};
-use crate::attendance::model::AttendanceRole;
 use crate::clock::civil_day;
 use crate::error::Result;
 use crate::ids::{ActivityId, TargetId};
@@ -61,7 +60,7 @@ pub fn verify(conn: &mut Conn, mut progress: impl FnMut(usize)) -> Result<Report
                 workplace: None,
                 activity,
                 starts_at: starts_at.and_utc(),
-                role: AttendanceRole::Participant,
+                role: row.role,
                 grade: row.grade,
             };
             for line in ground.attended(&one, day, rules.on(conn, day)?)? {

@@ -485,6 +485,7 @@ impl Work<'_> {
                     starts_at: db_time(starts_at),
                     ends_at: db_time(starts_at + TimeDelta::minutes(session.minutes.clamp(1, 1440))),
                     state: SessionState::Planned,
+                    state_reason: None,
                     held: None,
                     present: 0,
                     finalised_at: None,
@@ -494,12 +495,9 @@ impl Work<'_> {
             })
             .collect();
         let closes = db_time(seed.signup_closes.on(today));
-        let at = db_time(self.loader.now);
+        let organiser = self.organisation(&seed.organiser)?.id;
         let row = offering::model::Activity {
-            id,
             code: Some(seed.code.clone()),
-            programme_id: programme,
-            organisation_id: self.organisation(&seed.organiser)?.id,
             street_id: Some(self.organisation(&seed.venue.sub_district)?.id),
             title: seed.title.clone(),
             summary: seed.summary.clone(),
@@ -508,14 +506,12 @@ impl Work<'_> {
             state: ActivityState::Published,
             allocation,
             capacity: seed.capacity,
-            taken: 0,
+            bookable: seed.capacity,
             signup_opens_at: db_time(seed.signup_opens.on(today)),
             signup_closes_at: closes,
             starts_at: sessions.iter().map(|session| session.starts_at).min().unwrap_or(closes),
             ends_at: sessions.iter().map(|session| session.ends_at).max().unwrap_or(closes),
-            version: 1,
-            created_at: at,
-            updated_at: at,
+            ..offering::model::Activity::draft(id, programme, organiser, self.loader.now)
         };
         Ok((row, sessions))
     }

@@ -1,7 +1,6 @@
 //! The enumerations of the seed files: those of the rooms, each with its names in files, database and API.
 
-pub use crate::attendance::model::AttendanceRole;
-pub use crate::offering::model::{Allocation, Audience, ProgrammeKind};
+pub use crate::offering::model::{Allocation, AttendanceRole, Audience, ProgrammeKind};
 pub use crate::org::model::{Level, OrganisationKind};
 pub use crate::plan::model::{
     Attribution, Comparator, CountedFrom, Each, Measure, ParticipantGroup, Period, PolicyUnit,

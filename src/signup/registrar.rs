@@ -17,7 +17,7 @@ use crate::ids::{ActivityId, Ids, PersonId, SignupId};
 use crate::notify::jobs::Message;
 use crate::notify::model::NoticeKind;
 use crate::offering;
-use crate::offering::model::Activity;
+use crate::offering::model::{Activity, AttendanceRole};
 use crate::offering::rules;
 use crate::platform::audit::{self, Entry};
 use crate::platform::db::{Batch, BatchHandler, Batcher, Conn};
@@ -160,7 +160,8 @@ impl RegistrarHandler {
         }
         taken += self.admit(conn, activity, taken, waiting, replies, effects)?;
         if taken != activity.taken {
-            offering::store::taken_add_in_tx(conn, activity.id, taken - activity.taken)?;
+            let by = offering::store::PlacesMove { taken: taken - activity.taken, held: 0, numbered: 0 };
+            offering::store::places_move_in_tx(conn, activity.id, by)?;
         }
         Ok(())
     }
@@ -193,6 +194,14 @@ impl RegistrarHandler {
                     activity_id: activity.id,
                     person_id: *person,
                     state: SignupState::Confirmed,
+                    ended_because: None,
+                    number: 0,
+                    priority: 0,
+                    role: AttendanceRole::Participant,
+                    quota_id: None,
+                    party_id: None,
+                    made_by: None,
+                    basis: None,
                     created_at: db_time(now),
                     cancelled_at: None,
                     version: 1,
@@ -261,6 +270,7 @@ fn confirmed(place: usize, row: &Signup, activity: &Activity) -> Result<Effect> 
             person: row.person_id,
             kind: NoticeKind::SignupConfirmed,
             subject: activity.title.clone(),
+            detail: String::new(),
             link,
         },
     })
@@ -277,6 +287,7 @@ fn cancelled(conn: &mut Conn, place: usize, id: SignupId, person: PersonId) -> R
             person,
             kind: NoticeKind::SignupCancelled,
             subject: title,
+            detail: String::new(),
             link: format!("/api/v1/signups/{id}"),
         },
     })

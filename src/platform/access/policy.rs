@@ -49,6 +49,14 @@ permissions! {
     OwnData = "self" [];
     /// Make and change programmes, activities and sessions.
     CatalogueManage = "catalogue:manage" [Organiser, Admin];
+    /// Sign up others: a union its people, staff somebody who asked them to.
+    RosterWrite = "roster:write" [Organiser, Admin];
+    /// Change the order of a waiting list, with a second officer.
+    WaitingOrder = "waiting:order" [Organiser, Admin];
+    /// Say what somebody is, as far as quotas and waves go.
+    AudienceRecord = "audience:record" [Organiser, Reviewer, Admin];
+    /// Judge what somebody says against a penalty.
+    PenaltyDecide = "penalty:decide" [Reviewer, Admin];
     /// See who signed up and who was there, masked.
     RosterRead = "roster:read" [CheckinStaff, Organiser, Reviewer, Admin];
     /// Check people in.

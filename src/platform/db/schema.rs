@@ -281,9 +281,19 @@ diesel::table! {
         venue -> Text,
         address -> Text,
         state -> Text,
+        state_reason -> Nullable<Text>,
         allocation -> Text,
         capacity -> BigInt,
+        bookable -> BigInt,
         taken -> BigInt,
+        held -> BigInt,
+        numbered -> BigInt,
+        split -> Bool,
+        waiting_list -> Text,
+        own_clash -> Text,
+        free_cancel_hours -> Nullable<BigInt>,
+        fair_minutes -> BigInt,
+        waves -> Text,
         signup_opens_at -> Timestamp,
         signup_closes_at -> Timestamp,
         starts_at -> Timestamp,
@@ -302,6 +312,7 @@ diesel::table! {
         starts_at -> Timestamp,
         ends_at -> Timestamp,
         state -> Text,
+        state_reason -> Nullable<Text>,
         held -> Nullable<Bool>,
         present -> BigInt,
         finalised_at -> Nullable<Timestamp>,
@@ -316,6 +327,14 @@ diesel::table! {
         activity_id -> Binary,
         person_id -> Binary,
         state -> Text,
+        ended_because -> Nullable<Text>,
+        number -> BigInt,
+        priority -> BigInt,
+        role -> Text,
+        quota_id -> Nullable<Binary>,
+        party_id -> Nullable<Binary>,
+        made_by -> Nullable<Binary>,
+        basis -> Nullable<Text>,
         created_at -> Timestamp,
         cancelled_at -> Nullable<Timestamp>,
         version -> BigInt,
@@ -328,6 +347,7 @@ diesel::table! {
         session_id -> Binary,
         person_id -> Binary,
         signup_id -> Binary,
+        role -> Text,
         method -> Text,
         grade -> Text,
         checked_in_at -> Timestamp,
@@ -360,6 +380,210 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    attendance_roles (code) {
+        code -> Text,
+        name -> Text,
+        takes_place -> Bool,
+        counts -> Bool,
+        earns_hours -> Bool,
+    }
+}
+
+diesel::table! {
+    quotas (id) {
+        id -> Binary,
+        activity_id -> Binary,
+        parent_id -> Nullable<Binary>,
+        kind -> Text,
+        organisation_id -> Nullable<Binary>,
+        audience -> Nullable<Text>,
+        rank -> BigInt,
+        capacity -> BigInt,
+        taken -> BigInt,
+        held -> BigInt,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    parties (id) {
+        id -> Binary,
+        activity_id -> Binary,
+        code -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    offers (id) {
+        id -> Binary,
+        signup_id -> Binary,
+        activity_id -> Binary,
+        kind -> Text,
+        state -> Text,
+        made_at -> Timestamp,
+        expires_at -> Timestamp,
+        decided_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    waiting_moves (id) {
+        id -> Binary,
+        signup_id -> Binary,
+        activity_id -> Binary,
+        priority -> BigInt,
+        reason -> Text,
+        note -> Text,
+        state -> Text,
+        proposed_by -> Binary,
+        proposed_at -> Timestamp,
+        decided_by -> Nullable<Binary>,
+        decided_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    quota_moves (id) {
+        id -> Binary,
+        activity_id -> Binary,
+        from_id -> Binary,
+        to_id -> Binary,
+        kind -> Text,
+        places -> BigInt,
+        state -> Text,
+        reason -> Text,
+        made_by -> Nullable<Binary>,
+        made_at -> Timestamp,
+        decided_by -> Nullable<Binary>,
+        decided_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    quota_releases (activity_id) {
+        activity_id -> Binary,
+        release_at -> Timestamp,
+        release_to -> Text,
+        released_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    fair_draws (activity_id) {
+        activity_id -> Binary,
+        commitment -> Text,
+        seed_sealed -> Text,
+        draw_at -> Timestamp,
+        drawn_at -> Nullable<Timestamp>,
+        seed -> Nullable<Text>,
+        entries -> Nullable<BigInt>,
+        digest -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    place_holds (id) {
+        id -> Binary,
+        activity_id -> Binary,
+        organisation_id -> Binary,
+        quota_id -> Nullable<Binary>,
+        places -> BigInt,
+        unnamed -> BigInt,
+        state -> Text,
+        name_by -> Timestamp,
+        made_by -> Binary,
+        made_at -> Timestamp,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    penalties (id) {
+        id -> Binary,
+        person_id -> Binary,
+        signup_id -> Binary,
+        kind -> Text,
+        weight -> BigInt,
+        state -> Text,
+        given_at -> Timestamp,
+        expires_at -> Timestamp,
+        ground -> Nullable<Text>,
+        claim_sealed -> Nullable<Text>,
+        claimed_at -> Nullable<Timestamp>,
+        decided_by -> Nullable<Binary>,
+        decided_at -> Nullable<Timestamp>,
+        decision -> Nullable<Text>,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    penalty_pauses (from_day) {
+        from_day -> Date,
+        until_day -> Date,
+        reason -> Text,
+        source -> Text,
+    }
+}
+
+diesel::table! {
+    person_audiences (person_id, audience) {
+        person_id -> Binary,
+        audience -> Text,
+        basis -> Text,
+        recorded_by -> Binary,
+        recorded_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    resources (id) {
+        id -> Binary,
+        kind -> Text,
+        organisation_id -> Binary,
+        name -> Text,
+        seats -> Nullable<BigInt>,
+        margin_minutes -> BigInt,
+        closed_at -> Nullable<Timestamp>,
+        version -> BigInt,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    bookings (resource_id, session_id) {
+        resource_id -> Binary,
+        session_id -> Binary,
+        starts_at -> Timestamp,
+        ends_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    activity_templates (id) {
+        id -> Binary,
+        organisation_id -> Binary,
+        name -> Text,
+        body -> Text,
+        made_by -> Binary,
+        version -> BigInt,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    imported_rows (organisation_id, row_key) {
+        organisation_id -> Binary,
+        row_key -> Text,
+        digest -> Binary,
+        activity_id -> Binary,
+        imported_by -> Binary,
+        imported_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(people -> organisations (workplace_id));
 diesel::joinable!(wechat_identities -> people (person_id));
 diesel::joinable!(token_families -> people (person_id));
@@ -388,6 +612,26 @@ diesel::joinable!(attendances -> signups (signup_id));
 diesel::joinable!(checkin_attempts -> sessions (session_id));
 diesel::joinable!(checkin_attempts -> people (operator_id));
 diesel::joinable!(notices -> people (person_id));
+diesel::joinable!(quotas -> activities (activity_id));
+diesel::joinable!(quotas -> organisations (organisation_id));
+diesel::joinable!(parties -> activities (activity_id));
+diesel::joinable!(signups -> quotas (quota_id));
+diesel::joinable!(signups -> parties (party_id));
+diesel::joinable!(offers -> signups (signup_id));
+diesel::joinable!(offers -> activities (activity_id));
+diesel::joinable!(waiting_moves -> signups (signup_id));
+diesel::joinable!(quota_moves -> activities (activity_id));
+diesel::joinable!(quota_releases -> activities (activity_id));
+diesel::joinable!(fair_draws -> activities (activity_id));
+diesel::joinable!(place_holds -> activities (activity_id));
+diesel::joinable!(place_holds -> organisations (organisation_id));
+diesel::joinable!(penalties -> signups (signup_id));
+diesel::joinable!(person_audiences -> people (person_id));
+diesel::joinable!(resources -> organisations (organisation_id));
+diesel::joinable!(bookings -> resources (resource_id));
+diesel::joinable!(bookings -> sessions (session_id));
+diesel::joinable!(activity_templates -> organisations (organisation_id));
+diesel::joinable!(imported_rows -> activities (activity_id));
 diesel::allow_tables_to_appear_in_same_query!(
     idempotency_keys,
     jobs,
@@ -415,4 +659,20 @@ diesel::allow_tables_to_appear_in_same_query!(
     attendances,
     checkin_attempts,
     notices,
+    attendance_roles,
+    quotas,
+    parties,
+    offers,
+    waiting_moves,
+    quota_moves,
+    quota_releases,
+    fair_draws,
+    place_holds,
+    penalties,
+    penalty_pauses,
+    person_audiences,
+    resources,
+    bookings,
+    activity_templates,
+    imported_rows,
 );

@@ -1,0 +1,13 @@
+DROP TABLE imported_rows;
+DROP TABLE activity_templates;
+DROP TABLE bookings;
+DROP TABLE resources;
+DROP TABLE person_audiences;
+DROP TABLE penalty_pauses;
+DROP TABLE penalties;
+DROP TABLE place_holds;
+DROP TABLE fair_draws;
+DROP TABLE quota_releases;
+DROP TABLE quota_moves;
+DROP TABLE waiting_moves;
+DROP TABLE offers;
