@@ -9,5 +9,6 @@
 
 pub mod api;
 pub mod model;
+pub mod penalty;
 pub mod registrar;
 pub mod store;
