@@ -44,7 +44,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(signup::api::signup_cancel)
         .service(signup::penalty::api::penalty_appeal)
         .service(signup::penalty::staff_api::penalty_list)
-        .service(signup::penalty::staff_api::penalty_get)
+        .service(signup::penalty::staff_api::penalty_claim_reveal)
         .service(signup::penalty::staff_api::penalty_decide)
         // The door
         .service(attendance::api::checkin_create)

@@ -265,6 +265,10 @@ async fn decide(actor: &Actor, id: PenaltyId, decision: &str) -> crate::harness:
     actor.post(&format!("/api/v1/penalties/{id}/decisions"), body).await
 }
 
+async fn reveal(actor: &Actor, id: PenaltyId) -> crate::harness::Reply {
+    actor.post(&format!("/api/v1/penalties/{id}/claim-reveals"), json!({})).await
+}
+
 async fn an_appeal_lifts_the_weight_until_somebody_else_decides(app: TestApp) {
     let (zhang, li) = (app.worker("zhang").await, app.worker("li").await);
     let reviewer = app.staff("reviewer").await;
@@ -359,9 +363,9 @@ async fn appeals_of_other_subtrees_do_not_exist(app: TestApp) {
     let listed = local.get("/api/v1/penalties").await.ok(200);
     let listed: Vec<&Value> = listed["items"].as_array().unwrap().iter().map(|item| &item["id"]).collect();
     assert_eq!(listed, [&json!(ids[1])]);
-    local.get(&format!("/api/v1/penalties/{}", ids[0])).await.problem(404, "not_found");
+    reveal(&local, ids[0]).await.problem(404, "not_found");
     decide(&local, ids[0], "waive").await.problem(404, "not_found");
-    local.get(&format!("/api/v1/penalties/{}", ids[1])).await.ok(200);
+    reveal(&local, ids[1]).await.ok(200);
     decide(&local, ids[1], "waive").await.ok(200);
     let all = app.staff("reviewer").await.get("/api/v1/penalties").await.ok(200);
     assert_eq!(all["items"].as_array().unwrap().len(), 1);
@@ -379,9 +383,8 @@ async fn what_is_said_is_sealed_and_every_reading_is_audited(app: TestApp) {
     assert!(!answer.text.contains(WORDS));
     answer.ok(200);
     assert_eq!(crate::people::places_that_hold(&app, WORDS).await, [""; 0]);
-    let path = format!("/api/v1/penalties/{id}");
     for _ in 0..2 {
-        let file = reviewer.get(&path).await;
+        let file = reveal(&reviewer, id).await;
         assert_eq!(file.header("cache-control"), Some("no-store"));
         assert_eq!(file.ok(200)["text"], WORDS);
     }
@@ -402,6 +405,6 @@ async fn what_is_said_is_sealed_and_every_reading_is_audited(app: TestApp) {
     })
     .await;
     app.expect_5xx();
-    reviewer.get(&format!("/api/v1/penalties/{other}")).await.problem(500, "internal");
+    reveal(&reviewer, other).await.problem(500, "internal");
     app.run_jobs().await;
 }

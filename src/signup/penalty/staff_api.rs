@@ -20,7 +20,7 @@ use crate::platform::access::Guard;
 use crate::platform::access::policy::PenaltyDecide;
 use crate::platform::audit::{self, Entry};
 use crate::platform::db::Conn;
-use crate::platform::http::{ApiPath, ApiQuery, Idempotent, Page, PageQuery, Reply, Stored};
+use crate::platform::http::{ApiJson, ApiPath, ApiQuery, Idempotent, Page, PageQuery, Reply, Stored};
 use crate::platform::outbox;
 use crate::platform::vault::mask;
 
@@ -100,17 +100,26 @@ pub async fn penalty_list(
     Ok(Reply::new(rows.map(|case| PenaltyCase::new(case, now))))
 }
 
-/// Read a penalty with what its person says; every time audited / 读取申诉内容（记入审计）
+/// Nothing to say: the act is in the address.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
+pub struct ClaimRevealInput {}
+
+/// Reveal what somebody says against a penalty; every time audited / 查看申诉内容（记入审计）
+///
+/// It changes nothing, so a repetition is a reading of its own, without an `Idempotency-Key`.
 #[utoipa::path(
-    tag = "signup", operation_id = "penalty_get", security(("bearer" = ["penalty:decide"])),
-    params(("id" = PenaltyId, Path, description = "The penalty")),
+    tag = "signup", operation_id = "penalty_claim_reveal", security(("bearer" = ["penalty:decide"])),
+    params(("id" = PenaltyId, Path, description = "The penalty")), request_body = ClaimRevealInput,
     responses((status = 200, description = "The penalty", body = PenaltyFile)),
 )]
-#[get("/api/v1/penalties/{id}")]
-pub async fn penalty_get(
+#[post("/api/v1/penalties/{id}/claim-reveals")]
+pub async fn penalty_claim_reveal(
     platform: Data<Platform>,
     guard: Guard<PenaltyDecide>,
     id: ApiPath<PenaltyId>,
+    _: ApiJson<ClaimRevealInput>,
 ) -> Result<Reply<PenaltyFile>> {
     let (actor, now, scope, vault, id) =
         (guard.person(), platform.clock.now(), guard.scope().clone(), platform.vault.clone(), id.0);

@@ -203,7 +203,10 @@ pub async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call
             )
         }
         "penalty_list" => get("/api/v1/penalties"),
-        "penalty_get" => get(format!("/api/v1/penalties/{}", stage.penalty(&stage.guest, true).await)),
+        "penalty_claim_reveal" => {
+            let penalty = stage.penalty(&stage.guest, true).await;
+            post(format!("/api/v1/penalties/{penalty}/claim-reveals"), json!({}))
+        }
         "penalty_decide" => post(
             format!("/api/v1/penalties/{}/decisions", stage.penalty(&stage.guest, true).await),
             json!({ "decision": "waive", "reason": "情况属实" }),
