@@ -8,6 +8,7 @@
 //! transaction, in the order of arrival.
 
 pub mod api;
+pub mod following;
 pub mod model;
 pub mod registrar;
 pub mod store;
