@@ -206,8 +206,7 @@ pub async fn session_finalise(
         let activity = locked.get(&activity.id).ok_or_else(Error::not_found)?;
         let sessions = states::sessions_of_locked_in_tx(c, activity.id)?;
         let session = sessions.iter().find(|session| session.id == id).ok_or_else(Error::not_found)?;
-        let line =
-            lifecycle::session_transition(SessionEvent::Finalise, session, activity, &sessions, now)?;
+        let line = lifecycle::session_transition(SessionEvent::Finalise, session, activity, &sessions, now)?;
         let row = states::session_finalise_in_tx(c, id, actor, now)?;
         if row.held == Some(true) {
             let (session, activity) = (row.id, row.activity_id);

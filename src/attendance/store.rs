@@ -123,11 +123,7 @@ pub fn list(
 }
 
 /// Attendances after `after`, at sessions that are not cancelled, with activity and session begin; for verification.
-pub fn all_after(
-    conn: &mut Conn,
-    after: Option<AttendanceId>,
-    limit: i64,
-) -> Result<Vec<Placed>> {
+pub fn all_after(conn: &mut Conn, after: Option<AttendanceId>, limit: i64) -> Result<Vec<Placed>> {
     let mut query = attendances::table
         .inner_join(sessions::table)
         .filter(sessions::state.ne(SessionState::Cancelled))

@@ -141,13 +141,8 @@ impl Acting {
         let change = self.locked(conn, activity, reason)?;
         let session = change.sessions.iter().find(|session| session.id == id).ok_or_else(Error::not_found)?;
         let event = SessionEvent::ending(session);
-        let line = lifecycle::session_transition(
-            event,
-            session,
-            &change.activity,
-            &change.sessions,
-            self.now,
-        )?;
+        let line =
+            lifecycle::session_transition(event, session, &change.activity, &change.sessions, self.now)?;
         states::sessions_cancel_in_tx(conn, &[id], line.from, reason)?;
         states::bookings_free_in_tx(conn, &[id])?;
         let left = store::sessions_of(conn, activity)?;
@@ -157,7 +152,8 @@ impl Acting {
             span.signup_closes_at = span.signup_closes_at.min(span.ends_at);
         }
         states::activity_span_set_in_tx(conn, activity, span, self.now)?;
-        let mut entries = vec![Entry::new(self.actor, line.audit, id).detail(json!({ "activity": activity }))];
+        let mut entries =
+            vec![Entry::new(self.actor, line.audit, id).detail(json!({ "activity": activity }))];
         entries.extend(self.followers.tell(|one| one.session_cancelled_in_tx(conn, &change, session))?);
         entries.extend(finish_if_over_in_tx(conn, &self.followers, activity, self.actor, self.now)?);
         audit::append_in_tx(conn, self.now, entries)

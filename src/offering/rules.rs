@@ -132,7 +132,9 @@ pub fn check_new_times(
         let session = sessions.iter().find(|session| session.id == *id);
         let wrong = match session {
             None => Some(("unknown", "不是本活动的场次", "not a session of this activity")),
-            Some(_) if !named.insert(*id) => Some(("duplicate", "同一场次出现两次", "the session is named twice")),
+            Some(_) if !named.insert(*id) => {
+                Some(("duplicate", "同一场次出现两次", "the session is named twice"))
+            }
             Some(session) if session.state != SessionState::Planned => {
                 Some(("state", "场次已结算或已取消", "the session is finalised or cancelled"))
             }

@@ -6,14 +6,16 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
 use super::model::{
-    Activity, ActivityState, Allocation, AttendanceRole, Programme, ProgrammeKind, Quota, RoleMeaning, Session,
-    Topic,
+    Activity, ActivityState, Allocation, AttendanceRole, Programme, ProgrammeKind, Quota, RoleMeaning,
+    Session, Topic,
 };
 use crate::clock::{day_start, db_time};
 use crate::error::{Code, Error, Result};
 use crate::ids::{ActivityId, OrganisationId, ProgrammeId, QuotaId, SessionId};
 use crate::platform::db::Conn;
-use crate::platform::db::schema::{activities, attendance_roles, organisations, programmes, quotas, sessions, topics};
+use crate::platform::db::schema::{
+    activities, attendance_roles, organisations, programmes, quotas, sessions, topics,
+};
 
 diesel::define_sql_function! {
     /// Lower case as the engine knows it: ASCII letters on SQLite, those of the database's locale on PostgreSQL.

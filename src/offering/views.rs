@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::lifecycle::{Phase, phase};
 use super::model::{
     Activity, ActivityState, Allocation, Audience, Programme, ProgrammeKind, Session, SessionState,
 };
-use super::lifecycle::{Phase, phase};
 use super::rules::{Availability, availability};
 use super::store::{self, Found};
 use crate::error::{Error, Result};

@@ -76,10 +76,8 @@ pub fn verify(conn: &mut Conn, mut progress: impl FnMut(usize)) -> Result<Report
         progress(done);
     }
     let held = sessions::table.filter(sessions::held.eq(true));
-    let held: Vec<Session> = held
-        .filter(sessions::state.ne(SessionState::Cancelled))
-        .select(Session::as_select())
-        .load(conn)?;
+    let held: Vec<Session> =
+        held.filter(sessions::state.ne(SessionState::Cancelled)).select(Session::as_select()).load(conn)?;
     for session in held {
         let starts_at = session.starts_at.and_utc();
         let day = civil_day(starts_at);

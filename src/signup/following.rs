@@ -231,7 +231,13 @@ impl Places {
         self.add(conn, row.activity_id, row.quota_id, by)
     }
 
-    fn add(&mut self, conn: &mut Conn, activity: ActivityId, quota: Option<QuotaId>, by: PlacesMove) -> Result<()> {
+    fn add(
+        &mut self,
+        conn: &mut Conn,
+        activity: ActivityId,
+        quota: Option<QuotaId>,
+        by: PlacesMove,
+    ) -> Result<()> {
         self.all.taken += by.taken;
         self.all.held += by.held;
         let mut next = quota;
@@ -276,9 +282,7 @@ fn withdraw_offers_in_tx(conn: &mut Conn, change: &Change) -> Result<usize> {
 /// Nobody is named any more for places that are kept.
 fn release_holds_in_tx(conn: &mut Conn, activity: ActivityId, places: &mut Places) -> Result<usize> {
     let open = || {
-        place_holds::table
-            .filter(place_holds::activity_id.eq(activity))
-            .filter(place_holds::state.eq("open"))
+        place_holds::table.filter(place_holds::activity_id.eq(activity)).filter(place_holds::state.eq("open"))
     };
     let kept: Vec<(Option<QuotaId>, i64)> =
         open().select((place_holds::quota_id, place_holds::unnamed)).load(conn)?;

@@ -57,12 +57,10 @@ fn every_phase_is_told_by_state_and_clock() {
     // At the very instant it opens, closes and starts.
     let row = activity_in(Phase::Published);
     let after = |hours: i64| super::phase(&row, now() + TimeDelta::hours(hours));
-    assert_eq!([after(0), after(1), after(2), after(3)], [
-        Phase::Published,
-        Phase::Open,
-        Phase::Closed,
-        Phase::Running
-    ]);
+    assert_eq!(
+        [after(0), after(1), after(2), after(3)],
+        [Phase::Published, Phase::Open, Phase::Closed, Phase::Running]
+    );
     let row = activity_in(Phase::Allocated);
     assert_eq!(super::phase(&row, now() + TimeDelta::hours(3)), Phase::Running);
 }
@@ -134,9 +132,9 @@ fn what_the_sessions_table_does_not_name_is_refused() {
         for state in SessionState::ALL {
             for event in SessionEvent::ALL {
                 let (one, other) = (session(1, *state), session(2, SessionState::Planned));
-                let named = SESSION_TRANSITIONS.iter().any(|line| {
-                    line.event == *event && line.from == *state && line.during.contains(phase)
-                });
+                let named = SESSION_TRANSITIONS
+                    .iter()
+                    .any(|line| line.event == *event && line.from == *state && line.during.contains(phase));
                 let row = activity_in(*phase);
                 let result = session_transition(*event, &one, &row, &[one.clone(), other], now());
                 assert_eq!(result.is_ok(), named, "{event} of a {state} session in {phase}");
