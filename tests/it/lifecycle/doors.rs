@@ -5,10 +5,10 @@ use futures_util::future::join_all;
 use serde_json::json;
 use unionhall::ids::ActivityId;
 use unionhall::offering::model::AttendanceRole;
-use unionhall::platform::db::schema::{activities, checkin_attempts};
+use unionhall::platform::db::schema::{activities, checkin_attempts, signups};
 use unionhall::signup::model::SignupState;
 
-use super::{act, because, cancel_session, sign_up_as, two_sessions};
+use super::{act, because, cancel_session, sign_up_as, two_sessions, values};
 use crate::harness::{Test, TestApp};
 
 pub const TESTS: &[Test] = tests![
@@ -16,6 +16,7 @@ pub const TESTS: &[Test] = tests![
     who_has_no_place_is_told_so,
     a_room_holds_its_capacity_and_no_more,
     many_doors_fill_a_room_once,
+    nobody_slips_in_while_an_activity_is_cancelled,
 ];
 
 /// What became of every scan, sorted.
@@ -130,4 +131,46 @@ async fn many_doors_fill_a_room_once(app: TestApp) {
     assert_eq!(inside, 7);
     let detail = gate.get(&format!("/api/v1/activities/{}", activity.id)).await.ok(200);
     assert_eq!(detail["sessions"][0]["present"], 7);
+}
+
+async fn nobody_slips_in_while_an_activity_is_cancelled(app: TestApp) {
+    let (organiser, gate) = (app.staff("organiser").await, app.staff("gate").await);
+    let other = app.second_instance().await;
+    let people = super::super::signup::crowd(&app, 30).await;
+    for round in 0..4 {
+        let programme = "demo-skills-rider";
+        let wanted =
+            app.activity_by(&organiser, |a| a.programme(programme).capacity(60).sessions(&two_sessions()));
+        let activity = &wanted.await;
+        for person in &people[..15] {
+            person.sign_up(activity).await.ok(201);
+        }
+        let scans = people[..15].iter().map(|person| {
+            let door = gate.at(&other);
+            async move {
+                let pass = person.pass().await;
+                door.scan(activity.session, &pass).await.status
+            }
+        });
+        let signups = people[15..].iter().map(|person| {
+            let person = person.at(&other);
+            async move { person.sign_up(activity).await.status }
+        });
+        let cancelled = act(&organiser, activity.id, "cancellations", because("台风"));
+        let (cancelled, scans, signups) = tokio::join!(cancelled, join_all(scans), join_all(signups));
+        cancelled.ok(200);
+        assert!(scans.iter().all(|status| [200, 409].contains(status)), "{scans:?}");
+        assert!(signups.iter().all(|status| [201, 409].contains(status)), "{signups:?}");
+        let id = activity.id;
+        let left: (i64, i64) = app
+            .read(move |conn| {
+                let live = signups::table.filter(signups::activity_id.eq(id));
+                let live = live.filter(signups::state.ne("cancelled")).count().get_result(conn)?;
+                Ok((live, activities::table.find(id).select(activities::taken).first(conn)?))
+            })
+            .await;
+        assert_eq!(left, (0, 0), "round {round}");
+        assert_eq!(values(&app, "07b,21b").await, [0, 0], "round {round}");
+    }
+    app.run_jobs().await;
 }
