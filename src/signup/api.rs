@@ -8,8 +8,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::model::{Signup, SignupState};
 use super::registrar::{Act, Registrar, Request};
+use super::snapshot::{PLACES, Snapshots};
 use super::store;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{ActivityId, PersonId, SignupId};
 use crate::offering;
 use crate::offering::views::ActivityDetail;
@@ -75,11 +76,12 @@ pub struct SignupInput {}
 pub async fn signup_create(
     platform: Data<Platform>,
     registrar: Data<Registrar>,
+    snapshots: Data<Snapshots>,
     guard: Guard<OwnData>,
     id: ApiPath<ActivityId>,
     body: Idempotent<SignupInput>,
 ) -> Result<Stored> {
-    ask(&platform, &registrar, guard.person(), body.key, Act::Create(id.0)).await
+    ask(&platform, &registrar, &snapshots, guard.person(), body.key, Act::Create(id.0)).await
 }
 
 /// Cancel one's sign-up / 取消报名
@@ -96,25 +98,58 @@ pub async fn signup_create(
 pub async fn signup_cancel(
     platform: Data<Platform>,
     registrar: Data<Registrar>,
+    snapshots: Data<Snapshots>,
     guard: Guard<OwnData>,
     id: ApiPath<SignupId>,
     body: Idempotent<SignupInput>,
 ) -> Result<Stored> {
-    ask(&platform, &registrar, guard.person(), body.key, Act::Cancel(id.0)).await
+    ask(&platform, &registrar, &snapshots, guard.person(), body.key, Act::Cancel(id.0)).await
 }
 
 async fn ask(
     platform: &Platform,
     registrar: &Registrar,
+    snapshots: &Snapshots,
     person: PersonId,
     request: RequestKey,
     act: Act,
 ) -> Result<Stored> {
     let one = Use { principal: person, request };
-    let _running = platform.idempotency.begin(&one)?;
-    let stored = registrar.call(Request { act, one }).await?;
-    platform.jobs.ring();
-    Ok(stored)
+    let running = platform.idempotency.begin(&one)?;
+    if let Act::Create(activity) = act
+        && let Some(refusal) = snapshots.refusal(activity, person)
+    {
+        return Err(refusal);
+    }
+    let (platform, registrar, snapshots) = (platform.clone(), registrar.clone(), snapshots.clone());
+    // Beside the request, so that what was changed is told even if the caller has gone away.
+    let asked = tokio::spawn(async move {
+        let _running = running;
+        let reply = registrar.call(Request { act, one }).await;
+        tell(&platform, &snapshots, act, &reply);
+        reply
+    });
+    asked.await.map_err(Error::internal)?
+}
+
+/// After a reply: whose places have changed, and that somebody was refused.
+fn tell(platform: &Platform, snapshots: &Snapshots, act: Act, reply: &Result<Stored>) {
+    match (reply, act) {
+        (Ok(stored), _) if stored.replayed => {}
+        (Ok(stored), _) => {
+            #[derive(Deserialize)]
+            struct About {
+                activity_id: ActivityId,
+            }
+            match serde_json::from_str::<About>(&stored.body) {
+                Ok(about) => platform.changes.tell(PLACES, &[about.activity_id.0]),
+                Err(error) => tracing::error!(%error, "an answer about no activity"),
+            }
+            platform.jobs.ring();
+        }
+        (Err(refusal), Act::Create(activity)) => snapshots.refused(activity, refusal),
+        (Err(_), _) => {}
+    }
 }
 
 /// Read one's sign-up / 读取本人报名

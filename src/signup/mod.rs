@@ -10,4 +10,5 @@
 pub mod api;
 pub mod model;
 pub mod registrar;
+pub mod snapshot;
 pub mod store;
