@@ -49,9 +49,24 @@ impl JobHandler for NoticeWriter {
     }
 
     fn run_in_tx(&self, conn: &mut Conn, job: &Job) -> Result<()> {
+        store::create_in_tx(conn, &[self.notice(job)?])
+    }
+
+    fn shares(&self) -> bool {
+        true
+    }
+
+    fn run_all_in_tx(&self, conn: &mut Conn, jobs: &[Job]) -> Result<()> {
+        let notices: Vec<Notice> = jobs.iter().map(|job| self.notice(job)).collect::<Result<_>>()?;
+        store::create_in_tx(conn, &notices)
+    }
+}
+
+impl NoticeWriter {
+    fn notice(&self, job: &Job) -> Result<Notice> {
         let message: Message = serde_json::from_str(&job.payload).map_err(Error::internal)?;
         let (title, body) = text(&message);
-        let notice = Notice {
+        Ok(Notice {
             id: self.ids.id(),
             person_id: message.person,
             source: job.id.to_string(),
@@ -61,8 +76,7 @@ impl JobHandler for NoticeWriter {
             link: Some(message.link),
             created_at: db_time(self.clock.now()),
             read_at: None,
-        };
-        store::create_in_tx(conn, notice)
+        })
     }
 }
 

@@ -71,7 +71,7 @@ crate::text_enum! {
 
 /// A person's request for a place.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = signups)]
+#[diesel(table_name = signups, treat_none_as_default_value = false)]
 pub struct Signup {
     /// Its id.
     pub id: SignupId,

@@ -17,17 +17,25 @@ macro_rules! on_each {
 /// Rows in one PostgreSQL INSERT at most: 65,535 parameters are allowed in a statement.
 pub const INSERT_ROWS: usize = 500;
 
-/// Inserts `$rows` (a slice) into `$table` and gives the number inserted.
-/// PostgreSQL takes many rows in a statement; SQLite takes one and caches it, at the same cost.
+/// From how many rows on PostgreSQL gets them as a COPY: an INSERT of varying length is parsed and planned anew each time.
+pub const COPY_ROWS: usize = 8;
+
+/// Inserts `$rows` (a slice) into `$table` and gives the number inserted. PostgreSQL takes many rows as a stream;
+/// SQLite takes one at a time and caches the statement. The row's type says `treat_none_as_default_value = false`, so that
+/// every row names every column.
 #[macro_export]
 macro_rules! insert_rows {
     ($conn:expr, $table:expr, $rows:expr) => {{
         let rows = $rows;
         let mut inserted: usize = 0;
         match $conn {
+            $crate::platform::db::Conn::Postgres(c) if rows.len() >= $crate::platform::db::dialect::COPY_ROWS => {
+                inserted +=
+                    diesel::ExecuteCopyFromDsl::execute(diesel::copy_from($table).from_insertable(rows), c)?;
+            }
             $crate::platform::db::Conn::Postgres(c) => {
-                for chunk in rows.chunks($crate::platform::db::dialect::INSERT_ROWS) {
-                    inserted += diesel::RunQueryDsl::execute(diesel::insert_into($table).values(chunk), c)?;
+                for row in rows {
+                    inserted += diesel::RunQueryDsl::execute(diesel::insert_into($table).values(row), c)?;
                 }
             }
             $crate::platform::db::Conn::Sqlite(c) => {

@@ -35,7 +35,7 @@ pub struct Use {
 }
 
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = idempotency_keys)]
+#[diesel(table_name = idempotency_keys, treat_none_as_default_value = false)]
 struct Row {
     principal: PersonId,
     idempotency_key: String,
