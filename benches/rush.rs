@@ -189,7 +189,7 @@ impl Bench<'_> {
 
     fn full(&mut self, postgres: &Postgres) {
         let Sizes { rounds, people, reads, connections, .. } = self.sizes;
-        let url = postgres.create_template("full").unwrap();
+        let url = postgres.create_template("places_full").unwrap();
         let mut ground = Ground::lay(&url, people + 1000, 2);
         let site = Site::start(&ground.config, self.folder);
         let places = 200;

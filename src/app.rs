@@ -218,6 +218,11 @@ impl App {
         &self.platform
     }
 
+    /// What refusals are answered from.
+    pub fn snapshots(&self) -> &Snapshots {
+        &self.snapshots
+    }
+
     /// The job loop.
     pub fn worker(&self) -> &Worker {
         &self.worker

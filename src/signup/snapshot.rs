@@ -159,6 +159,11 @@ impl Snapshots {
         })
     }
 
+    /// Whether a snapshot of `activity` is being loaded.
+    pub fn is_loading(&self, activity: ActivityId) -> bool {
+        self.0.loading().contains_key(&activity)
+    }
+
     /// Loads the snapshot of `activity` beside, unless that is under way or was done just now.
     fn renew(&self, activity: ActivityId) {
         let now = self.0.clock.now();
@@ -254,5 +259,93 @@ fn refusal(known: &Known, loaded_at: DateTime<Utc>, now: DateTime<Utc>) -> Optio
             };
             holds.then_some(closed)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{ManualClock, db_time};
+    use crate::offering::model::ActivityState;
+    use crate::platform::db::{DbTarget, PoolConfig, migrate};
+
+    fn start() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_750_039_200, 0).unwrap()
+    }
+
+    fn full() -> Known {
+        let id = |n: u128| uuid::Uuid::from_u128(n);
+        let mut activity = Activity::draft(id(1).into(), id(2).into(), id(3).into(), start());
+        activity.state = ActivityState::Published;
+        activity.taken = 1;
+        activity.signup_opens_at = db_time(start() - TimeDelta::hours(1));
+        activity.signup_closes_at = db_time(start() + TimeDelta::hours(1));
+        Known { activity, waves: false, people: Vec::new() }
+    }
+
+    fn code(known: &Known, now: DateTime<Utc>) -> Option<Code> {
+        refusal(known, now, now).map(|refusal| refusal.code())
+    }
+
+    #[test]
+    fn full_needs_a_rule_by_which_everybody_is_refused() {
+        assert_eq!(code(&full(), start()), Some(Code::SignupFull));
+        let changes: [fn(&mut Activity); 8] = [
+            |a| a.bookable = 2,
+            |a| a.waiting_list = WaitingPolicy::Strict,
+            |a| a.waiting_list = WaitingPolicy::Fill,
+            |a| a.fair_minutes = 5,
+            |a| a.split = true,
+            |a| a.own_clash = OwnClash::Deny,
+            |a| a.allocation = Allocation::Review,
+            |a| a.state = ActivityState::Draft,
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let mut known = full();
+            change(&mut known.activity);
+            assert_eq!(code(&known, start()), None, "{number}");
+        }
+    }
+
+    #[test]
+    fn waves_and_the_minute_after_the_end_are_left_to_the_registrar() {
+        let mut known = full();
+        let early = start() - TimeDelta::hours(2);
+        assert_eq!(code(&known, early), Some(Code::SignupNotYetOpen));
+        known.waves = true;
+        assert_eq!(code(&known, early), None);
+        let end = start() + TimeDelta::hours(1);
+        let said = |loaded_at, now| refusal(&known, loaded_at, now).map(|refusal| refusal.code());
+        assert_eq!(said(end - TimeDelta::milliseconds(500), end), None);
+        assert_eq!(said(end, end), None);
+        assert_eq!(said(end + SETTLED, end + SETTLED), Some(Code::SignupClosed));
+        let mut cancelled = full();
+        cancelled.activity.state = ActivityState::Cancelled;
+        assert_eq!(code(&cancelled, start()), Some(Code::SignupClosed));
+    }
+
+    #[test]
+    fn what_was_loaded_while_it_changed_is_thrown_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("snapshot.db");
+        let target = DbTarget::parse(&format!("sqlite://{}", file.display()).into()).unwrap();
+        let db = Db::open(target, PoolConfig::default()).unwrap();
+        migrate::up(&db).unwrap();
+        let clock: SharedClock = Arc::new(ManualClock::at(start()));
+        let snapshots = Snapshots::new(db, clock, Duration::from_secs(1));
+        let activity = ActivityId(uuid::Uuid::from_u128(7));
+        let load = |between: &dyn Fn()| {
+            snapshots.0.loading().insert(activity, false);
+            between();
+            snapshots.0.load(activity, start());
+            assert!(!snapshots.is_loading(activity));
+            snapshots.0.kept.get(&activity).is_some()
+        };
+        assert!(load(&|| ()));
+        assert!(!load(&|| snapshots.changed(&[activity])));
+        assert!(!load(&|| snapshots.forget()));
+        assert!(load(&|| snapshots.changed(&[ActivityId(uuid::Uuid::from_u128(8))])));
+        snapshots.changed(&[activity]);
+        assert!(snapshots.0.kept.get(&activity).is_none());
     }
 }

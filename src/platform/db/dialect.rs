@@ -103,3 +103,33 @@ macro_rules! load_unclaimed {
         }
     };
 }
+
+/// Loads the rows whose two key columns are one of `$pairs`, as `$row`. `$one` is the query for one pair; PostgreSQL is given
+/// all in one query, for which the names of the table and of the columns, and these columns' SQL types, are said once more.
+/// Two lists of alternatives would not do: either engine may go through all combinations, or through the whole table.
+#[macro_export]
+macro_rules! load_pairs {
+    ($conn:expr, $row:ty, $pairs:expr, ($p:ident, $q:ident) => $one:expr,
+     $table:literal, $a:literal: $A:ty, $b:literal: $B:ty) => {{
+        let pairs = $pairs;
+        match $conn {
+            $crate::platform::db::Conn::Postgres(c) => {
+                use diesel::sql_types::Array;
+                let (a, b): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();
+                #[rustfmt::skip]
+                let query = diesel::sql_query(concat!(
+                    "SELECT kept.* FROM unnest($1, $2) AS pair (a, b) JOIN ", $table, " AS kept ON kept.", $a,
+                    " = pair.a AND kept.", $b, " = pair.b",
+                ));
+                diesel::RunQueryDsl::load::<$row>(query.bind::<Array<$A>, _>(a).bind::<Array<$B>, _>(b), c)
+            }
+            $crate::platform::db::Conn::Sqlite(c) => {
+                let mut rows: Vec<$row> = Vec::new();
+                for ($p, $q) in pairs.iter().copied() {
+                    rows.append(&mut diesel::RunQueryDsl::load($one, c)?);
+                }
+                Ok(rows)
+            }
+        }
+    }};
+}

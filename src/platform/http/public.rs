@@ -18,7 +18,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
-use actix_web::HttpRequest;
+use actix_web::{HttpMessage, HttpRequest};
 use chrono::{DateTime, TimeDelta, Utc};
 use moka::sync::Cache as LocalCache;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -26,6 +26,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::reply;
 use crate::clock::SharedClock;
 use crate::platform::Platform;
+use crate::platform::access::guard::Route;
 
 /// Bytes kept at most.
 const BYTES: u64 = 16 * 1024 * 1024;
@@ -55,6 +56,7 @@ struct Inner {
 
 struct Kept {
     answer: PublicAnswer,
+    route: Route,
     at: DateTime<Utc>,
     edits: u64,
     /// Somebody makes the next one already.
@@ -71,7 +73,7 @@ struct Asking {
 }
 
 enum Found {
-    Known(PublicAnswer),
+    Known(Arc<Kept>),
     Ask(Asking),
 }
 
@@ -104,14 +106,14 @@ impl PublicAnswers {
         let turn = Arc::clone(&kept.turn);
         if let Some(age) = self.age(&kept) {
             let due = age * 2 >= self.0.memory && !kept.renewing.swap(true, Ordering::Relaxed);
-            return if due { asking(Some(turn), None) } else { Found::Known(kept.answer.clone()) };
+            return if due { asking(Some(turn), None) } else { Found::Known(kept) };
         }
         if let Ok(held) = Arc::clone(&turn).try_lock_owned() {
             return asking(Some(turn), Some(held));
         }
         drop(turn.lock().await);
         match self.0.kept.get(address).filter(|kept| self.age(kept).is_some()) {
-            Some(kept) => Found::Known(kept.answer.clone()),
+            Some(kept) => Found::Known(kept),
             None => asking(Some(turn), None),
         }
     }
@@ -123,10 +125,10 @@ impl PublicAnswers {
         (fresh && kept.edits == self.0.edits.load(Ordering::SeqCst)).then_some(age)
     }
 
-    fn keep(&self, address: String, asked: Asking, answer: PublicAnswer) {
+    fn keep(&self, address: String, asked: Asking, answer: PublicAnswer, route: Route) {
         let Asking { at, edits, turn, _held } = asked;
         let (renewing, turn) = (AtomicBool::new(false), turn.unwrap_or_default());
-        self.0.kept.insert(address, Arc::new(Kept { answer, at, edits, renewing, turn }));
+        self.0.kept.insert(address, Arc::new(Kept { answer, route, at, edits, renewing, turn }));
     }
 }
 
@@ -142,8 +144,9 @@ pub async fn answer_again(
         _ => return Ok(next.call(req).await?.map_into_left_body()),
     };
     let asking = match answers.find(address(req.request())).await {
-        Found::Known(answer) => {
-            let response = reply::public(req.request(), answer);
+        Found::Known(kept) => {
+            req.extensions_mut().insert(kept.route.clone());
+            let response = reply::public(req.request(), kept.answer.clone());
             return Ok(req.into_response(response).map_into_right_body());
         }
         Found::Ask(asking) => asking,
@@ -151,7 +154,8 @@ pub async fn answer_again(
     let response = next.call(req).await?;
     let answer = response.response().extensions().get::<PublicAnswer>().cloned();
     if let Some(answer) = answer {
-        answers.keep(address(response.request()).to_owned(), asking, answer);
+        let route = Route::of(response.request());
+        answers.keep(address(response.request()).to_owned(), asking, answer, route);
     }
     Ok(response.map_into_left_body())
 }
