@@ -95,12 +95,17 @@ async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> (u16, Option<Strin
             continue;
         }
         let status = std::str::from_utf8(&text[9..12]).unwrap().parse().unwrap();
-        let code = (status >= 400).then(|| {
-            let problem: serde_json::Value = serde_json::from_slice(&text[end + 4..filled]).unwrap();
-            problem["code"].as_str().unwrap().to_owned()
-        });
+        let code = (status >= 400).then(|| code(&text[end + 4..filled]));
         return (status, code, length);
     }
+}
+
+/// The code in a problem document, found without reading all of it: the client's time counts too.
+fn code(problem: &[u8]) -> String {
+    const NAME: &[u8] = b"\"code\":\"";
+    let at = problem.windows(NAME.len()).position(|name| name == NAME).unwrap() + NAME.len();
+    let text = problem[at..].split(|byte| *byte == b'"').next().unwrap();
+    String::from_utf8(text.to_vec()).unwrap()
 }
 
 /// One request, for a look at the answer: status and body.

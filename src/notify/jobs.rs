@@ -30,9 +30,29 @@ pub struct Message {
 
 const KIND: &str = "notice.write";
 
+/// Messages in one job at most.
+const MESSAGES: usize = 64;
+
+/// What a job has to write.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Payload {
+    Many { messages: Vec<Message> },
+    One(Message),
+}
+
 /// The job that will write `message`.
 pub fn job(message: &Message, now: DateTime<Utc>) -> NewJob {
     NewJob { kind: KIND, payload: json!(message), run_at: now, dedupe_key: None }
+}
+
+/// The jobs that will write `messages`: many in a job, since a job costs as much as a message.
+pub fn jobs(messages: &[&Message], now: DateTime<Utc>) -> Vec<NewJob> {
+    let job = |messages: &[&Message]| match messages {
+        [one] => job(one, now),
+        many => NewJob { kind: KIND, payload: json!({ "messages": many }), run_at: now, dedupe_key: None },
+    };
+    messages.chunks(MESSAGES).map(job).collect()
 }
 
 /// Writes messages.
@@ -49,7 +69,7 @@ impl JobHandler for NoticeWriter {
     }
 
     fn run_in_tx(&self, conn: &mut Conn, job: &Job) -> Result<()> {
-        store::create_in_tx(conn, &[self.notice(job)?])
+        store::create_in_tx(conn, &self.notices(job)?)
     }
 
     fn shares(&self) -> bool {
@@ -57,26 +77,39 @@ impl JobHandler for NoticeWriter {
     }
 
     fn run_all_in_tx(&self, conn: &mut Conn, jobs: &[Job]) -> Result<()> {
-        let notices: Vec<Notice> = jobs.iter().map(|job| self.notice(job)).collect::<Result<_>>()?;
-        store::create_in_tx(conn, &notices)
+        let mut notices = Vec::new();
+        for job in jobs {
+            notices.append(&mut self.notices(job)?);
+        }
+        // A message that is there already fails the whole, and each job is then run alone.
+        store::create_all_in_tx(conn, &notices)
     }
 }
 
 impl NoticeWriter {
-    fn notice(&self, job: &Job) -> Result<Notice> {
-        let message: Message = serde_json::from_str(&job.payload).map_err(Error::internal)?;
+    fn notices(&self, job: &Job) -> Result<Vec<Notice>> {
+        Ok(match serde_json::from_str(&job.payload).map_err(Error::internal)? {
+            Payload::One(message) => vec![self.notice(job.id.to_string(), message)],
+            Payload::Many { messages } => (1..)
+                .zip(messages)
+                .map(|(number, message)| self.notice(format!("{}/{number}", job.id), message))
+                .collect(),
+        })
+    }
+
+    fn notice(&self, source: String, message: Message) -> Notice {
         let (title, body) = text(&message);
-        Ok(Notice {
+        Notice {
             id: self.ids.id(),
             person_id: message.person,
-            source: job.id.to_string(),
+            source,
             kind: message.kind,
             title,
             body,
             link: Some(message.link),
             created_at: db_time(self.clock.now()),
             read_at: None,
-        })
+        }
     }
 }
 

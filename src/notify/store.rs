@@ -16,6 +16,12 @@ pub fn create_in_tx(conn: &mut Conn, notices: &[Notice]) -> Result<()> {
     Ok(())
 }
 
+/// Writes messages that are not there yet.
+pub fn create_all_in_tx(conn: &mut Conn, notices: &[Notice]) -> Result<()> {
+    crate::insert_rows!(conn, notices::table, notices)?;
+    Ok(())
+}
+
 /// A person's messages before `before`, newest first.
 pub fn list(conn: &mut Conn, person: PersonId, before: Option<NoticeId>, limit: i64) -> Result<Vec<Notice>> {
     let mut query = notices::table
