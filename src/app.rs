@@ -43,7 +43,7 @@ use crate::platform::wechat::{WechatClient, WechatConfig};
 use crate::routes;
 use crate::signup::registrar::{Registrar, RegistrarHandler};
 use crate::signup::snapshot::{PLACES, Snapshots};
-use crate::{docs, openapi};
+use crate::{docs, openapi, signup};
 
 /// Why the system cannot start. Each text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +85,7 @@ pub struct App {
     wechat: WechatClient,
     registrar: Registrar,
     snapshots: Snapshots,
+    tools: signup::jobs::Tools,
     desk: Desk,
     passes: Passes,
     login: LoginConfig,
@@ -175,7 +176,12 @@ impl App {
         };
         let counting: Arc<dyn Counting> =
             Arc::new(PlanCounting { clock: Arc::clone(&clock), ids: ids.clone() });
-        let registrar = Arc::new(RegistrarHandler { clock: Arc::clone(&clock), ids: ids.clone() });
+        let tools = signup::jobs::Tools {
+            clock: Arc::clone(&clock),
+            ids: ids.clone(),
+            vault: platform.vault.clone(),
+        };
+        let registrar = Arc::new(RegistrarHandler(tools.clone()));
         let desk = Arc::new(DeskHandler {
             clock: Arc::clone(&clock),
             ids: ids.clone(),
@@ -207,8 +213,9 @@ impl App {
                 Arc::clone(&clock),
                 ids.clone(),
                 platform.jobs.clone(),
-                handlers(&clock, &ids),
+                handlers(&clock, &ids, &tools),
             ),
+            tools,
             platform,
         })
     }
@@ -258,6 +265,7 @@ impl App {
             .app_data(Data::new(self.wechat.clone()))
             .app_data(Data::new(self.registrar.clone()))
             .app_data(Data::new(self.snapshots.clone()))
+            .app_data(Data::new(self.tools.clone()))
             .app_data(Data::new(self.desk.clone()))
             .app_data(Data::new(self.passes.clone()))
             .app_data(Data::new(self.login.clone()))
@@ -297,8 +305,11 @@ fn listen_for_changes(changes: &Changes, public: &PublicAnswers, snapshots: &Sna
     });
 }
 
-fn handlers(clock: &SharedClock, ids: &Ids) -> Vec<Arc<dyn JobHandler>> {
+fn handlers(clock: &SharedClock, ids: &Ids, tools: &signup::jobs::Tools) -> Vec<Arc<dyn JobHandler>> {
     vec![
+        Arc::new(signup::jobs::OfferExpiry(tools.clone())),
+        Arc::new(signup::jobs::Sweep(tools.clone())),
+        Arc::new(signup::jobs::Due(tools.clone())),
         Arc::new(NoticeWriter { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(jobs::Housekeeping { clock: Arc::clone(clock) }),
         Arc::new(Recount),

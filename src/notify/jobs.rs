@@ -47,8 +47,8 @@ pub fn job(message: &Message, now: DateTime<Utc>) -> NewJob {
 }
 
 /// The jobs that will write `messages`: many in a job, since a job costs as much as a message.
-pub fn jobs(messages: &[&Message], now: DateTime<Utc>) -> Vec<NewJob> {
-    let job = |messages: &[&Message]| match messages {
+pub fn jobs(messages: &[Message], now: DateTime<Utc>) -> Vec<NewJob> {
+    let job = |messages: &[Message]| match messages {
         [one] => job(one, now),
         many => NewJob { kind: KIND, payload: json!({ "messages": many }), run_at: now, dedupe_key: None },
     };

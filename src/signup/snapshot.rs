@@ -9,6 +9,7 @@
 //!   may have a place (`signup_duplicate` names it), or repeat a request whose answer is kept under its key. An
 //!   answer is kept only where a row was written, so a stranger has none. (A stranger who uses a key of another request is
 //!   refused here and told `idempotency_mismatch` there; either way nothing happens.)
+//! - Whoever has a penalty goes to the registrar too: sign-up opens later for them.
 //! - **Full** needs a rule under which no free place means a refusal for everybody: first come, no waiting list, no window in
 //!   which all who come are shuffled, no quotas (where the answer names what is used up), no refusal of clashes. A
 //!   place that is kept for an offer is not free, and goes to whoever waits.
@@ -42,7 +43,7 @@ use crate::ids::{ActivityId, PersonId};
 use crate::offering::model::{Activity, Allocation, OwnClash, WaitingPolicy};
 use crate::offering::rules;
 use crate::platform::changes::{Changes, News};
-use crate::platform::db::schema::{activities, attendance_roles, signups};
+use crate::platform::db::schema::{activities, attendance_roles, penalties, signups};
 use crate::platform::db::{Conn, Db};
 
 /// The topic of news about places: `ids` are activities.
@@ -233,6 +234,16 @@ fn load(conn: &mut Conn, id: ActivityId) -> Result<Option<Known>> {
         return Ok(None);
     }
     let mut people: Vec<PersonId> = rows.into_iter().map(|(person, _, _)| person).collect();
+    // Sign-up opens later for some.
+    let penalised: Vec<PersonId> = penalties::table
+        .filter(penalties::state.eq("live"))
+        .limit(i64::try_from(PEOPLE).unwrap_or(i64::MAX).saturating_add(1))
+        .select(penalties::person_id)
+        .load(conn)?;
+    if penalised.len() > PEOPLE {
+        return Ok(None);
+    }
+    people.extend(penalised);
     people.sort_unstable();
     let waves = !activity.waves()?.is_empty();
     Ok(Some(Known { activity, waves, people }))

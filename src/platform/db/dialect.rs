@@ -105,12 +105,12 @@ macro_rules! load_unclaimed {
 }
 
 /// Loads the rows whose two key columns are one of `$pairs`, as `$row`. `$one` is the query for one pair; PostgreSQL is given
-/// all in one query, for which the names of the table and of the columns, and these columns' SQL types, are said once more.
+/// all in one query, for which the names of the table and of the columns, and these columns' SQL types, are said once more, and a condition if there is one.
 /// Two lists of alternatives would not do: either engine may go through all combinations, or through the whole table.
 #[macro_export]
 macro_rules! load_pairs {
     ($conn:expr, $row:ty, $pairs:expr, ($p:ident, $q:ident) => $one:expr,
-     $table:literal, $a:literal: $A:ty, $b:literal: $B:ty) => {{
+     $table:literal, $a:literal: $A:ty, $b:literal: $B:ty $(, $and:literal)?) => {{
         let pairs = $pairs;
         match $conn {
             $crate::platform::db::Conn::Postgres(c) => {
@@ -119,7 +119,7 @@ macro_rules! load_pairs {
                 #[rustfmt::skip]
                 let query = diesel::sql_query(concat!(
                     "SELECT kept.* FROM unnest($1, $2) AS pair (a, b) JOIN ", $table, " AS kept ON kept.", $a,
-                    " = pair.a AND kept.", $b, " = pair.b",
+                    " = pair.a AND kept.", $b, " = pair.b" $(, " AND kept.", $and)?
                 ));
                 diesel::RunQueryDsl::load::<$row>(query.bind::<Array<$A>, _>(a).bind::<Array<$B>, _>(b), c)
             }
