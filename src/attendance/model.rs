@@ -46,7 +46,7 @@ crate::text_enum! {
 
 /// One person present at one session.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = attendances)]
+#[diesel(table_name = attendances, treat_none_as_default_value = false)]
 pub struct Attendance {
     /// Its id.
     pub id: AttendanceId,
@@ -70,7 +70,7 @@ pub struct Attendance {
 
 /// One scan at the door.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = checkin_attempts)]
+#[diesel(table_name = checkin_attempts, treat_none_as_default_value = false)]
 pub struct Attempt {
     /// Its id.
     pub id: AttemptId,

@@ -16,6 +16,7 @@ use super::views::{self, ActivityDetail, ActivityView, ProgrammeView};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{ActivityId, Ids, OrganisationId, ProgrammeId};
+use crate::offering::CATALOGUE;
 use crate::org;
 use crate::platform::Platform;
 use crate::platform::access::policy::CatalogueManage;
@@ -87,7 +88,9 @@ pub async fn programme_create(
         audit::append_in_tx(c, now, vec![Entry::new(actor, "programme.create", id)])?;
         Stored::created(format!("/api/v1/programmes/{id}"), 1, &ProgrammeView::from(row))
     };
-    platform.idempotency.run(actor, body.key, act).await
+    let created = platform.idempotency.run(actor, body.key, act).await?;
+    platform.changes.tell(CATALOGUE, &[id.0]);
+    Ok(created)
 }
 
 /// The organisation, if it is in `scope`: one that one may not know of does not exist.
@@ -393,5 +396,6 @@ pub async fn managed_activity_update(
             detail(c, id, &scope, now)
         })
         .await?;
+    platform.changes.tell(CATALOGUE, &[id.0]);
     Ok(Reply::new(detail).version(version))
 }

@@ -34,3 +34,6 @@ pub mod model;
 pub mod rules;
 pub mod store;
 pub mod views;
+
+/// The topic of news about what the public sees: `ids` are activities, or programmes.
+pub const CATALOGUE: &str = "catalogue";

@@ -359,7 +359,7 @@ pub struct RoleMeaning {
 
 /// One dated meeting.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = sessions)]
+#[diesel(table_name = sessions, treat_none_as_default_value = false)]
 pub struct Session {
     /// Its id.
     pub id: SessionId,

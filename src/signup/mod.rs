@@ -25,6 +25,7 @@ pub mod quota_store;
 pub mod quotas;
 pub mod registrar;
 pub mod rules;
+pub mod snapshot;
 pub mod store;
 mod terms;
 pub mod tree;

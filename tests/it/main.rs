@@ -35,6 +35,7 @@ mod plan;
 mod settings;
 mod signup;
 mod smoke;
+mod snapshot;
 mod storage;
 mod vault;
 
@@ -53,6 +54,7 @@ const ROOMS: &[&[Test]] = &[
     access::scope::TESTS,
     access::tokens::TESTS,
     signup::TESTS,
+    snapshot::TESTS,
     door::TESTS,
     durability::TESTS,
     jobs::TESTS,

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::contract::Contract;
 use crate::error::{Code, Error, Fault, Result, Text};
-use crate::platform::access::guard::passed;
+use crate::platform::access::guard::{Route, passed};
 
 /// Bytes of a JSON body at most.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -207,7 +207,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for ApiQuery<T> {
 }
 
 fn query<T: DeserializeOwned>(req: &HttpRequest) -> Result<T> {
-    let pattern = req.match_pattern().unwrap_or_default();
+    let pattern = Route::of(req).pattern;
     let wrong = |faults: Vec<Fault>| Error::parameters(Code::QueryInvalid, faults);
     let value =
         contract(req)?.read_query(req.method().as_str(), &pattern, req.query_string()).map_err(wrong)?;

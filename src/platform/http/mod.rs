@@ -12,6 +12,7 @@ pub mod limits;
 pub mod middleware;
 pub mod page;
 pub mod problem;
+pub mod public;
 pub mod reply;
 
 pub use contract::Contract;
