@@ -39,7 +39,7 @@ use crate::platform::vault::Vault;
 use crate::platform::wechat::{WechatClient, WechatConfig};
 use crate::routes;
 use crate::signup::registrar::{Registrar, RegistrarHandler};
-use crate::{docs, openapi};
+use crate::{docs, openapi, signup};
 
 /// Why the system cannot start. Each text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +80,7 @@ pub struct App {
     platform: Platform,
     wechat: WechatClient,
     registrar: Registrar,
+    tools: signup::jobs::Tools,
     desk: Desk,
     passes: Passes,
     login: LoginConfig,
@@ -163,7 +164,12 @@ impl App {
         };
         let counting: Arc<dyn Counting> =
             Arc::new(PlanCounting { clock: Arc::clone(&clock), ids: ids.clone() });
-        let registrar = Arc::new(RegistrarHandler { clock: Arc::clone(&clock), ids: ids.clone() });
+        let tools = signup::jobs::Tools {
+            clock: Arc::clone(&clock),
+            ids: ids.clone(),
+            vault: platform.vault.clone(),
+        };
+        let registrar = Arc::new(RegistrarHandler(tools.clone()));
         let desk = Arc::new(DeskHandler {
             clock: Arc::clone(&clock),
             ids: ids.clone(),
@@ -194,8 +200,9 @@ impl App {
                 Arc::clone(&clock),
                 ids.clone(),
                 platform.jobs.clone(),
-                handlers(&clock, &ids),
+                handlers(&clock, &ids, &tools),
             ),
+            tools,
             platform,
         })
     }
@@ -236,6 +243,7 @@ impl App {
         cfg.app_data(Data::new(self.platform.clone()))
             .app_data(Data::new(self.wechat.clone()))
             .app_data(Data::new(self.registrar.clone()))
+            .app_data(Data::new(self.tools.clone()))
             .app_data(Data::new(self.desk.clone()))
             .app_data(Data::new(self.passes.clone()))
             .app_data(Data::new(self.login.clone()))
@@ -265,8 +273,11 @@ impl App {
     }
 }
 
-fn handlers(clock: &SharedClock, ids: &Ids) -> Vec<Arc<dyn JobHandler>> {
+fn handlers(clock: &SharedClock, ids: &Ids, tools: &signup::jobs::Tools) -> Vec<Arc<dyn JobHandler>> {
     vec![
+        Arc::new(signup::jobs::OfferExpiry(tools.clone())),
+        Arc::new(signup::jobs::Sweep(tools.clone())),
+        Arc::new(signup::jobs::Due(tools.clone())),
         Arc::new(NoticeWriter { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(jobs::Housekeeping { clock: Arc::clone(clock) }),
         Arc::new(Recount),

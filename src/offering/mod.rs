@@ -7,6 +7,7 @@
 //! ```
 
 pub mod api;
+pub mod fair;
 pub mod manage_api;
 pub mod model;
 pub mod rules;

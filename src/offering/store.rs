@@ -6,13 +6,16 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
 use super::model::{
-    Activity, ActivityState, Allocation, Programme, ProgrammeKind, Quota, Session, SessionState, Topic,
+    Activity, ActivityState, Allocation, Programme, ProgrammeKind, Quota, RoleMeaning, Session, SessionState,
+    Topic,
 };
 use crate::clock::{day_start, db_time};
 use crate::error::{Code, Error, Result};
 use crate::ids::{ActivityId, OrganisationId, PersonId, ProgrammeId, QuotaId, SessionId};
 use crate::platform::db::Conn;
-use crate::platform::db::schema::{activities, organisations, programmes, quotas, sessions, topics};
+use crate::platform::db::schema::{
+    activities, attendance_roles, organisations, programmes, quotas, sessions, topics,
+};
 
 diesel::define_sql_function! {
     /// Lower case as the engine knows it: ASCII letters on SQLite, those of the database's locale on PostgreSQL.
@@ -143,6 +146,12 @@ pub fn places_move_in_tx(conn: &mut Conn, id: ActivityId, by: PlacesMove) -> Res
 pub fn quotas_of(conn: &mut Conn, activity: ActivityId) -> Result<Vec<Quota>> {
     let query = quotas::table.filter(quotas::activity_id.eq(activity)).order((quotas::rank, quotas::id));
     Ok(query.select(Quota::as_select()).load(conn)?)
+}
+
+/// What each role means.
+pub fn role_meanings(conn: &mut Conn) -> Result<Vec<RoleMeaning>> {
+    let query = attendance_roles::table.order(attendance_roles::code).limit(100);
+    Ok(query.select(RoleMeaning::as_select()).load(conn)?)
 }
 
 /// Moves the counts of a quota's places, inside 0..=capacity. The caller holds the activity's lock.

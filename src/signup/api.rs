@@ -6,16 +6,19 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::model::{Signup, SignupState};
-use super::registrar::{Act, Registrar, Request};
-use super::store;
+use super::model::{Basis, Ending, Signup, SignupState};
+use super::penalty::model::Ground;
+use super::registrar::{Act, Excuse, Registrar, Request};
+use super::{rules, store, waiting};
 use crate::error::Result;
-use crate::ids::{ActivityId, PersonId, SignupId};
+use crate::ids::{ActivityId, PartyId, PersonId, QuotaId, SignupId};
 use crate::offering;
+use crate::offering::model::AttendanceRole;
 use crate::offering::views::ActivityDetail;
 use crate::platform::Platform;
 use crate::platform::access::Guard;
 use crate::platform::access::policy::{OwnData, RosterRead};
+use crate::platform::db::Conn;
 use crate::platform::http::extract::RequestKey;
 use crate::platform::http::idempotency::Use;
 use crate::platform::http::{ApiPath, ApiQuery, Idempotent, Page, PageQuery, Reply, Stored};
@@ -33,11 +36,49 @@ pub struct SignupView {
     pub activity_title: String,
     /// Where in its life it is.
     pub state: SignupState,
+    /// Why it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_because: Option<Ending>,
+    /// As what the person takes part.
+    pub role: AttendanceRole,
+    /// Which sign-up of the activity it was, from 1.
+    #[schema(minimum = 1, maximum = 100_000_000)]
+    pub number: i64,
+    /// The quota whose place is used, kept or waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota_id: Option<QuotaId>,
+    /// Those who wait together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub party_id: Option<PartyId>,
+    /// Place in the queue, from 1, of somebody who waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 100_000_000)]
+    pub position: Option<i64>,
+    /// What the past says of this place in the queue; nothing with too little of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chance: Option<ChanceView>,
+    /// Until when a place is kept for the person, who must answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_by: Option<DateTime<Utc>>,
+    /// On what basis staff signed the person up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// When it was cancelled.
+    /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancelled_at: Option<DateTime<Utc>>,
+}
+
+/// In how many of the past activities of the programme somebody at this place in the queue got a place.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct ChanceView {
+    /// Past activities with a waiting list.
+    #[schema(minimum = 3, maximum = 50)]
+    pub activities: i64,
+    /// Those in which this place in the queue got a place.
+    #[schema(minimum = 0, maximum = 50)]
+    pub reached: i64,
 }
 
 impl SignupView {
@@ -48,9 +89,34 @@ impl SignupView {
             activity_id: row.activity_id,
             activity_title: title,
             state: row.state,
+            ended_because: row.ended_because,
+            role: row.role,
+            number: row.number,
+            quota_id: row.quota_id,
+            party_id: row.party_id,
+            position: None,
+            chance: None,
+            answer_by: None,
+            basis: row.basis,
             created_at: row.created_at.and_utc(),
             cancelled_at: row.cancelled_at.map(|at| at.and_utc()),
         }
+    }
+
+    /// The sign-up with where it stands in the queue, or until when the person must answer.
+    pub fn standing(conn: &mut Conn, row: Signup, title: String) -> Result<Self> {
+        let mut view = Self::new(row.clone(), title);
+        if row.state == SignupState::Waiting {
+            let position = waiting::ahead_of(conn, &row)? + 1;
+            let programme = offering::store::activity_get(conn, row.activity_id)?.activity.programme_id;
+            view.position = Some(position);
+            view.chance = rules::chance(position, &waiting::moved_up(conn, programme)?)
+                .map(|chance| ChanceView { activities: chance.activities, reached: chance.reached });
+        }
+        if row.state == SignupState::Offered {
+            view.answer_by = waiting::open_offer(conn, row.id)?.map(|offer| offer.expires_at.and_utc());
+        }
+        Ok(view)
     }
 }
 
@@ -62,8 +128,10 @@ pub struct SignupInput {}
 
 /// Sign up for an activity / 报名
 ///
-/// Places are given in the order of arrival. Refusals: `signup_full`, `signup_not_yet_open`, `signup_closed`,
-/// `signup_duplicate`, `signup_not_direct`.
+/// Places are given in the order of arrival. `state` says what one has: `confirmed` a place, `waiting` a place in the
+/// queue at `position`, `entered` a lot in the shuffle of those who come in the first minutes. Refusals: `signup_full`
+/// (naming the quota that is used up), `signup_not_yet_open`, `signup_closed`, `signup_duplicate`, `signup_not_covered`,
+/// `signup_clash`, `signup_not_direct`.
 #[utoipa::path(
     tag = "signup", operation_id = "signup_create", security(("bearer" = ["self"])),
     params(("id" = ActivityId, Path, description = "The activity"),
@@ -82,14 +150,27 @@ pub async fn signup_create(
     ask(&platform, &registrar, guard.person(), body.key, Act::Create(id.0)).await
 }
 
+/// A sign-up to give up.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"ground": "illness", "text": "发烧，已就诊"}))]
+pub struct CancelInput {
+    /// Why, of a place that is given back late. Illness weighs nothing until it is judged.
+    pub ground: Option<Ground>,
+    /// In one's own words.
+    #[schema(max_length = 500)]
+    pub text: Option<String>,
+}
+
 /// Cancel one's sign-up / 取消报名
 ///
-/// The place is free again at once. Refused with `signup_attended` once the person was checked in.
+/// The place is free again at once; if people wait, the next one is asked. The same call leaves the waiting list and
+/// refuses a place that is kept. Refused with `signup_attended` once the person was checked in.
 #[utoipa::path(
     tag = "signup", operation_id = "signup_cancel", security(("bearer" = ["self"])),
     params(("id" = SignupId, Path, description = "The sign-up"),
            ("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
-    request_body = SignupInput,
+    request_body = CancelInput,
     responses((status = 200, description = "Cancelled", body = SignupView)),
 )]
 #[post("/api/v1/signups/{id}/cancellations")]
@@ -98,9 +179,11 @@ pub async fn signup_cancel(
     registrar: Data<Registrar>,
     guard: Guard<OwnData>,
     id: ApiPath<SignupId>,
-    body: Idempotent<SignupInput>,
+    body: Idempotent<CancelInput>,
 ) -> Result<Stored> {
-    ask(&platform, &registrar, guard.person(), body.key, Act::Cancel(id.0)).await
+    let CancelInput { ground, text } = body.body;
+    let excuse = ground.map(|ground| Excuse { ground, text: text.unwrap_or_default() });
+    ask(&platform, &registrar, guard.person(), body.key, Act::Cancel { signup: id.0, excuse }).await
 }
 
 async fn ask(
@@ -117,6 +200,28 @@ async fn ask(
     Ok(stored)
 }
 
+/// Take the place that is kept for one / 确认候补名额
+///
+/// Of somebody who waited, or whose union signed them up. Refusals: `offer_over` after `answer_by`, `state_forbids` when
+/// nothing is kept.
+#[utoipa::path(
+    tag = "signup", operation_id = "signup_accept", security(("bearer" = ["self"])),
+    params(("id" = SignupId, Path, description = "The sign-up"),
+           ("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
+    request_body = SignupInput,
+    responses((status = 200, description = "The person has the place", body = SignupView)),
+)]
+#[post("/api/v1/signups/{id}/acceptances")]
+pub async fn signup_accept(
+    platform: Data<Platform>,
+    registrar: Data<Registrar>,
+    guard: Guard<OwnData>,
+    id: ApiPath<SignupId>,
+    body: Idempotent<SignupInput>,
+) -> Result<Stored> {
+    ask(&platform, &registrar, guard.person(), body.key, Act::Accept(id.0)).await
+}
+
 /// Read one's sign-up / 读取本人报名
 #[utoipa::path(
     tag = "signup", operation_id = "signup_get", security(("bearer" = ["self"])),
@@ -130,9 +235,15 @@ pub async fn signup_get(
     id: ApiPath<SignupId>,
 ) -> Result<Reply<SignupView>> {
     let person = guard.person();
-    let (row, title) = platform.db.read(move |c| store::get_own(c, id.0, person)).await?;
-    let version = row.version;
-    Ok(Reply::new(SignupView::new(row, title)).version(version))
+    let (view, version) = platform
+        .db
+        .read(move |c| {
+            let (row, title) = store::get_own(c, id.0, person)?;
+            let version = row.version;
+            Ok((SignupView::standing(c, row, title)?, version))
+        })
+        .await?;
+    Ok(Reply::new(view).version(version))
 }
 
 /// An activity with one's own place in it.
@@ -164,7 +275,8 @@ pub async fn my_activity_get(
         .read(move |c| {
             let detail = offering::views::published_detail(c, id, now)?;
             let latest = store::list_own(c, person, Some(id), None, 1)?.pop();
-            Ok(MyActivityView { detail, my_signup: latest.map(|(row, title)| SignupView::new(row, title)) })
+            let my_signup = latest.map(|(row, title)| SignupView::standing(c, row, title)).transpose()?;
+            Ok(MyActivityView { detail, my_signup })
         })
         .await?;
     Ok(Reply::new(view))

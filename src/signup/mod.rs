@@ -1,14 +1,32 @@
 //! Sign-ups: a person's request for a place in an activity.
 //!
 //! ```text
-//! (none) ──create──▶ confirmed ──check-in──▶ attended
-//!                        └──cancel──▶ cancelled      (and one may sign up again)
+//!            ┌── place free ──────────────────────────────▶ confirmed ──check-in──▶ attended
+//! (none) ────┤                                   accept ──▶     │
+//!            ├── all taken ──▶ waiting ──offer──▶ offered ──────┤
+//!            └── first minutes ──▶ entered ──draw──▶ confirmed, waiting or cancelled
+//!
+//! entered, waiting, offered, confirmed ──cancel, expiry, the activity's end──▶ cancelled   (and one may sign up again)
 //! ```
-//! All creations and cancellations of an instance go through one [`registrar`], which decides a whole batch in one
-//! transaction, in the order of arrival.
+//! All creations, cancellations and acceptances of an instance go through one [`registrar`], which decides a whole batch in
+//! one transaction, in the order of arrival. Whoever writes an activity's sign-ups, offers or quotas holds the lock of its
+//! row; [`placing`] gives the places under it.
 
 pub mod api;
+pub mod draw;
+pub mod jobs;
 pub mod model;
 pub mod penalty;
+pub mod placing;
+pub mod profile;
+pub mod quota_api;
+pub mod quota_store;
+pub mod quotas;
 pub mod registrar;
+pub mod rules;
 pub mod store;
+mod terms;
+pub mod tree;
+pub mod waiting;
+pub mod waiting_api;
+pub mod waiting_store;

@@ -1,11 +1,12 @@
 //! Rows of sign-ups.
 
-use chrono::NaiveDateTime;
+use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
-use crate::ids::{ActivityId, PartyId, PersonId, QuotaId, SignupId};
+use crate::clock::db_time;
+use crate::ids::{ActivityId, OfferId, PartyId, PersonId, QuotaId, SignupId};
 use crate::offering::model::AttendanceRole;
-use crate::platform::db::schema::signups;
+use crate::platform::db::schema::{offers, parties, signups};
 
 crate::text_enum! {
     /// Life of a sign-up.
@@ -103,4 +104,96 @@ pub struct Signup {
     pub cancelled_at: Option<NaiveDateTime>,
     /// Counts changes.
     pub version: i64,
+}
+
+impl Signup {
+    /// A person's own request, in the state `state`.
+    pub fn new(
+        id: SignupId,
+        activity: ActivityId,
+        person: PersonId,
+        state: SignupState,
+        number: i64,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            activity_id: activity,
+            person_id: person,
+            state,
+            ended_because: None,
+            number,
+            priority: 0,
+            role: AttendanceRole::Participant,
+            quota_id: None,
+            party_id: None,
+            made_by: None,
+            basis: None,
+            created_at: db_time(now),
+            cancelled_at: None,
+            version: 1,
+        }
+    }
+}
+
+crate::text_enum! {
+    /// Why somebody is asked whether they want a place.
+    pub enum OfferKind {
+        /// 候补: it was their turn.
+        Waiting = "waiting",
+        /// 工会报名: their union signed them up.
+        Nomination = "nomination",
+    }
+}
+
+crate::text_enum! {
+    /// Life of an offer.
+    pub enum OfferState {
+        /// 待确认: the place is kept.
+        Open = "open",
+        /// 已确认.
+        Accepted = "accepted",
+        /// 已放弃.
+        Refused = "refused",
+        /// 已过期.
+        Expired = "expired",
+        /// 已撤回: the activity or the sign-up ended.
+        Withdrawn = "withdrawn",
+    }
+}
+
+/// A place that is kept for one person for a time.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = offers)]
+pub struct Offer {
+    /// Its id.
+    pub id: OfferId,
+    /// For whom.
+    pub signup_id: SignupId,
+    /// Of what.
+    pub activity_id: ActivityId,
+    /// Why.
+    pub kind: OfferKind,
+    /// Where in its life it is.
+    pub state: OfferState,
+    /// When it was made.
+    pub made_at: NaiveDateTime,
+    /// When it ends unanswered.
+    pub expires_at: NaiveDateTime,
+    /// When it ended.
+    pub decided_at: Option<NaiveDateTime>,
+}
+
+/// People who wait for places together.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = parties)]
+pub struct Party {
+    /// Its id.
+    pub id: PartyId,
+    /// For what.
+    pub activity_id: ActivityId,
+    /// What a member tells the others.
+    pub code: String,
+    /// When it was made.
+    pub created_at: NaiveDateTime,
 }

@@ -1,29 +1,32 @@
-//! The registrar: decides sign-ups and cancellations, a batch at a time, in the order of arrival.
+//! The registrar: decides what people ask for, a batch at a time, in the order of arrival.
 //!
 //! One transaction for a batch: the activities are locked in the order of their ids; answers of repeated requests are
-//! found; cancellations and sign-ups are decided in the order of arrival while the count of places is kept in hand; rows
-//! are inserted and the partial unique key refuses those who have a place already; each activity's count is
-//! moved once, under guard; answers, messages and audit entries are written beside. Every caller is answered
-//! after the commit.
+//! found; then each request is decided against the places in memory ([`Ground`]), which is exact, because every writer of
+//! an activity's sign-ups holds its lock; new rows are inserted together and the counts moved once, under guard; answers,
+//! messages and audit entries are written beside. Every caller is answered after the commit.
 
 use std::collections::{BTreeMap, HashMap};
 
+use chrono::{DateTime, Utc};
+
 use super::api::SignupView;
-use super::model::{Signup, SignupState};
+use super::draw;
+use super::jobs::Tools;
+use super::model::{Basis, Ending, Signup, SignupState};
+use super::penalty::{self, model::PenaltyState};
+use super::placing::{Beside, Ground, Placement};
 use super::store;
-use crate::clock::{SharedClock, db_time};
+use crate::clock::shanghai;
 use crate::error::{Code, Error, Result};
-use crate::ids::{ActivityId, Ids, PersonId, SignupId};
+use crate::ids::{ActivityId, PersonId, SignupId};
 use crate::notify::jobs::Message;
 use crate::notify::model::NoticeKind;
 use crate::offering;
-use crate::offering::model::{Activity, AttendanceRole};
-use crate::offering::rules;
-use crate::platform::audit::{self, Entry};
+use crate::offering::model::{Activity, ActivityState};
+use crate::platform::audit::Entry;
 use crate::platform::db::{Batch, BatchHandler, Batcher, Conn};
 use crate::platform::http::Stored;
 use crate::platform::http::idempotency::{self, Use};
-use crate::platform::outbox;
 
 /// What is asked of the registrar.
 #[derive(Debug)]
@@ -35,31 +38,73 @@ pub struct Request {
 }
 
 /// What to do.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Act {
     /// Sign up for an activity.
     Create(ActivityId),
-    /// Cancel a sign-up of one's own.
-    Cancel(SignupId),
+    /// Sign somebody else up who asked for it.
+    Proxy {
+        /// For what.
+        activity: ActivityId,
+        /// Whom.
+        person: PersonId,
+        /// Why staff may.
+        basis: Basis,
+    },
+    /// Give up a sign-up of one's own: a place, an offered one, or a wait.
+    Cancel {
+        /// Which.
+        signup: SignupId,
+        /// Why, where giving it up so late would weigh something.
+        excuse: Option<Excuse>,
+    },
+    /// Take the place that is kept for one.
+    Accept(SignupId),
+}
+
+/// Why somebody gives a place up late.
+#[derive(Debug, Clone)]
+pub struct Excuse {
+    /// The ground.
+    pub ground: penalty::model::Ground,
+    /// In their words.
+    pub text: String,
 }
 
 /// The thread that all sign-ups of this instance go through.
 pub type Registrar = Batcher<RegistrarHandler>;
 
 /// Decides batches.
-pub struct RegistrarHandler {
-    /// The present.
-    pub clock: SharedClock,
-    /// New ids.
-    pub ids: Ids,
-}
+pub struct RegistrarHandler(pub Tools);
 
-/// What a decided request leaves to be written.
-struct Effect {
+/// An answer under its key.
+struct Answered {
     place: usize,
     stored: Stored,
-    entry: Entry,
-    message: Message,
+}
+
+/// What a batch comes to.
+struct Work<'a> {
+    batch: &'a [Request],
+    replies: Vec<Option<Result<Stored>>>,
+    answered: Vec<Answered>,
+    beside: Beside,
+}
+
+impl Work<'_> {
+    fn refuse(&mut self, place: usize, error: Error) {
+        self.reply(place, Err(error));
+    }
+
+    fn reply(&mut self, place: usize, reply: Result<Stored>) {
+        if let Some(slot) = self.replies.get_mut(place) {
+            *slot = Some(reply);
+        }
+    }
+
+    fn is_open(&self, place: usize) -> bool {
+        self.replies.get(place).is_some_and(Option::is_none)
+    }
 }
 
 impl BatchHandler for RegistrarHandler {
@@ -67,50 +112,293 @@ impl BatchHandler for RegistrarHandler {
     type Reply = Stored;
 
     fn handle_in_tx(&self, conn: &mut Conn, batch: Batch<'_, Request>) -> Result<Vec<Result<Stored>>> {
-        let now = self.clock.now();
-        let mut replies: Vec<Option<Result<Stored>>> = batch.iter().map(|_| None).collect();
-        let signups: Vec<SignupId> = batch
-            .iter()
-            .filter_map(|request| match request.act {
-                Act::Cancel(id) => Some(id),
-                Act::Create(_) => None,
-            })
-            .collect();
-        let homes = if signups.is_empty() { HashMap::new() } else { store::activities_of(conn, &signups)? };
-        let mut by_activity: BTreeMap<ActivityId, Vec<usize>> = BTreeMap::new();
-        for (place, request) in batch.iter().enumerate() {
-            let activity = match request.act {
-                Act::Create(activity) => Some(activity),
-                Act::Cancel(signup) => homes.get(&signup).copied(),
-            };
-            match activity {
-                Some(activity) => by_activity.entry(activity).or_default().push(place),
-                None => answer(&mut replies, place, Err(Error::not_found())),
-            }
-        }
+        let now = self.0.clock.now();
+        let mut work = Work {
+            batch,
+            replies: batch.iter().map(|_| None).collect(),
+            answered: Vec::new(),
+            beside: Beside::default(),
+        };
+        let by_activity = sort(conn, &mut work)?;
         let ids: Vec<ActivityId> = by_activity.keys().copied().collect();
-        let locked =
-            if ids.is_empty() { HashMap::new() } else { offering::store::activities_lock_in_tx(conn, &ids)? };
+        let mut locked = match ids.as_slice() {
+            [] => HashMap::new(),
+            ids => offering::store::activities_lock_in_tx(conn, ids)?,
+        };
         // Behind the lock, so that a repetition that waited for the first one's commit finds its answer.
         let uses: Vec<&Use> = batch.iter().map(|request| &request.one).collect();
         for (place, known) in idempotency::decided_in_tx(conn, &uses)? {
-            answer(&mut replies, place, known);
+            work.reply(place, known);
         }
-
-        let mut effects = Vec::new();
         for (activity, mut places) in by_activity {
-            places.retain(|place| replies.get(*place).is_some_and(Option::is_none));
-            match locked.get(&activity) {
-                Some(row) => self.decide(conn, row, &places, batch, &mut replies, &mut effects)?,
-                None => {
-                    places.into_iter().for_each(|place| answer(&mut replies, place, Err(Error::not_found())))
-                }
+            places.retain(|place| work.is_open(*place));
+            match locked.remove(&activity) {
+                _ if places.is_empty() => {}
+                Some(row) => self.decide(conn, row, &places, &mut work, now)?,
+                None => places.into_iter().for_each(|place| work.refuse(place, Error::not_found())),
             }
         }
-        effects.sort_by_key(|effect| effect.place);
-        self.write_beside(conn, batch, &effects, now)?;
-        for effect in effects {
-            answer(&mut replies, effect.place, Ok(effect.stored));
+        self.finish(conn, work, now)
+    }
+}
+
+/// The requests of each activity, in the order of arrival; those about sign-ups that do not exist are refused.
+fn sort(conn: &mut Conn, work: &mut Work<'_>) -> Result<BTreeMap<ActivityId, Vec<usize>>> {
+    let batch = work.batch;
+    let signups: Vec<SignupId> = batch
+        .iter()
+        .filter_map(|request| match request.act {
+            Act::Cancel { signup: id, .. } | Act::Accept(id) => Some(id),
+            Act::Create(_) | Act::Proxy { .. } => None,
+        })
+        .collect();
+    let homes = if signups.is_empty() { HashMap::new() } else { store::activities_of(conn, &signups)? };
+    let mut by_activity: BTreeMap<ActivityId, Vec<usize>> = BTreeMap::new();
+    for (place, request) in batch.iter().enumerate() {
+        let activity = match &request.act {
+            Act::Create(activity) | Act::Proxy { activity, .. } => Some(*activity),
+            Act::Cancel { signup, .. } | Act::Accept(signup) => homes.get(signup).copied(),
+        };
+        match activity {
+            Some(activity) => by_activity.entry(activity).or_default().push(place),
+            None => work.refuse(place, Error::not_found()),
+        }
+    }
+    Ok(by_activity)
+}
+
+/// The live sign-ups of an activity that a batch is about, as they stand while it is decided.
+struct Known {
+    by_id: HashMap<SignupId, Signup>,
+    live: HashMap<PersonId, SignupId>,
+}
+
+impl Known {
+    fn live(&self, person: PersonId) -> Option<SignupId> {
+        self.live.get(&person).copied()
+    }
+
+    /// A person's own sign-up, or 404.
+    fn own(&self, id: SignupId, person: PersonId) -> Result<&Signup> {
+        self.by_id.get(&id).filter(|row| row.person_id == person).ok_or_else(Error::not_found)
+    }
+}
+
+impl RegistrarHandler {
+    /// Decides the requests at `places` for one locked activity.
+    fn decide(
+        &self,
+        conn: &mut Conn,
+        activity: Activity,
+        places: &[usize],
+        work: &mut Work<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let batch = work.batch;
+        let requests: Vec<(usize, &Request)> =
+            places.iter().filter_map(|place| batch.get(*place).map(|request| (*place, request))).collect();
+        let wanted: Vec<PersonId> = requests.iter().filter_map(|(_, request)| wants(request)).collect();
+        let named: Vec<SignupId> = requests
+            .iter()
+            .filter_map(|(_, request)| match request.act {
+                Act::Cancel { signup: id, .. } | Act::Accept(id) => Some(id),
+                _ => None,
+            })
+            .collect();
+        let mut known = Known {
+            by_id: if named.is_empty() { HashMap::new() } else { store::by_id(conn, &named)? },
+            live: store::live(conn, activity.id, &wanted)?,
+        };
+        let mut ground = Ground::load(conn, activity, &wanted, now)?;
+        // Whoever comes after the first minutes comes after all who came in them.
+        draw::draw_in_tx(conn, &self.0.vault, &mut ground, now, &mut work.beside)?;
+        for (place, request) in requests {
+            let decided = match &request.act {
+                Act::Create(_) | Act::Proxy { .. } => {
+                    self.create(conn, &mut ground, &mut known, request, work, now)
+                }
+                Act::Cancel { signup, excuse } => {
+                    let of = (request.one.principal, *signup);
+                    self.cancel(conn, &mut ground, &mut known, of, excuse.as_ref(), work, now)
+                }
+                Act::Accept(id) => self.accept(conn, &mut ground, &mut known, request, *id, work, now),
+            };
+            match decided {
+                Ok(stored) => work.answered.push(Answered { place, stored }),
+                // What went wrong with the database ends the whole transaction; a refusal is one caller's.
+                Err(error) if error.code().status().is_server_error() => return Err(error),
+                Err(refusal) => work.refuse(place, refusal),
+            }
+        }
+        ground.settle_in_tx(conn, &self.0.ids, now, &mut work.beside)
+    }
+
+    fn create(
+        &self,
+        conn: &mut Conn,
+        ground: &mut Ground,
+        known: &mut Known,
+        request: &Request,
+        work: &mut Work<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Stored> {
+        let Some(person) = wants(request) else { return Err(Error::internal("nobody wants this place")) };
+        if ground.activity.state == ActivityState::Draft {
+            // Nobody but its organisers may know of it.
+            return Err(Error::not_found());
+        }
+        // Somebody who has a place already is told so, rather than that the activity is full or closed.
+        if let Some(id) = known.live(person) {
+            return Err(Error::new(Code::SignupDuplicate)
+                .detail(format!("报名编号 {id}"), format!("Your sign-up is {id}")));
+        }
+        let placement = ground.place(conn, person, now)?;
+        let mut row = ground.enrol(&self.0.ids, person, placement, now);
+        if let Act::Proxy { basis, .. } = request.act {
+            row.made_by = Some(request.one.principal);
+            row.basis = Some(basis);
+        }
+        let mut view = SignupView::new(row.clone(), ground.activity.title.clone());
+        if let Placement::Waiting(leaf) = placement {
+            // The row itself is in the queue already.
+            view.position = Some(ground.queued_before(leaf, row.priority).max(1));
+        }
+        let stored = Stored::created(link(row.id), row.version, &view)?;
+        work.beside.messages.push(welcome(&row, &ground.activity, view.position));
+        work.beside.entries.push(
+            Entry::new(request.one.principal, "signup.create", row.id)
+                .detail(serde_json::json!({ "state": row.state, "person": person, "basis": row.basis })),
+        );
+        known.live.insert(person, row.id);
+        known.by_id.insert(row.id, row.clone());
+        ground.add(row);
+        Ok(stored)
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what one decision needs; a struct of these would be used here only"
+    )]
+    fn cancel(
+        &self,
+        conn: &mut Conn,
+        ground: &mut Ground,
+        known: &mut Known,
+        (person, id): (PersonId, SignupId),
+        excuse: Option<&Excuse>,
+        work: &mut Work<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Stored> {
+        let row = known.own(id, person)?.clone();
+        let because = match row.state {
+            SignupState::Attended => return Err(Error::new(Code::SignupAttended)),
+            SignupState::Cancelled => return Err(over()),
+            SignupState::Offered => Ending::OfferRefused,
+            SignupState::Entered | SignupState::Waiting | SignupState::Confirmed => Ending::Person,
+        };
+        if !ground.end_in_tx(conn, &row, because, now)? {
+            // The door is the one that changes a sign-up without the activity's lock.
+            return Err(Error::new(Code::SignupAttended));
+        }
+        let had_place = row.state == SignupState::Confirmed;
+        let ended = Signup {
+            state: SignupState::Cancelled,
+            ended_because: Some(because),
+            cancelled_at: Some(crate::clock::db_time(now)),
+            version: row.version + 1,
+            ..row
+        };
+        let title = ground.activity.title.clone();
+        work.beside.messages.push(Message {
+            person,
+            kind: NoticeKind::SignupCancelled,
+            subject: title.clone(),
+            detail: String::new(),
+            link: link(id),
+        });
+        work.beside.entries.push(Entry::new(person, "signup.cancel", id));
+        // Whom others signed up owes nothing.
+        if had_place && ended.made_by.is_none() {
+            let entry = self.weigh(conn, &ground.activity, &ended, excuse, now)?;
+            work.beside.entries.extend(entry);
+        }
+        let stored = Stored::done(ended.version, &SignupView::new(ended.clone(), title))?;
+        known.live.remove(&person);
+        known.by_id.insert(id, ended);
+        Ok(stored)
+    }
+
+    /// What giving a place up so late weighs, if it is late.
+    fn weigh(
+        &self,
+        conn: &mut Conn,
+        activity: &Activity,
+        row: &Signup,
+        excuse: Option<&Excuse>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Entry>> {
+        let kind = offering::store::programme_get(conn, activity.programme_id)?.kind;
+        let ground = excuse.map(|excuse| excuse.ground);
+        let ids = &self.0.ids;
+        let given = penalty::given_late_in_tx(conn, ids, now, activity, kind, row.id, row.person_id, ground)?;
+        if let (Some(given), Some(excuse)) = (&given, excuse)
+            && given.state == PenaltyState::Contested
+        {
+            penalty::store::claim_in_tx(conn, &self.0.vault, given.id, &excuse.text, now)?;
+        }
+        Ok(given.map(|given| given.entry()))
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what one decision needs; a struct of these would be used here only"
+    )]
+    fn accept(
+        &self,
+        conn: &mut Conn,
+        ground: &mut Ground,
+        known: &mut Known,
+        request: &Request,
+        id: SignupId,
+        work: &mut Work<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Stored> {
+        let person = request.one.principal;
+        let row = known.own(id, person)?.clone();
+        if row.state != SignupState::Offered {
+            return Err(Error::new(if row.state == SignupState::Cancelled {
+                Code::OfferOver
+            } else {
+                Code::StateForbids
+            }));
+        }
+        if ground.activity.state != ActivityState::Published || !ground.accept_in_tx(conn, &row, now)? {
+            return Err(Error::new(Code::OfferOver));
+        }
+        let row = Signup { state: SignupState::Confirmed, version: row.version + 1, ..row };
+        let title = ground.activity.title.clone();
+        work.beside.messages.push(welcome(&row, &ground.activity, None));
+        work.beside.entries.push(Entry::new(person, "signup.accept", id));
+        let stored = Stored::done(row.version, &SignupView::new(row.clone(), title))?;
+        known.by_id.insert(id, row);
+        Ok(stored)
+    }
+
+    /// Answers under their keys, then what stands beside them; the audit chain is the last thing.
+    fn finish(&self, conn: &mut Conn, work: Work<'_>, now: DateTime<Utc>) -> Result<Vec<Result<Stored>>> {
+        let Work { batch, mut replies, answered, beside } = work;
+        let answers: Vec<(&Use, &Stored)> = answered
+            .iter()
+            .filter_map(|answer| batch.get(answer.place).map(|request| (&request.one, &answer.stored)))
+            .collect();
+        if !answers.is_empty() {
+            idempotency::store_in_tx(conn, &answers, now)?;
+        }
+        beside.write_in_tx(conn, &self.0.ids, now)?;
+        for answer in answered {
+            if let Some(slot) = replies.get_mut(answer.place) {
+                *slot = Some(Ok(answer.stored));
+            }
         }
         Ok(replies
             .into_iter()
@@ -121,182 +409,36 @@ impl BatchHandler for RegistrarHandler {
     }
 }
 
-fn answer(replies: &mut [Option<Result<Stored>>], place: usize, reply: Result<Stored>) {
-    if let Some(slot) = replies.get_mut(place) {
-        *slot = Some(reply);
+/// Who wants a place.
+fn wants(request: &Request) -> Option<PersonId> {
+    match &request.act {
+        Act::Create(_) => Some(request.one.principal),
+        Act::Proxy { person, .. } => Some(*person),
+        Act::Cancel { .. } | Act::Accept(_) => None,
     }
 }
 
-impl RegistrarHandler {
-    /// Decides the requests at `places` for one locked activity, in the order of arrival.
-    fn decide(
-        &self,
-        conn: &mut Conn,
-        activity: &Activity,
-        places: &[usize],
-        batch: &[Request],
-        replies: &mut [Option<Result<Stored>>],
-        effects: &mut Vec<Effect>,
-    ) -> Result<()> {
-        let now = self.clock.now();
-        let mut taken = activity.taken;
-        // Runs of sign-ups between cancellations are inserted together.
-        let mut waiting: Vec<(usize, PersonId)> = Vec::new();
-        for &place in places {
-            let Some(request) = batch.get(place) else { continue };
-            match request.act {
-                Act::Create(_) => waiting.push((place, request.one.principal)),
-                Act::Cancel(signup) => {
-                    taken +=
-                        self.admit(conn, activity, taken, std::mem::take(&mut waiting), replies, effects)?;
-                    if store::cancel_in_tx(conn, signup, request.one.principal, now)? {
-                        taken -= 1;
-                        effects.push(cancelled(conn, place, signup, request.one.principal)?);
-                    } else {
-                        answer(replies, place, Err(cancel_refusal(conn, signup, request.one.principal)));
-                    }
-                }
-            }
-        }
-        taken += self.admit(conn, activity, taken, waiting, replies, effects)?;
-        if taken != activity.taken {
-            let by = offering::store::PlacesMove { taken: taken - activity.taken, held: 0, numbered: 0 };
-            offering::store::places_move_in_tx(conn, activity.id, by)?;
-        }
-        Ok(())
-    }
-
-    /// Gives places to as many as there are, and says how many were given.
-    fn admit(
-        &self,
-        conn: &mut Conn,
-        activity: &Activity,
-        taken: i64,
-        waiting: Vec<(usize, PersonId)>,
-        replies: &mut [Option<Result<Stored>>],
-        effects: &mut Vec<Effect>,
-    ) -> Result<i64> {
-        let now = self.clock.now();
-        if waiting.is_empty() {
-            return Ok(0);
-        }
-        let mut left = usize::try_from(activity.capacity - taken).unwrap_or(0);
-        let mut given = 0;
-        let mut refused: Vec<(usize, PersonId)> = Vec::new();
-        let open = rules::signup_window(activity, now);
-        let mut queue = waiting.into_iter().peekable();
-        while open.is_ok() && left > 0 && queue.peek().is_some() {
-            let candidates: Vec<(usize, PersonId)> = queue.by_ref().take(left).collect();
-            let rows: Vec<Signup> = candidates
-                .iter()
-                .map(|(_, person)| Signup {
-                    id: self.ids.id(),
-                    activity_id: activity.id,
-                    person_id: *person,
-                    state: SignupState::Confirmed,
-                    ended_because: None,
-                    number: 0,
-                    priority: 0,
-                    role: AttendanceRole::Participant,
-                    quota_id: None,
-                    party_id: None,
-                    made_by: None,
-                    basis: None,
-                    created_at: db_time(now),
-                    cancelled_at: None,
-                    version: 1,
-                })
-                .collect();
-            let inserted = store::insert_new_in_tx(conn, &rows)?;
-            for ((place, person), row) in candidates.into_iter().zip(rows) {
-                if inserted.contains(&row.id) {
-                    left -= 1;
-                    given += 1;
-                    effects.push(confirmed(place, &row, activity)?);
-                } else {
-                    refused.push((place, person));
-                }
-            }
-        }
-        refused.extend(queue);
-        if refused.is_empty() {
-            return Ok(given);
-        }
-        // Somebody who has a place already is told so, rather than that the activity is full or closed.
-        let people: Vec<PersonId> = refused.iter().map(|(_, person)| *person).collect();
-        let have = store::live(conn, activity.id, &people)?;
-        for (place, person) in refused {
-            let refusal = match (have.get(&person), rules::signup_window(activity, now)) {
-                (Some(signup), _) => Error::new(Code::SignupDuplicate)
-                    .detail(format!("报名编号 {}", signup.id), format!("Your sign-up is {}", signup.id)),
-                (None, Err(closed)) => closed,
-                (None, Ok(())) => Error::new(Code::SignupFull),
-            };
-            answer(replies, place, Err(refusal));
-        }
-        Ok(given)
-    }
-
-    /// What is written beside the decisions: answers under their keys, messages, and, last, the audit chain.
-    fn write_beside(
-        &self,
-        conn: &mut Conn,
-        batch: &[Request],
-        effects: &[Effect],
-        now: chrono::DateTime<chrono::Utc>,
-    ) -> Result<()> {
-        if effects.is_empty() {
-            return Ok(());
-        }
-        let answers: Vec<(&Use, &Stored)> = effects
-            .iter()
-            .filter_map(|effect| batch.get(effect.place).map(|request| (&request.one, &effect.stored)))
-            .collect();
-        idempotency::store_in_tx(conn, &answers, now)?;
-        let jobs = effects.iter().map(|effect| crate::notify::jobs::job(&effect.message, now)).collect();
-        outbox::enqueue_in_tx(conn, &self.ids, now, jobs)?;
-        audit::append_in_tx(conn, now, effects.iter().map(|effect| effect.entry.clone()).collect())
-    }
+fn over() -> Error {
+    Error::new(Code::StateForbids).detail("该报名已取消", "This sign-up is cancelled already")
 }
 
-fn confirmed(place: usize, row: &Signup, activity: &Activity) -> Result<Effect> {
-    let link = format!("/api/v1/signups/{}", row.id);
-    let view = SignupView::new(row.clone(), activity.title.clone());
-    Ok(Effect {
-        place,
-        stored: Stored::created(link.clone(), row.version, &view)?,
-        entry: Entry::new(row.person_id, "signup.create", row.id),
-        message: Message {
-            person: row.person_id,
-            kind: NoticeKind::SignupConfirmed,
-            subject: activity.title.clone(),
-            detail: String::new(),
-            link,
-        },
-    })
+fn link(id: SignupId) -> String {
+    format!("/api/v1/signups/{id}")
 }
 
-fn cancelled(conn: &mut Conn, place: usize, id: SignupId, person: PersonId) -> Result<Effect> {
-    let (row, title) = store::get_own(conn, id, person)?;
-    let version = row.version;
-    Ok(Effect {
-        place,
-        stored: Stored::done(version, &SignupView::new(row, title.clone()))?,
-        entry: Entry::new(person, "signup.cancel", id),
-        message: Message {
-            person,
-            kind: NoticeKind::SignupCancelled,
-            subject: title,
-            detail: String::new(),
-            link: format!("/api/v1/signups/{id}"),
-        },
-    })
-}
-
-fn cancel_refusal(conn: &mut Conn, id: SignupId, person: PersonId) -> Error {
-    match store::get_own(conn, id, person) {
-        Ok((row, _)) if row.state == SignupState::Attended => Error::new(Code::SignupAttended),
-        Ok(_) => Error::new(Code::StateForbids).detail("该报名已取消", "This sign-up is cancelled already"),
-        Err(error) => error,
-    }
+/// What somebody is told who has signed up.
+fn welcome(row: &Signup, activity: &Activity, position: Option<i64>) -> Message {
+    let (kind, detail) = match row.state {
+        SignupState::Entered => {
+            let at = super::rules::draw_at(activity).with_timezone(&shanghai()).format("%Y-%m-%d %H:%M");
+            (NoticeKind::DrawEntered, format!("结果将于 {at}（北京时间）公布。"))
+        }
+        SignupState::Waiting => {
+            let position = position.map(|at| format!("您排在第 {at} 位。")).unwrap_or_default();
+            (NoticeKind::WaitingJoined, position)
+        }
+        _ if row.made_by.is_some() => (NoticeKind::SignupByStaff, String::new()),
+        _ => (NoticeKind::SignupConfirmed, String::new()),
+    };
+    Message { person: row.person_id, kind, subject: activity.title.clone(), detail, link: link(row.id) }
 }

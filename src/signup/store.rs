@@ -2,15 +2,20 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
-use super::model::{Signup, SignupState};
+use super::model::{Ending, Signup, SignupState};
+use super::penalty;
+use super::penalty::rules::Delay;
+use super::placing::Weight;
 use crate::clock::db_time;
 use crate::error::{Error, Result};
-use crate::ids::{ActivityId, PersonId, SignupId};
+use crate::ids::{ActivityId, PersonId, QuotaId, SignupId};
+use crate::offering;
+use crate::offering::model::{Activity, SessionState};
 use crate::platform::db::Conn;
-use crate::platform::db::schema::{activities, people, signups};
+use crate::platform::db::schema::{activities, people, sessions, signups};
 
 /// A person's sign-up with the title of its activity, or 404: also for another person's.
 pub fn get_own(conn: &mut Conn, id: SignupId, person: PersonId) -> Result<(Signup, String)> {
@@ -69,25 +74,31 @@ pub fn roster(
     Ok(query.load(conn)?)
 }
 
-/// Inserts those rows whose person has no live sign-up for the activity, and gives their ids. The partial unique
-/// key decides, also against other instances.
-pub fn insert_new_in_tx(conn: &mut Conn, rows: &[Signup]) -> Result<HashSet<SignupId>> {
-    let ids = crate::insert_new!(conn, signups::table, rows, signups::id => |row: &Signup| row.id)?;
-    Ok(ids.into_iter().collect())
+/// Keeps new sign-ups. The partial unique key is the last guard against a second live one of a person.
+pub fn insert_in_tx(conn: &mut Conn, rows: &[Signup]) -> Result<()> {
+    crate::insert_rows!(conn, signups::table, rows)?;
+    Ok(())
 }
 
 /// Live sign-ups of `people` for an activity.
-pub fn live(conn: &mut Conn, activity: ActivityId, people: &[PersonId]) -> Result<HashMap<PersonId, Signup>> {
-    let rows: Vec<Signup> = signups::table
+pub fn live(
+    conn: &mut Conn,
+    activity: ActivityId,
+    people: &[PersonId],
+) -> Result<HashMap<PersonId, SignupId>> {
+    if people.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(PersonId, SignupId)> = signups::table
         .filter(signups::activity_id.eq(activity))
         .filter(signups::person_id.eq_any(people))
         .filter(signups::state.ne(SignupState::Cancelled))
-        .select(Signup::as_select())
+        .select((signups::person_id, signups::id))
         .load(conn)?;
-    Ok(rows.into_iter().map(|row| (row.person_id, row)).collect())
+    Ok(rows.into_iter().collect())
 }
 
-/// [`live`], locked in the order of their ids until the end of the transaction: a cancellation waits, and then finds the
+/// Live sign-ups of `people`, locked in the order of their ids until the end of the transaction: a cancellation waits, and then finds the
 /// check-in.
 pub fn live_locked_in_tx(
     conn: &mut Conn,
@@ -115,20 +126,122 @@ pub fn activities_of(conn: &mut Conn, ids: &[SignupId]) -> Result<HashMap<Signup
     Ok(rows.into_iter().collect())
 }
 
-/// Cancels a person's confirmed sign-up; false when it is not confirmed any more.
-pub fn cancel_in_tx(conn: &mut Conn, id: SignupId, person: PersonId, now: DateTime<Utc>) -> Result<bool> {
-    let confirmed = signups::table
-        .filter(signups::id.eq(id))
-        .filter(signups::person_id.eq(person))
-        .filter(signups::state.eq(SignupState::Confirmed));
-    let changed = diesel::update(confirmed)
+/// Ends a sign-up that is still in the state of `row`; false when it is not.
+pub fn end_in_tx(conn: &mut Conn, row: &Signup, because: Ending, now: DateTime<Utc>) -> Result<bool> {
+    let same = signups::table.filter(signups::id.eq(row.id)).filter(signups::state.eq(row.state));
+    let changed = diesel::update(same)
         .set((
             signups::state.eq(SignupState::Cancelled),
+            signups::ended_because.eq(because),
             signups::cancelled_at.eq(db_time(now)),
             signups::version.eq(signups::version + 1),
         ))
         .execute(conn)?;
     Ok(changed == 1)
+}
+
+/// The kept place of a sign-up is used from now on; false when none is kept any more.
+pub fn confirm_in_tx(conn: &mut Conn, row: &Signup) -> Result<bool> {
+    let offered =
+        signups::table.filter(signups::id.eq(row.id)).filter(signups::state.eq(SignupState::Offered));
+    let changed = diesel::update(offered)
+        .set((signups::state.eq(SignupState::Confirmed), signups::version.eq(signups::version + 1)))
+        .execute(conn)?;
+    Ok(changed == 1)
+}
+
+/// A place of `quota` is kept for somebody who waits; false when they do not wait any more.
+pub fn ask_in_tx(conn: &mut Conn, row: &Signup, quota: Option<QuotaId>) -> Result<bool> {
+    let waiting =
+        signups::table.filter(signups::id.eq(row.id)).filter(signups::state.eq(SignupState::Waiting));
+    let changed = diesel::update(waiting)
+        .set((
+            signups::state.eq(SignupState::Offered),
+            signups::quota_id.eq(quota),
+            signups::version.eq(signups::version + 1),
+        ))
+        .execute(conn)?;
+    Ok(changed == 1)
+}
+
+/// Sign-ups by id.
+pub fn by_id(conn: &mut Conn, ids: &[SignupId]) -> Result<HashMap<SignupId, Signup>> {
+    let rows: Vec<Signup> =
+        signups::table.filter(signups::id.eq_any(ids)).select(Signup::as_select()).load(conn)?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
+/// What came of somebody's lot; false when it is no lot any more.
+pub fn drawn_in_tx(conn: &mut Conn, outcome: &Signup) -> Result<bool> {
+    let entered =
+        signups::table.filter(signups::id.eq(outcome.id)).filter(signups::state.eq(SignupState::Entered));
+    let changed = diesel::update(entered)
+        .set((
+            signups::state.eq(outcome.state),
+            signups::ended_because.eq(outcome.ended_because),
+            signups::number.eq(outcome.number),
+            signups::priority.eq(outcome.priority),
+            signups::quota_id.eq(outcome.quota_id),
+            signups::cancelled_at.eq(outcome.cancelled_at),
+            signups::version.eq(signups::version + 1),
+        ))
+        .execute(conn)?;
+    Ok(changed == 1)
+}
+
+/// Sign-ups of an activity in `state`, in the order of arrival.
+pub fn in_state(conn: &mut Conn, activity: ActivityId, state: SignupState) -> Result<Vec<Signup>> {
+    let found = signups::table.filter(signups::activity_id.eq(activity)).filter(signups::state.eq(state));
+    Ok(found.order(signups::number).select(Signup::as_select()).load(conn)?)
+}
+
+/// Who of `people` has a place, or one kept for them, at a session that overlaps one of `activity`'s.
+pub fn clashing(conn: &mut Conn, activity: &Activity, people: &[PersonId]) -> Result<HashSet<PersonId>> {
+    let own: Vec<(NaiveDateTime, NaiveDateTime)> = sessions::table
+        .filter(sessions::activity_id.eq(activity.id))
+        .filter(sessions::state.eq(SessionState::Planned))
+        .select((sessions::starts_at, sessions::ends_at))
+        .load(conn)?;
+    let elsewhere: Vec<(PersonId, NaiveDateTime, NaiveDateTime)> = signups::table
+        .inner_join(sessions::table.on(sessions::activity_id.eq(signups::activity_id)))
+        .filter(signups::person_id.eq_any(people))
+        .filter(signups::activity_id.ne(activity.id))
+        .filter(signups::state.eq_any([SignupState::Confirmed, SignupState::Attended, SignupState::Offered]))
+        .filter(sessions::state.eq(SessionState::Planned))
+        .filter(sessions::starts_at.lt(activity.ends_at))
+        .filter(sessions::ends_at.gt(activity.starts_at))
+        .select((signups::person_id, sessions::starts_at, sessions::ends_at))
+        .load(conn)?;
+    let overlaps = |starts: NaiveDateTime, ends: NaiveDateTime| {
+        own.iter().any(|(own_starts, own_ends)| starts < *own_ends && ends > *own_starts)
+    };
+    Ok(elsewhere
+        .into_iter()
+        .filter(|(_, starts, ends)| overlaps(*starts, *ends))
+        .map(|(person, _, _)| person)
+        .collect())
+}
+
+/// What weighs on the sign-ups of `people`; those without anything are absent.
+pub fn weights(
+    conn: &mut Conn,
+    activity: &Activity,
+    people: &[PersonId],
+    now: DateTime<Utc>,
+) -> Result<HashMap<PersonId, Weight>> {
+    let points = penalty::store::points(conn, people, now)?;
+    if points.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let kind = offering::store::programme_get(conn, activity.programme_id)?.kind;
+    let terms = penalty::store::terms(conn, now)?;
+    let weight = |points: i64| match penalty::rules::delay_for(kind, points, &terms) {
+        Delay::None => Weight::default(),
+        Delay::Hours(hours) => Weight { delay: TimeDelta::hours(hours), priority: 0 },
+        // Behind all who wait, and as late as the heaviest delay where nobody has to wait.
+        Delay::BehindAll => Weight { delay: TimeDelta::hours(terms.delay_2_hours), priority: -1 },
+    };
+    Ok(points.into_iter().map(|(person, points)| (person, weight(points))).collect())
 }
 
 /// Marks confirmed sign-ups as attended.

@@ -67,14 +67,15 @@ CREATE TABLE fair_draws (
     activity_id BYTEA NOT NULL PRIMARY KEY REFERENCES activities (id),
     commitment TEXT NOT NULL,
     seed_sealed TEXT NOT NULL,
-    draw_at TIMESTAMP NOT NULL,
     drawn_at TIMESTAMP,
     seed TEXT,
+    -- sign-ups that were shuffled: those from this number on, in the order that came out
+    first_number BIGINT,
     entries BIGINT,
     -- of the order that came out
     digest TEXT
 );
-CREATE INDEX fair_draws_draw_at ON fair_draws (draw_at) WHERE drawn_at IS NULL;
+CREATE INDEX fair_draws_open ON fair_draws (activity_id) WHERE drawn_at IS NULL;
 
 -- Places that a union keeps for people whom it will name later.
 CREATE TABLE place_holds (

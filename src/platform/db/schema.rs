@@ -475,9 +475,9 @@ diesel::table! {
         activity_id -> Binary,
         commitment -> Text,
         seed_sealed -> Text,
-        draw_at -> Timestamp,
         drawn_at -> Nullable<Timestamp>,
         seed -> Nullable<Text>,
+        first_number -> Nullable<BigInt>,
         entries -> Nullable<BigInt>,
         digest -> Nullable<Text>,
     }
