@@ -7,8 +7,17 @@
 //! ```
 
 pub mod api;
+pub mod clash;
+pub mod imports;
+pub mod input;
+pub mod making;
 pub mod manage_api;
 pub mod model;
+pub mod pattern;
+pub mod resource_api;
+pub mod resource_store;
 pub mod rules;
 pub mod store;
+pub mod template_api;
+pub mod template_store;
 pub mod views;
