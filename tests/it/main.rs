@@ -23,16 +23,19 @@ mod door;
 mod durability;
 mod http;
 mod identity;
+mod imports;
 mod jobs;
 mod ledger;
 mod opening;
 mod outages;
 mod people;
 mod plan;
+mod resources;
 mod settings;
 mod signup;
 mod smoke;
 mod storage;
+mod templates;
 mod vault;
 
 use harness::suite::Test;
@@ -73,6 +76,9 @@ const ROOMS: &[&[Test]] = &[
     cli::PLAIN,
     settings::PLAIN,
     vault::TESTS,
+    resources::TESTS,
+    templates::TESTS,
+    imports::TESTS,
 ];
 
 fn main() -> std::process::ExitCode {
