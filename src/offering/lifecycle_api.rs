@@ -14,6 +14,7 @@ use super::store;
 use super::views::{ActivityDetail, SessionView};
 use crate::error::Result;
 use crate::ids::{ActivityId, SessionId};
+use crate::offering::CATALOGUE;
 use crate::platform::Platform;
 use crate::platform::access::Guard;
 use crate::platform::access::policy::CatalogueManage;
@@ -37,6 +38,7 @@ async fn change(
         Stored::done(version, &detail)
     };
     let stored = platform.idempotency.run(guard.person(), key, run).await?;
+    platform.changes.tell(CATALOGUE, &[id.0]);
     platform.jobs.ring();
     Ok(stored)
 }
