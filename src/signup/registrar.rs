@@ -205,13 +205,13 @@ impl RegistrarHandler {
                 _ => None,
             })
             .collect();
-        let mut known = Known {
-            by_id: if named.is_empty() { HashMap::new() } else { store::by_id(conn, &named)? },
-            live: store::live(conn, activity.id, &wanted)?,
-        };
         let mut ground = Ground::load(conn, activity, &wanted, now)?;
         // Whoever comes after the first minutes comes after all who came in them.
         draw::draw_in_tx(conn, &self.0.vault, &mut ground, now, &mut work.beside)?;
+        let mut known = Known {
+            by_id: if named.is_empty() { HashMap::new() } else { store::by_id(conn, &named)? },
+            live: store::live(conn, ground.activity.id, &wanted)?,
+        };
         for (place, request) in requests {
             let decided = match &request.act {
                 Act::Create(_) | Act::Proxy { .. } => {

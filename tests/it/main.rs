@@ -32,6 +32,7 @@ mod opening;
 mod outages;
 mod penalties;
 mod people;
+mod places;
 mod plan;
 mod resources;
 mod settings;
@@ -57,6 +58,10 @@ const ROOMS: &[&[Test]] = &[
     access::scope::TESTS,
     access::tokens::TESTS,
     signup::TESTS,
+    places::waiting::TESTS,
+    places::quotas::TESTS,
+    places::draw::TESTS,
+    places::histories::TESTS,
     snapshot::TESTS,
     door::TESTS,
     durability::TESTS,
