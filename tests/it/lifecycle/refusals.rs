@@ -202,6 +202,8 @@ impl Follower for Fails {
     }
 }
 
+type Act = Box<dyn FnOnce(&Acting, &mut Conn) -> Result<()> + Send>;
+
 async fn a_consequence_that_fails_undoes_everything(app: TestApp) {
     let scene = Scene::set(&app, true).await;
     let closed = app
@@ -228,7 +230,7 @@ async fn a_consequence_that_fails_undoes_everything(app: TestApp) {
         )],
         release: true,
     };
-    let fails = async |act: Box<dyn FnOnce(&Acting, &mut Conn) -> Result<()> + Send>| {
+    let fails = async |act: Act| {
         let acting = acting.clone();
         let error = app.db().write(move |conn| act(&acting, conn)).await.unwrap_err();
         assert_eq!(error.code(), Code::Conflict, "{error}");
