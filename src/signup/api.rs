@@ -186,7 +186,8 @@ pub async fn signup_cancel(
     ask(&platform, &registrar, guard.person(), body.key, Act::Cancel { signup: id.0, excuse }).await
 }
 
-async fn ask(
+/// Asks the registrar.
+pub(super) async fn ask(
     platform: &Platform,
     registrar: &Registrar,
     person: PersonId,

@@ -31,6 +31,7 @@ mod outages;
 mod penalties;
 mod people;
 mod plan;
+mod rosters;
 mod settings;
 mod signup;
 mod smoke;
@@ -67,6 +68,7 @@ const ROOMS: &[&[Test]] = &[
     people::TESTS,
     audiences::TESTS,
     penalties::TESTS,
+    rosters::TESTS,
     plan::TESTS,
     audit::TESTS,
     storage::TESTS,
