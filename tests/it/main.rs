@@ -35,6 +35,7 @@ mod people;
 mod places;
 mod plan;
 mod resources;
+mod rosters;
 mod settings;
 mod signup;
 mod smoke;
@@ -82,6 +83,7 @@ const ROOMS: &[&[Test]] = &[
     people::TESTS,
     audiences::TESTS,
     penalties::TESTS,
+    rosters::TESTS,
     plan::TESTS,
     audit::TESTS,
     storage::TESTS,

@@ -139,8 +139,7 @@ pub async fn roster_create(
     id: ApiPath<ActivityId>,
     body: Idempotent<RosterInput>,
 ) -> Result<Stored> {
-    let (actor, now, scope, activity) =
-        (guard.person(), platform.clock.now(), guard.scope().clone(), id.0);
+    let (actor, now, scope, activity) = (guard.person(), platform.clock.now(), guard.scope().clone(), id.0);
     let RosterInput { organisation_id, together, rows: input, name_later, name_by } = body.body;
     if input.is_empty() && name_later == 0 {
         let text = Text::new("名单为空", "nobody is named, and no place is asked for");

@@ -88,7 +88,12 @@ impl Who {
             (None, Some(phone)) => Phone::parse(phone)
                 .map(Self::Phone)
                 .map_err(|wrong| fault("/phone", "phone", wrong.zh(), wrong.en())),
-            _ => Err(fault("/person_id", "one_of", "须且只须填写 person_id 或 phone", "give one of person_id and phone")),
+            _ => Err(fault(
+                "/person_id",
+                "one_of",
+                "须且只须填写 person_id 或 phone",
+                "give one of person_id and phone",
+            )),
         }
     }
 }
@@ -103,12 +108,10 @@ fn beneficiary(
 ) -> Result<PersonId> {
     let organises = scope.covers(&offering::store::activity_get(conn, activity)?.path);
     let found = match who {
-        Who::Person(person) => {
-            people::store::profiles(conn, &[*person], false)?
-                .into_iter()
-                .map(|(person, profile)| (person, profile.path, profile.disabled))
-                .collect::<Vec<_>>()
-        }
+        Who::Person(person) => people::store::profiles(conn, &[*person], false)?
+            .into_iter()
+            .map(|(person, profile)| (person, profile.path, profile.disabled))
+            .collect::<Vec<_>>(),
         Who::Phone(phone) => store::known(conn, vault, &[phone.as_str()])?
             .into_values()
             .flatten()
