@@ -1,10 +1,13 @@
-//! Nine o'clock: how many sign-ups a second are durable, over HTTP, on the full path (token, contract, idempotency, places,
+//! Nine o'clock: what the release binary does under a rush, over HTTP, on the full path (token, contract, idempotency, places,
 //! message, audit), against references of the same run.
 //!
-//! `cargo bench --bench rush` prints ratios; absolute figures depend on the machine and are shown for orientation.
-//! SQLite runs with synchronous=FULL against itself with one request a commit. PostgreSQL, where it is installed, runs with
-//! fsync against pgbench with the bare transaction (BEGIN; guarded UPDATE; INSERT; COMMIT) on the same server.
-//! `UNIONHALL_BENCH_PEOPLE=20000` for a longer run.
+//! `cargo bench --bench rush` runs every case of the table in `docs/BENCHMARKS.md`, each in at least three rounds that alternate
+//! with its reference, checks the outcome of every round, and prints ratios; absolute figures depend on the machine. It ends
+//! with a failure when an outcome is wrong. SQLite runs with synchronous=FULL, PostgreSQL with fsync.
+//!
+//! `UNIONHALL_BENCH_SMOKE=1` for a minute's run with small numbers; `UNIONHALL_BENCH_PEOPLE`, `_ROUNDS`, `_CONNECTIONS`,
+//! `_MANY`, `_READS` for others; `UNIONHALL_BENCH_CASES=postgres,full` for some cases; `UNIONHALL_BENCH_STRICT=1` to fail below
+//! a floor.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,259 +20,311 @@
 #[path = "../tests/it/harness/servers.rs"]
 #[allow(dead_code, reason = "the bench needs a part of it")]
 mod servers;
+mod support;
 
-use std::net::{SocketAddr, TcpListener};
-use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use chrono::TimeDelta;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use unionhall::app::{App, Injected};
-use unionhall::clock::{Clock, SharedClock, Stopwatch, SystemClock};
-use unionhall::config::Config;
-use unionhall::ids::{ActivityId, FamilyId, Ids, PersonId, SystemEntropy};
-use unionhall::platform::db::Db;
-use unionhall::seed::{self, SeedSource, loader};
+use servers::{Postgres, RedisServer};
+use support::ground::Ground;
+use support::knob;
+use support::load::{self, Outcome};
+use support::plain::{self, Plain};
+use support::site::Site;
+use support::table::{Case, Table};
 
-const ROUNDS: usize = 3;
-
-/// What one run came to.
-#[derive(Clone, Copy)]
-struct Figure {
-    a_second: f64,
-    p99: Duration,
+/// How much of everything.
+struct Sizes {
+    rounds: usize,
+    connections: usize,
+    /// Who sign up in one round.
+    people: usize,
+    /// Who sign up in one round with one request a commit.
+    few: usize,
+    /// Answers from memory in one round.
+    reads: usize,
+    /// People and past activities of a large installation.
+    many: (usize, usize),
+    pgbench_seconds: usize,
 }
 
-fn main() {
-    let people = std::env::var("UNIONHALL_BENCH_PEOPLE").ok().and_then(|n| n.parse().ok()).unwrap_or(6000);
-    println!("{people} people, {ROUNDS} rounds, median\n");
+fn main() -> ExitCode {
+    plain::serve_if_asked();
+    let smoke = knob("SMOKE", 0) > 0;
+    let pick = |full, small| if smoke { small } else { full };
+    let sizes = Sizes {
+        rounds: knob("ROUNDS", 3).max(3),
+        connections: knob("CONNECTIONS", 512),
+        people: knob("PEOPLE", pick(20_000, 2_000)),
+        few: knob("FEW", pick(2_000, 500)),
+        reads: knob("READS", pick(60_000, 6_000)),
+        many: (knob("MANY", pick(1_000_000, 50_000)), 200),
+        pgbench_seconds: pick(3, 1),
+    };
+    let wanted = std::env::var("UNIONHALL_BENCH_CASES").unwrap_or_default();
+    let wants = |case: &str| wanted.is_empty() || wanted.split(',').any(|one| one == case);
     let folder = tempfile::TempDir::with_prefix_in("unionhall-bench-", "/var/tmp").unwrap();
-    let run = |batch: usize, people: usize, connections: usize, name: &str| {
-        let url = format!("sqlite://{}", folder.path().join(format!("{name}.db")).display());
-        rush(&url, batch, people, connections)
-    };
-    let one = median((0..ROUNDS).map(|n| run(1, people / 4, 512, &format!("one-{n}"))).collect());
-    show("SQLite, one request a commit, 512 connections", one, None);
-    for connections in [64, 512] {
-        let figure = median(
-            (0..ROUNDS).map(|n| run(512, people, connections, &format!("b{connections}-{n}"))).collect(),
-        );
-        show(&format!("SQLite, {connections} connections"), figure, Some(("one a commit", one.a_second)));
+    let mut bench = Bench { sizes, folder: folder.path(), table: Table::default() };
+    if wants("sqlite") {
+        bench.on_sqlite();
     }
-    match servers::Postgres::start_durable() {
-        Ok(postgres) => on_postgres(&postgres, people),
-        Err(missing) => println!("\nPostgreSQL left out: {missing}"),
+    match Postgres::start_durable() {
+        Ok(postgres) => {
+            if wants("postgres") {
+                bench.on_postgres(&postgres);
+            }
+            if wants("full") {
+                bench.full(&postgres);
+            }
+            if wants("catalogue") {
+                bench.catalogue(&postgres);
+            }
+            if wants("many") {
+                bench.many(&postgres);
+            }
+            if wants("two") {
+                match RedisServer::start() {
+                    Ok(redis) => bench.two(&postgres, &redis),
+                    Err(missing) => println!("left out: two instances, because {missing}"),
+                }
+            }
+        }
+        Err(missing) => println!("left out: PostgreSQL, because {missing}"),
+    }
+    let missed = bench.table.print();
+    if missed > 0 && knob("STRICT", 0) > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+struct Bench<'a> {
+    sizes: Sizes,
+    folder: &'a Path,
+    table: Table,
+}
+
+/// What rounds came to.
+#[derive(Default)]
+struct Rounds {
+    rates: Vec<f64>,
+    p99: Vec<f64>,
+}
+
+impl Rounds {
+    fn add(&mut self, outcome: &Outcome) {
+        self.rates.push(outcome.a_second);
+        self.p99.push(outcome.p99.as_secs_f64() * 1000.0);
     }
 }
 
-fn on_postgres(postgres: &servers::Postgres, people: usize) {
-    let bare = pgbench(postgres);
-    println!("\npgbench, bare transaction, best of 1/8/32 clients   {bare:>9.0} a second");
-    for connections in [64, 512] {
-        let figures = (0..ROUNDS).map(|n| {
-            let name = format!("rush_{connections}_{n}");
-            rush(&postgres.create_template(&name).unwrap(), 512, people, connections)
+impl Bench<'_> {
+    /// `people` people who have not asked yet want `capacity` places of a new activity.
+    fn rush(&self, ground: &mut Ground, sites: &[SocketAddr], people: usize, capacity: usize) -> Outcome {
+        let (activity, first) = (ground.activity(capacity), ground.first());
+        let requests = ground.requests(activity, people);
+        let outcome = load::run(sites, requests, people, self.sizes.connections);
+        ground.judge(activity, capacity, first, &outcome);
+        ground.settle();
+        outcome
+    }
+
+    fn warm_up(&self, ground: &mut Ground, sites: &[SocketAddr]) {
+        let people = self.sizes.few.min(500);
+        self.rush(ground, sites, people, people);
+    }
+
+    fn add(&mut self, name: &str, reference: &str, ours: Vec<f64>, theirs: Vec<f64>, bounds: (f64, f64)) {
+        let (name, reference) = (name.to_owned(), reference.to_owned());
+        self.table.add(Case { name, reference, ours, theirs, floor: bounds.0, aim: bounds.1, unit: "/s" });
+    }
+
+    fn add_absolute(&mut self, name: &str, ours: Vec<f64>, bounds: (f64, f64), unit: &'static str) {
+        let (name, reference) = (name.to_owned(), String::new());
+        self.table.add(Case {
+            name,
+            reference,
+            ours,
+            theirs: Vec::new(),
+            floor: bounds.0,
+            aim: bounds.1,
+            unit,
         });
-        show(
-            &format!("PostgreSQL, {connections} connections"),
-            median(figures.collect()),
-            Some(("pgbench", bare)),
-        );
+    }
+
+    fn on_sqlite(&mut self) {
+        let Sizes { rounds, people, few, .. } = self.sizes;
+        let ground = |name: &str, people: usize| {
+            let url = format!("sqlite://{}", self.folder.join(format!("{name}.db")).display());
+            Ground::lay(&url, people * rounds + 1000, 0)
+        };
+        let (mut together, mut alone) = (ground("together", people), ground("alone", few));
+        alone.config.database.batch = 1;
+        let (site, single) =
+            (Site::start(&together.config, self.folder), Site::start(&alone.config, self.folder));
+        self.warm_up(&mut together, &[site.address]);
+        self.warm_up(&mut alone, &[single.address]);
+        let (mut ours, mut theirs) = (Rounds::default(), Rounds::default());
+        for _ in 0..rounds {
+            theirs.add(&self.rush(&mut alone, &[single.address], few, few));
+            ours.add(&self.rush(&mut together, &[site.address], people, people));
+        }
+        let peak = site.memory().1;
+        self.add("rush on SQLite", "batch limit of 1", ours.rates, theirs.rates, (8.0, 15.0));
+        self.add_absolute("p99 of that", ours.p99, (250.0, 100.0), "ms");
+        self.add_absolute("resident memory, SQLite", vec![peak], (250.0, 250.0), "MiB");
+    }
+
+    fn on_postgres(&mut self, postgres: &Postgres) {
+        let Sizes { rounds, people, pgbench_seconds, .. } = self.sizes;
+        let url = postgres.create_template("rush").unwrap();
+        let mut ground = Ground::lay(&url, people * rounds + 1000, 2);
+        let bare = Bare::lay(postgres);
+        let site = Site::start(&ground.config, self.folder);
+        std::thread::sleep(Duration::from_secs(2));
+        let idle = site.memory().0;
+        println!("server process {}", site.pid());
+        self.warm_up(&mut ground, &[site.address]);
+        let (mut ours, mut theirs) = (Rounds::default(), Vec::new());
+        for _ in 0..rounds {
+            theirs.push(bare.best(pgbench_seconds));
+            ours.add(&self.rush(&mut ground, &[site.address], people, people));
+        }
+        let peak = site.memory().1;
+        self.add("rush on PostgreSQL", "pgbench", ours.rates, theirs, (4.0, 10.0));
+        self.add_absolute("p99 of that", ours.p99, (250.0, 100.0), "ms");
+        self.add_absolute("resident memory, idle", vec![idle], (60.0, 60.0), "MiB");
+        self.add_absolute("resident memory, rush", vec![peak], (250.0, 250.0), "MiB");
+    }
+
+    fn full(&mut self, postgres: &Postgres) {
+        let Sizes { rounds, people, reads, connections, .. } = self.sizes;
+        let url = postgres.create_template("places_full").unwrap();
+        let mut ground = Ground::lay(&url, people + 1000, 2);
+        let site = Site::start(&ground.config, self.folder);
+        let places = 200;
+        let activity = ground.activity(places);
+        let first = ground.first();
+        let mut requests = ground.requests(activity, places + people.min(20_000));
+        let strangers = requests.split_off(places);
+        let outcome = load::run(&[site.address], requests, places, connections.min(places));
+        ground.judge(activity, places, first, &outcome);
+        ground.settle();
+        let (status, body) = load::once(site.address, &strangers[0]);
+        assert_eq!(status, 409, "{body}");
+        let reference = Plain::start(body.len());
+        let (mut ours, mut theirs) = (Rounds::default(), Rounds::default());
+        for _ in 0..rounds {
+            theirs.add(&load::run(&[reference.address], strangers.clone(), reads, connections));
+            let outcome = load::run(&[site.address], strangers.clone(), reads, connections);
+            for one in &outcome.answers {
+                assert_eq!((one.status, one.code.as_deref()), (409, Some("signup_full")), "{one:?}");
+            }
+            ours.add(&outcome);
+        }
+        self.add("'full' answers", "plain handler", ours.rates, theirs.rates, (0.4, 0.7));
+    }
+
+    fn catalogue(&mut self, postgres: &Postgres) {
+        let Sizes { rounds, reads, connections, .. } = self.sizes;
+        let url = postgres.create_template("catalogue").unwrap();
+        let ground = Ground::lay(&url, 1000, 0);
+        let activities = ground.catalogue(1000);
+        let site = Site::start(&ground.config, self.folder);
+        let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes();
+        let list = vec![get("/api/v1/activities")];
+        let details = activities.iter().map(|id| get(&format!("/api/v1/activities/{id}"))).collect();
+        for (name, requests) in [("activity list", list), ("activity detail", details)] {
+            let (status, body) = load::once(site.address, &requests[0]);
+            assert_eq!(status, 200, "{body}");
+            let reference = Plain::start(body.len());
+            let (mut ours, mut theirs) = (Rounds::default(), Rounds::default());
+            for _ in 0..rounds {
+                theirs.add(&load::run(&[reference.address], requests.clone(), reads, connections));
+                let outcome = load::run(&[site.address], requests.clone(), reads, connections);
+                assert!(outcome.answers.iter().all(|one| one.status == 200 && one.length + 100 > body.len()));
+                ours.add(&outcome);
+            }
+            let name = format!("{name}, {} bytes", body.len());
+            self.add(&name, "plain handler", ours.rates, theirs.rates, (0.5, 0.9));
+        }
+    }
+
+    fn many(&mut self, postgres: &Postgres) {
+        let Sizes { rounds, people, many, .. } = self.sizes;
+        let ground = |name: &str, people: usize, past: usize| {
+            Ground::lay(&postgres.create_template(name).unwrap(), people, past)
+        };
+        let mut small = ground("few", 10_000, 2);
+        let mut large = ground("many", many.0, many.1);
+        let (site, other) =
+            (Site::start(&large.config, self.folder), Site::start(&small.config, self.folder));
+        self.warm_up(&mut large, &[site.address]);
+        self.warm_up(&mut small, &[other.address]);
+        let people = people.min(9_000).min(many.0 / (rounds + 1));
+        let (mut ours, mut theirs) = (Rounds::default(), Rounds::default());
+        for _ in 0..rounds {
+            small.rewind();
+            theirs.add(&self.rush(&mut small, &[other.address], people, people));
+            ours.add(&self.rush(&mut large, &[site.address], people, people));
+        }
+        let name = format!("rush with {} people, {} past activities", many.0, many.1);
+        self.add(&name, "10000 and 2", ours.rates, theirs.rates, (0.8, 0.95));
+    }
+
+    fn two(&mut self, postgres: &Postgres, redis: &RedisServer) {
+        let Sizes { rounds, people, .. } = self.sizes;
+        let url = postgres.create_template("two").unwrap();
+        let mut ground = Ground::lay(&url, 2 * people * rounds + 2000, 2);
+        ground.config.cache.kind = "redis".into();
+        ground.config.cache.url = redis.url().into();
+        let sites = [Site::start(&ground.config, self.folder), Site::start(&ground.config, self.folder)];
+        let both = [sites[0].address, sites[1].address];
+        self.warm_up(&mut ground, &both[..1]);
+        self.warm_up(&mut ground, &both[1..]);
+        let (mut ours, mut theirs) = (Rounds::default(), Rounds::default());
+        for _ in 0..rounds {
+            // Fewer places than people, so that the last ones are contended for.
+            theirs.add(&self.rush(&mut ground, &both[..1], people, people * 9 / 10));
+            ours.add(&self.rush(&mut ground, &both, people, people * 9 / 10));
+        }
+        self.add("two instances", "one instance", ours.rates, theirs.rates, (0.9, 0.9));
     }
 }
 
-fn show(what: &str, figure: Figure, reference: Option<(&str, f64)>) {
-    let ratio = reference.map(|(name, value)| format!("  {:>5.1} × {name}", figure.a_second / value));
-    println!(
-        "{what:<50} {:>9.0} a second, p99 {:>4} ms{}",
-        figure.a_second,
-        figure.p99.as_millis(),
-        ratio.unwrap_or_default()
-    );
+/// The hot row and the insert that a sign-up is at the least, in pgbench.
+struct Bare<'a> {
+    postgres: &'a Postgres,
+    url: String,
+    script: tempfile::NamedTempFile,
 }
 
-fn median(mut figures: Vec<Figure>) -> Figure {
-    figures.sort_by(|a, b| a.a_second.total_cmp(&b.a_second));
-    figures[figures.len() / 2]
-}
+impl<'a> Bare<'a> {
+    fn lay(postgres: &'a Postgres) -> Self {
+        let url = postgres.create_template("bare").unwrap();
+        let tables = "CREATE TABLE a (id BIGINT PRIMARY KEY, capacity BIGINT, taken BIGINT); \
+                      INSERT INTO a VALUES (1, 1000000000, 0); \
+                      CREATE TABLE s (a BIGINT REFERENCES a, p BIGINT, UNIQUE (a, p)); CREATE SEQUENCE q";
+        let made = Command::new(postgres.program("psql")).args([&url, "-qc", tables]).status().unwrap();
+        assert!(made.success());
+        let script = tempfile::NamedTempFile::new().unwrap();
+        let transaction = "BEGIN;\nUPDATE a SET taken = taken + 1 WHERE id = 1 AND taken < capacity;\n\
+                           INSERT INTO s VALUES (1, nextval('q'));\nCOMMIT;\n";
+        std::fs::write(script.path(), transaction).unwrap();
+        Self { postgres, url, script }
+    }
 
-/// The hot row and the insert that a sign-up is at the least.
-fn pgbench(postgres: &servers::Postgres) -> f64 {
-    let url = postgres.create_template("bare").unwrap();
-    let psql = |sql: &str| {
-        assert!(Command::new(postgres.program("psql")).args([&url, "-qc", sql]).status().unwrap().success());
-    };
-    psql(
-        "CREATE TABLE a (id BIGINT PRIMARY KEY, capacity BIGINT, taken BIGINT); INSERT INTO a VALUES (1, 1000000000, 0); \
-          CREATE TABLE s (a BIGINT REFERENCES a, p BIGINT, UNIQUE (a, p)); CREATE SEQUENCE q",
-    );
-    let script = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(
-        script.path(),
-        "BEGIN;\nUPDATE a SET taken = taken + 1 WHERE id = 1 AND taken < capacity;\n\
-         INSERT INTO s VALUES (1, nextval('q'));\nCOMMIT;\n",
-    )
-    .unwrap();
-    ["1", "8", "32"]
-        .iter()
-        .map(|clients| {
-            let output = Command::new(postgres.program("pgbench"))
-                .args([
-                    "-n",
-                    "-c",
-                    clients,
-                    "-j",
-                    "2",
-                    "-T",
-                    "3",
-                    "-f",
-                    script.path().to_str().unwrap(),
-                    &url,
-                ])
-                .output()
-                .unwrap();
+    /// Transactions a second with 1, 8 or 32 clients, whichever does most.
+    fn best(&self, seconds: usize) -> f64 {
+        let script = self.script.path().to_str().unwrap();
+        let rate = |clients: &str| {
+            let seconds = seconds.to_string();
+            let arguments = ["-n", "-c", clients, "-j", "2", "-T", &seconds, "-f", script, &self.url];
+            let output = Command::new(self.postgres.program("pgbench")).args(arguments).output().unwrap();
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             let line =
                 text.lines().find(|line| line.starts_with("tps")).unwrap_or_else(|| panic!("{output:?}"));
             line.split_whitespace().nth(2).unwrap().parse::<f64>().unwrap()
-        })
-        .fold(0.0, f64::max)
-}
-
-/// A fresh server with a crowd that is logged in, and one activity with room for all.
-fn rush(url: &str, batch: usize, people: usize, connections: usize) -> Figure {
-    let mut config = Config::defaults().unwrap();
-    config.database.url = url.to_owned().into();
-    config.database.batch = batch;
-    config.limits.per_address = 0;
-    config.limits.per_person = 0;
-    actix_web::rt::System::new().block_on(async move {
-        let clock: SharedClock = Arc::new(SystemClock);
-        let ids = Ids::new(Arc::clone(&clock), Arc::new(SystemEntropy));
-        let db = unionhall::app::open_database(&config).unwrap();
-        unionhall::app::migrate_database(&db).unwrap();
-        let activity = fill(&db, &ids, &config);
-        let crowd = crowd(&db, &ids, people);
-        let injected = Injected { clock, ids, wechat_base_url: Some("http://127.0.0.1:9".into()) };
-        let app = App::assemble(&config, db, injected).unwrap();
-        let tokens = app.platform().access.tokens();
-        let requests: Vec<Vec<u8>> = crowd
-            .iter()
-            .enumerate()
-            .map(|(number, (person, family))| {
-                format!(
-                    "POST /api/v1/activities/{activity}/signups HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {}\r\n\
-                     Idempotency-Key: bench-{number:08}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}",
-                    tokens.issue(*person, *family).unwrap()
-                )
-                .into_bytes()
-            })
-            .collect();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let server = app.listen(listener, 2).unwrap();
-        let handle = server.handle();
-        actix_web::rt::spawn(server);
-        let figure = load(address, requests, connections).await;
-        handle.stop(false).await;
-        figure
-    })
-}
-
-fn fill(db: &Db, ids: &Ids, config: &Config) -> ActivityId {
-    let seeds = seed::load(&SeedSource::Embedded).unwrap();
-    let now = SystemClock.now();
-    let appid = Some(config.wechat.appid.as_str());
-    let loader = loader::Loader { ids, now, simulated_appid: appid, demo: true };
-    db.write_blocking(|conn| {
-        use diesel::prelude::*;
-        use unionhall::platform::db::schema::activities;
-        loader::load_in_tx(conn, &seeds, &loader)?;
-        let open = activities::table
-            .filter(activities::allocation.eq("first_come"))
-            .filter(activities::signup_opens_at.lt(now.naive_utc()))
-            .filter(activities::signup_closes_at.gt((now + TimeDelta::hours(1)).naive_utc()));
-        let id: ActivityId = open.select(activities::id).first(conn)?;
-        diesel::update(activities::table.find(id)).set(activities::capacity.eq(1_000_000)).execute(conn)?;
-        Ok(id)
-    })
-    .unwrap()
-}
-
-fn crowd(db: &Db, ids: &Ids, people: usize) -> Vec<(PersonId, FamilyId)> {
-    let crowd: Vec<(PersonId, FamilyId)> = (0..people).map(|_| (ids.id(), ids.id())).collect();
-    let now = SystemClock.now();
-    db.write_blocking(|conn| {
-        for (person, family) in &crowd {
-            unionhall::people::store::create_in_tx(conn, *person, now)?;
-            unionhall::identity::store::family_create_in_tx(
-                conn,
-                *family,
-                *person,
-                now,
-                now + TimeDelta::days(1),
-            )?;
-        }
-        Ok(())
-    })
-    .unwrap();
-    crowd
-}
-
-/// Every request once, over `connections` that are kept open; every answer must be 201.
-async fn load(address: SocketAddr, requests: Vec<Vec<u8>>, connections: usize) -> Figure {
-    let (requests, next) = (Arc::new(requests), Arc::new(AtomicUsize::new(0)));
-    let mut streams = Vec::new();
-    for _ in 0..connections {
-        let stream = TcpStream::connect(address).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        streams.push(stream);
-    }
-    let whole = Stopwatch::start();
-    let clients: Vec<_> = streams
-        .into_iter()
-        .map(|mut stream| {
-            let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
-            tokio::spawn(async move {
-                let mut times = Vec::new();
-                let mut buffer = vec![0; 16 * 1024];
-                loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(request) = requests.get(place) else { return times };
-                    let one = Stopwatch::start();
-                    stream.write_all(request).await.unwrap();
-                    answer(&mut stream, &mut buffer).await;
-                    times.push(one.elapsed());
-                }
-            })
-        })
-        .collect();
-    let mut times = Vec::new();
-    for client in clients {
-        times.extend(client.await.unwrap());
-    }
-    let seconds = whole.elapsed().as_secs_f64();
-    times.sort();
-    let count = u32::try_from(times.len()).unwrap();
-    Figure { a_second: f64::from(count) / seconds, p99: times[times.len() * 99 / 100] }
-}
-
-async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) {
-    let mut filled = 0;
-    loop {
-        let read = stream.read(&mut buffer[filled..]).await.unwrap();
-        assert!(read > 0, "the server closed the connection");
-        filled += read;
-        let text = &buffer[..filled];
-        let Some(end) = text.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let head = std::str::from_utf8(&text[..end]).unwrap().to_ascii_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-        if filled >= end + 4 + length.parse::<usize>().unwrap() {
-            assert!(head.starts_with("http/1.1 201"), "{}", String::from_utf8_lossy(text));
-            return;
-        }
+        };
+        ["1", "8", "32"].map(rate).into_iter().fold(0.0, f64::max)
     }
 }

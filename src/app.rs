@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::attendance::counting::Counting;
 use crate::attendance::desk::{Desk, DeskHandler};
+use crate::attendance::following::AttendanceFollower;
 use crate::attendance::pass::Passes;
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -22,23 +23,29 @@ use crate::identity::standing::DatabaseStandings;
 use crate::ids::Ids;
 use crate::jobs;
 use crate::notify::jobs::NoticeWriter;
+use crate::offering::CATALOGUE;
+use crate::offering::following::Followers;
 use crate::ops::Stopping;
 use crate::plan::counting::PlanCounting;
 use crate::plan::jobs::Recount;
 use crate::platform::Platform;
 use crate::platform::access::{Access, AccessTokens};
 use crate::platform::cache::Cache;
+use crate::platform::changes::{Changes, News};
 use crate::platform::db::migrate::MigrateError;
 use crate::platform::db::{Batcher, BatcherConfig, Db, DbTarget, OpenError, PoolConfig, migrate};
 use crate::platform::http::idempotency::Idempotency;
 use crate::platform::http::limits::Limits;
 use crate::platform::http::middleware::{TrustedProxies, envelope, fallback};
+use crate::platform::http::public::{PublicAnswers, answer_again};
 use crate::platform::http::{Contract, Cursors};
 use crate::platform::outbox::{Bell, JobHandler, Worker};
 use crate::platform::vault::Vault;
 use crate::platform::wechat::{WechatClient, WechatConfig};
 use crate::routes;
+use crate::signup::following::SignupFollower;
 use crate::signup::registrar::{Registrar, RegistrarHandler};
+use crate::signup::snapshot::{PLACES, Snapshots};
 use crate::{docs, openapi, signup};
 
 /// Why the system cannot start. Each text says what to do.
@@ -80,12 +87,14 @@ pub struct App {
     platform: Platform,
     wechat: WechatClient,
     registrar: Registrar,
+    snapshots: Snapshots,
     tools: signup::jobs::Tools,
     desk: Desk,
     passes: Passes,
     login: LoginConfig,
     limits: Arc<Limits>,
     counting: Arc<dyn Counting>,
+    followers: Followers,
     contract: Arc<Contract>,
     document: Arc<docs::Document>,
     proxies: TrustedProxies,
@@ -139,6 +148,11 @@ impl App {
             ids.clone(),
         );
         let memory = Duration::from_millis(config.auth.standing_memory_ms);
+        let moment = Duration::from_millis(config.cache.memory_ms);
+        let changes = Changes::new(cache.clone(), &ids);
+        let public = PublicAnswers::new(Arc::clone(&clock), moment);
+        let snapshots = Snapshots::new(db.clone(), Arc::clone(&clock), moment);
+        listen_for_changes(&changes, &public, &snapshots);
         let platform = Platform {
             access: Access::new(
                 tokens,
@@ -154,6 +168,8 @@ impl App {
             ids: ids.clone(),
             db: db.clone(),
             cache: cache.clone(),
+            changes,
+            public,
         };
         let wechat = WechatConfig {
             base_url: wechat_base_url.unwrap_or_else(|| config.wechat.base_url.clone()),
@@ -170,6 +186,10 @@ impl App {
             vault: platform.vault.clone(),
         };
         let registrar = Arc::new(RegistrarHandler(tools.clone()));
+        let followers = Followers(vec![
+            Arc::new(SignupFollower { ids: ids.clone(), vault: platform.vault.clone() }),
+            Arc::new(AttendanceFollower { counting: Arc::clone(&counting) }),
+        ]);
         let desk = Arc::new(DeskHandler {
             clock: Arc::clone(&clock),
             ids: ids.clone(),
@@ -181,6 +201,7 @@ impl App {
             wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,
             desk: Batcher::start("desk", db.clone(), desk, batching).map_err(|e| other(&e))?,
+            snapshots,
             passes: Passes::new(config.codes.pass_secret.clone()),
             login: LoginConfig {
                 appid: config.wechat.appid.clone(),
@@ -189,6 +210,7 @@ impl App {
             },
             limits: Arc::new(Limits::new(cache, config.limits)),
             counting,
+            followers,
             contract: Arc::new(Contract::compile(&document).map_err(|e| other(&e))?),
             document: Arc::new(docs::Document::new(&document).map_err(|e| other(&e))?),
             proxies: TrustedProxies(config.server.trusted_proxies.clone()),
@@ -212,6 +234,11 @@ impl App {
         &self.platform
     }
 
+    /// What refusals are answered from.
+    pub fn snapshots(&self) -> &Snapshots {
+        &self.snapshots
+    }
+
     /// The job loop.
     pub fn worker(&self) -> &Worker {
         &self.worker
@@ -219,10 +246,13 @@ impl App {
 
     /// Starts answering on `listener` with `workers` threads (0: one a core).
     pub fn listen(&self, listener: TcpListener, workers: usize) -> std::io::Result<actix_web::dev::Server> {
+        // Ends with the server's runtime.
+        tokio::spawn(self.platform.changes.clone().run());
         let app = self.clone();
         let mut server = HttpServer::new(move || {
             actix_web::App::new()
                 .configure(|cfg| app.configure(cfg))
+                .wrap(from_fn(answer_again))
                 .wrap(Compress::default())
                 .wrap(from_fn(envelope))
                 // Outermost: a console must be able to read problem documents, which the envelope writes.
@@ -243,12 +273,14 @@ impl App {
         cfg.app_data(Data::new(self.platform.clone()))
             .app_data(Data::new(self.wechat.clone()))
             .app_data(Data::new(self.registrar.clone()))
+            .app_data(Data::new(self.snapshots.clone()))
             .app_data(Data::new(self.tools.clone()))
             .app_data(Data::new(self.desk.clone()))
             .app_data(Data::new(self.passes.clone()))
             .app_data(Data::new(self.login.clone()))
             .app_data(Data::from(Arc::clone(&self.limits)))
             .app_data(Data::new(Arc::clone(&self.counting)))
+            .app_data(Data::new(self.followers.clone()))
             .app_data(Data::from(Arc::clone(&self.contract)))
             .app_data(Data::from(Arc::clone(&self.document)))
             .app_data(Data::new(self.proxies.clone()))
@@ -271,6 +303,16 @@ impl App {
         // The receiver is gone when the loop has ended by itself; either way it ends.
         let _ended = stop_jobs.send(true);
     }
+}
+
+/// Whoever keeps answers for a moment hears of what has changed.
+fn listen_for_changes(changes: &Changes, public: &PublicAnswers, snapshots: &Snapshots) {
+    snapshots.listen(changes, &[PLACES, CATALOGUE]);
+    let public = public.clone();
+    changes.subscribe(move |news| match news {
+        News::Changed(topic, _) if topic != CATALOGUE => {}
+        News::Changed(..) | News::Missed => public.forget(),
+    });
 }
 
 fn handlers(clock: &SharedClock, ids: &Ids, tools: &signup::jobs::Tools) -> Vec<Arc<dyn JobHandler>> {

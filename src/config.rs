@@ -43,7 +43,7 @@ Log { format: String, level: String } }
 section! { /// `[database]`
 Database { url: SecretString, pool: u32, wait_seconds: u64, batch: usize, queue: usize } }
 section! { /// `[cache]`
-CacheSettings { kind: String, url: SecretString, prefix: String } }
+CacheSettings { kind: String, url: SecretString, prefix: String, memory_ms: u64 } }
 section! { /// `[vault]`
 VaultSettings { key_id: String, cipher: Cipher, secret: SecretString, retired: Vec<KeyConfig>, index_secret: SecretString } }
 section! { /// `[codes]`
@@ -183,6 +183,7 @@ impl Config {
             self.cache.kind == "redis" && self.cache.url.expose_secret().is_empty(),
             "cache.url must be set, such as redis://127.0.0.1:6379/0, because cache.kind is redis",
         );
+        fault(self.cache.memory_ms > 1000, "cache.memory_ms must be 0 to 1000");
         fault(
             self.server.instances > 1 && self.cache.kind == "memory",
             "cache.kind must be redis, because server.instances is more than one",

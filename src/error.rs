@@ -91,6 +91,7 @@ codes! {
     QuotaBelowUse = "quota_below_use", 409, "名额不能少于已使用和已保留的数量", "A quota cannot be less than what is used and held";
     ResourceClash = "resource_clash", 409, "场地或讲师在该时间已被占用", "A venue or a trainer is taken at that time";
     SecondOfficer = "second_officer_required", 409, "须由另一名工作人员批准", "Another officer must decide this";
+    CheckinCalledOff = "checkin_called_off", 409, "活动或场次已取消或延期", "The activity or the session is cancelled or postponed";
     CheckinFull = "checkin_full", 409, "现场人数已达上限", "The room is full";
     PassInvalid = "pass_invalid", 409, "电子凭证无效，请让职工刷新后重试", "The pass is not valid; ask the worker to refresh it";
     PassExpired = "pass_expired", 409, "电子凭证已过期，请让职工刷新后重试", "The pass has expired; ask the worker to refresh it";
@@ -102,7 +103,7 @@ codes! {
     PreconditionFailed = "precondition_failed", 412, "数据已被他人修改，请重新读取后再试", "Somebody changed this meanwhile; read it again";
     BodyTooLarge = "body_too_large", 413, "请求体过大", "The body is too large";
     UriTooLong = "uri_too_long", 414, "请求地址过长", "The address is too long";
-    UnsupportedMediaType = "unsupported_media_type", 415, "请求体必须是 application/json", "The body must be application/json";
+    UnsupportedMediaType = "unsupported_media_type", 415, "不支持该类型的请求体", "The body is of a type that is not taken here";
     ValidationFailed = "validation_failed", 422, "部分字段有误", "Some fields are wrong";
     IdempotencyMismatch = "idempotency_mismatch", 422, "该 Idempotency-Key 已用于另一请求", "This Idempotency-Key was used for another request";
     PreconditionRequired = "precondition_required", 428, "缺少 If-Match 请求头", "The If-Match header is missing";

@@ -1,5 +1,7 @@
 //! What a person may do now, for the guards.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -18,28 +20,49 @@ pub struct DatabaseStandings {
 }
 
 impl StandingSource for DatabaseStandings {
-    fn load(&self, conn: &mut Conn, person: PersonId, family: FamilyId) -> Result<Option<Standing>> {
-        let login: Option<(Option<NaiveDateTime>, Option<NaiveDateTime>, NaiveDateTime)> =
-            token_families::table
-                .inner_join(people::table)
-                .filter(token_families::id.eq(family))
-                .filter(people::id.eq(person))
-                .select((people::disabled_at, token_families::ended_at, token_families::expires_at))
-                .first(conn)
-                .optional()?;
-        let Some((disabled, ended, expires_at)) = login else { return Ok(None) };
-        let over = ended.is_some() || expires_at <= db_time(self.clock.now());
-        let rows: Vec<(StaffGrant, String)> = staff_grants::table
+    fn load(
+        &self,
+        conn: &mut Conn,
+        logins: &[(PersonId, FamilyId)],
+    ) -> Result<HashMap<(PersonId, FamilyId), Standing>> {
+        let families: Vec<FamilyId> = logins.iter().map(|(_, family)| *family).collect();
+        let rows: Vec<Login> = token_families::table
+            .inner_join(people::table)
+            .filter(token_families::id.eq_any(families))
+            .select(Login::as_select())
+            .load(conn)?;
+        let people: Vec<PersonId> = rows.iter().map(|login| login.person).collect();
+        let mut grants: HashMap<PersonId, Vec<Grant>> = HashMap::new();
+        let found: Vec<(StaffGrant, String)> = staff_grants::table
             .inner_join(organisations::table)
-            .filter(staff_grants::person_id.eq(person))
+            .filter(staff_grants::person_id.eq_any(people))
             .filter(staff_grants::revoked_at.is_null())
             .order(staff_grants::id)
             .select((StaffGrant::as_select(), organisations::path))
             .load(conn)?;
-        let grants = rows
-            .into_iter()
-            .map(|(grant, path)| Grant { role: grant.role, organisation: grant.organisation_id, path })
-            .collect();
-        Ok(Some(Standing { disabled: disabled.is_some(), ended: over, grants }))
+        for (grant, path) in found {
+            let held = Grant { role: grant.role, organisation: grant.organisation_id, path };
+            grants.entry(grant.person_id).or_default().push(held);
+        }
+        let now = db_time(self.clock.now());
+        let standing = |login: &Login| Standing {
+            disabled: login.disabled_at.is_some(),
+            ended: login.ended_at.is_some() || login.expires_at <= now,
+            grants: grants.get(&login.person).cloned().unwrap_or_default(),
+        };
+        Ok(rows.iter().map(|login| ((login.person, login.family), standing(login))).collect())
     }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = token_families)]
+struct Login {
+    #[diesel(column_name = id)]
+    family: FamilyId,
+    #[diesel(column_name = person_id)]
+    person: PersonId,
+    ended_at: Option<NaiveDateTime>,
+    expires_at: NaiveDateTime,
+    #[diesel(select_expression = people::disabled_at)]
+    disabled_at: Option<NaiveDateTime>,
 }

@@ -30,9 +30,29 @@ pub struct Message {
 
 const KIND: &str = "notice.write";
 
+/// Messages in one job at most.
+const MESSAGES: usize = 64;
+
+/// What a job has to write.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Payload {
+    Many { messages: Vec<Message> },
+    One(Message),
+}
+
 /// The job that will write `message`.
 pub fn job(message: &Message, now: DateTime<Utc>) -> NewJob {
     NewJob { kind: KIND, payload: json!(message), run_at: now, dedupe_key: None }
+}
+
+/// The jobs that will write `messages`: many in a job, since a job costs as much as a message.
+pub fn jobs(messages: &[Message], now: DateTime<Utc>) -> Vec<NewJob> {
+    let job = |messages: &[Message]| match messages {
+        [one] => job(one, now),
+        many => NewJob { kind: KIND, payload: json!({ "messages": many }), run_at: now, dedupe_key: None },
+    };
+    messages.chunks(MESSAGES).map(job).collect()
 }
 
 /// Writes messages.
@@ -49,20 +69,47 @@ impl JobHandler for NoticeWriter {
     }
 
     fn run_in_tx(&self, conn: &mut Conn, job: &Job) -> Result<()> {
-        let message: Message = serde_json::from_str(&job.payload).map_err(Error::internal)?;
+        store::create_in_tx(conn, &self.notices(job)?)
+    }
+
+    fn shares(&self) -> bool {
+        true
+    }
+
+    fn run_all_in_tx(&self, conn: &mut Conn, jobs: &[Job]) -> Result<()> {
+        let mut notices = Vec::new();
+        for job in jobs {
+            notices.append(&mut self.notices(job)?);
+        }
+        // A message that is there already fails the whole, and each job is then run alone.
+        store::create_all_in_tx(conn, &notices)
+    }
+}
+
+impl NoticeWriter {
+    fn notices(&self, job: &Job) -> Result<Vec<Notice>> {
+        Ok(match serde_json::from_str(&job.payload).map_err(Error::internal)? {
+            Payload::One(message) => vec![self.notice(job.id.to_string(), message)],
+            Payload::Many { messages } => (1..)
+                .zip(messages)
+                .map(|(number, message)| self.notice(format!("{}/{number}", job.id), message))
+                .collect(),
+        })
+    }
+
+    fn notice(&self, source: String, message: Message) -> Notice {
         let (title, body) = text(&message);
-        let notice = Notice {
+        Notice {
             id: self.ids.id(),
             person_id: message.person,
-            source: job.id.to_string(),
+            source,
             kind: message.kind,
             title,
             body,
             link: Some(message.link),
             created_at: db_time(self.clock.now()),
             read_at: None,
-        };
-        store::create_in_tx(conn, notice)
+        }
     }
 }
 
@@ -102,11 +149,9 @@ fn text(message: &Message) -> (String, String) {
             ("活动取消", format!("“{subject}”已取消。{detail}给您带来不便，敬请谅解。"))
         }
         NoticeKind::ActivityPostponed => {
-            ("活动延期", format!("“{subject}”延期举行，您的名额保留。{detail}新时间确定后会通知您。"))
+            ("活动延期", format!("“{subject}”延期举行，您的报名保留。{detail}新时间确定后会通知您。"))
         }
-        NoticeKind::ActivityRescheduled => {
-            ("活动改期", format!("“{subject}”已改期。{detail}不能参加时可以取消，不计入信用。"))
-        }
+        NoticeKind::ActivityRescheduled => ("活动改期", format!("“{subject}”已改期。{detail}")),
         NoticeKind::SessionCancelled => ("场次取消", format!("“{subject}”的一个场次已取消。{detail}")),
         NoticeKind::PenaltyGiven => ("信用提醒", format!("“{subject}”：{detail}如有特殊原因，可以申诉。")),
         NoticeKind::PenaltyDecided => ("申诉结果", format!("关于“{subject}”的申诉：{detail}")),

@@ -44,7 +44,7 @@ crate::text_enum! {
 
 /// A message.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = notices)]
+#[diesel(table_name = notices, treat_none_as_default_value = false)]
 pub struct Notice {
     /// Its id.
     pub id: NoticeId,

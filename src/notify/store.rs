@@ -10,9 +10,15 @@ use crate::ids::{NoticeId, PersonId};
 use crate::platform::db::Conn;
 use crate::platform::db::schema::notices;
 
-/// Writes a message once, however often its job runs.
-pub fn create_in_tx(conn: &mut Conn, notice: Notice) -> Result<()> {
-    crate::insert_new!(conn, notices::table, &[notice], notices::id => |row: &Notice| row.id)?;
+/// Writes messages, each once, however often its job runs.
+pub fn create_in_tx(conn: &mut Conn, notices: &[Notice]) -> Result<()> {
+    crate::insert_new!(conn, notices::table, notices, notices::id => |row: &Notice| row.id)?;
+    Ok(())
+}
+
+/// Writes messages that are not there yet.
+pub fn create_all_in_tx(conn: &mut Conn, notices: &[Notice]) -> Result<()> {
+    crate::insert_rows!(conn, notices::table, notices)?;
     Ok(())
 }
 

@@ -1,8 +1,9 @@
-//! What knows nothing of unions: storage, cache, vault, jobs, audit, HTTP, access, WeChat.
+//! What knows nothing of unions: storage, cache, changes, vault, jobs, audit, HTTP, access, WeChat.
 
 pub mod access;
 pub mod audit;
 pub mod cache;
+pub mod changes;
 pub mod db;
 pub mod http;
 pub mod outbox;
@@ -23,6 +24,10 @@ pub struct Platform {
     pub db: db::Db,
     /// Memory or Redis; never the truth.
     pub cache: cache::Cache,
+    /// Tells this instance and the others what has changed.
+    pub changes: changes::Changes,
+    /// Answers that are the same for everybody, kept for a moment.
+    pub public: http::public::PublicAnswers,
     /// Encrypted fields.
     pub vault: vault::Vault,
     /// Acts under idempotency keys.

@@ -9,8 +9,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::model::{Basis, Ending, Signup, SignupState};
 use super::penalty::model::Ground;
 use super::registrar::{Act, Excuse, Registrar, Request};
+use super::snapshot::{PLACES, Snapshots};
 use super::{rules, store, waiting};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{ActivityId, PartyId, PersonId, QuotaId, SignupId};
 use crate::offering;
 use crate::offering::model::AttendanceRole;
@@ -143,11 +144,12 @@ pub struct SignupInput {}
 pub async fn signup_create(
     platform: Data<Platform>,
     registrar: Data<Registrar>,
+    snapshots: Data<Snapshots>,
     guard: Guard<OwnData>,
     id: ApiPath<ActivityId>,
     body: Idempotent<SignupInput>,
 ) -> Result<Stored> {
-    ask(&platform, &registrar, guard.person(), body.key, Act::Create(id.0)).await
+    ask(&platform, &registrar, &snapshots, guard.person(), body.key, Act::Create(id.0)).await
 }
 
 /// A sign-up to give up.
@@ -177,28 +179,66 @@ pub struct CancelInput {
 pub async fn signup_cancel(
     platform: Data<Platform>,
     registrar: Data<Registrar>,
+    snapshots: Data<Snapshots>,
     guard: Guard<OwnData>,
     id: ApiPath<SignupId>,
     body: Idempotent<CancelInput>,
 ) -> Result<Stored> {
     let CancelInput { ground, text } = body.body;
     let excuse = ground.map(|ground| Excuse { ground, text: text.unwrap_or_default() });
-    ask(&platform, &registrar, guard.person(), body.key, Act::Cancel { signup: id.0, excuse }).await
+    let act = Act::Cancel { signup: id.0, excuse };
+    ask(&platform, &registrar, &snapshots, guard.person(), body.key, act).await
 }
 
 /// Asks the registrar.
 pub(super) async fn ask(
     platform: &Platform,
     registrar: &Registrar,
+    snapshots: &Snapshots,
     person: PersonId,
     request: RequestKey,
     act: Act,
 ) -> Result<Stored> {
     let one = Use { principal: person, request };
-    let _running = platform.idempotency.begin(&one)?;
-    let stored = registrar.call(Request { act, one }).await?;
-    platform.jobs.ring();
-    Ok(stored)
+    let running = platform.idempotency.begin(&one)?;
+    if let Act::Create(activity) = act
+        && let Some(refusal) = snapshots.refusal(activity, person)
+    {
+        return Err(refusal);
+    }
+    let (platform, registrar, snapshots) = (platform.clone(), registrar.clone(), snapshots.clone());
+    // Beside the request, so that what was changed is told even if the caller has gone away.
+    let asked = tokio::spawn(async move {
+        let _running = running;
+        let wanted = match act {
+            Act::Create(activity) => Some(activity),
+            _ => None,
+        };
+        let reply = registrar.call(Request { act, one }).await;
+        tell(&platform, &snapshots, wanted, &reply);
+        reply
+    });
+    asked.await.map_err(Error::internal)?
+}
+
+/// After a reply: whose places have changed, and that somebody was refused.
+fn tell(platform: &Platform, snapshots: &Snapshots, wanted: Option<ActivityId>, reply: &Result<Stored>) {
+    match (reply, wanted) {
+        (Ok(stored), _) if stored.replayed => {}
+        (Ok(stored), _) => {
+            #[derive(Deserialize)]
+            struct About {
+                activity_id: ActivityId,
+            }
+            match serde_json::from_str::<About>(&stored.body) {
+                Ok(about) => platform.changes.tell(PLACES, &[about.activity_id.0]),
+                Err(error) => tracing::error!(%error, "an answer about no activity"),
+            }
+            platform.jobs.ring();
+        }
+        (Err(refusal), Some(activity)) => snapshots.refused(activity, refusal),
+        (Err(_), _) => {}
+    }
 }
 
 /// Take the place that is kept for one / 确认候补名额
@@ -216,11 +256,12 @@ pub(super) async fn ask(
 pub async fn signup_accept(
     platform: Data<Platform>,
     registrar: Data<Registrar>,
+    snapshots: Data<Snapshots>,
     guard: Guard<OwnData>,
     id: ApiPath<SignupId>,
     body: Idempotent<SignupInput>,
 ) -> Result<Stored> {
-    ask(&platform, &registrar, guard.person(), body.key, Act::Accept(id.0)).await
+    ask(&platform, &registrar, &snapshots, guard.person(), body.key, Act::Accept(id.0)).await
 }
 
 /// Read one's sign-up / 读取本人报名

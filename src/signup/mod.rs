@@ -14,6 +14,7 @@
 
 pub mod api;
 pub mod draw;
+pub mod following;
 pub mod jobs;
 pub mod model;
 pub mod penalty;
@@ -25,6 +26,7 @@ pub mod quotas;
 pub mod registrar;
 pub mod roster;
 pub mod rules;
+pub mod snapshot;
 pub mod store;
 mod terms;
 pub mod tree;

@@ -71,8 +71,8 @@ crate::text_enum! {
 }
 
 /// A person's request for a place.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = signups)]
+#[derive(Debug, Clone, Queryable, QueryableByName, Selectable, Insertable)]
+#[diesel(table_name = signups, treat_none_as_default_value = false)]
 pub struct Signup {
     /// Its id.
     pub id: SignupId,
@@ -164,7 +164,7 @@ crate::text_enum! {
 
 /// A place that is kept for one person for a time.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = offers)]
+#[diesel(table_name = offers, treat_none_as_default_value = false)]
 pub struct Offer {
     /// Its id.
     pub id: OfferId,

@@ -39,7 +39,7 @@ impl Beside {
     /// Writes everything. The audit chain is appended last, so the caller does nothing after this.
     pub fn write_in_tx(self, conn: &mut Conn, ids: &Ids, now: DateTime<Utc>) -> Result<()> {
         let mut jobs = self.jobs;
-        jobs.extend(self.messages.iter().map(|message| crate::notify::jobs::job(message, now)));
+        jobs.extend(crate::notify::jobs::jobs(&self.messages, now));
         outbox::enqueue_in_tx(conn, ids, now, jobs)?;
         audit::append_in_tx(conn, now, self.entries)
     }
@@ -369,9 +369,9 @@ impl Ground {
             return Ok(true);
         }
         if self.roles.is_empty() {
-            self.roles = offering::store::role_meanings(conn)?
+            self.roles = offering::store::roles(conn)?
                 .into_iter()
-                .map(|meaning| (meaning.code, meaning.takes_place))
+                .map(|(code, meaning)| (code, meaning.takes_place))
                 .collect();
         }
         Ok(self.roles.get(&role).copied().unwrap_or(true))

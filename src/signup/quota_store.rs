@@ -41,7 +41,7 @@ crate::text_enum! {
 
 /// Places that go from one quota to another.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = quota_moves)]
+#[diesel(table_name = quota_moves, treat_none_as_default_value = false)]
 pub struct QuotaMove {
     /// Its id.
     pub id: QuotaMoveId,

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::Binary;
 
 use super::model::{Ending, Signup, SignupState};
 use super::penalty;
@@ -89,13 +90,26 @@ pub fn live(
     if people.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(PersonId, SignupId)> = signups::table
-        .filter(signups::activity_id.eq(activity))
-        .filter(signups::person_id.eq_any(people))
-        .filter(signups::state.ne(SignupState::Cancelled))
-        .select((signups::person_id, signups::id))
-        .load(conn)?;
-    Ok(rows.into_iter().collect())
+    let pairs: HashSet<(ActivityId, PersonId)> = people.iter().map(|person| (activity, *person)).collect();
+    let rows = live_rows(conn, &pairs)?;
+    Ok(rows.into_iter().map(|row| (row.person_id, row.id)).collect())
+}
+
+fn live_rows(conn: &mut Conn, pairs: &HashSet<(ActivityId, PersonId)>) -> QueryResult<Vec<Signup>> {
+    crate::load_pairs!(
+        conn,
+        Signup,
+        pairs,
+        (activity, person) => signups::table
+            .filter(signups::activity_id.eq(activity))
+            .filter(signups::person_id.eq(person))
+            .filter(signups::state.ne(SignupState::Cancelled))
+            .select(Signup::as_select()),
+        "signups",
+        "activity_id": Binary,
+        "person_id": Binary,
+        "state <> 'cancelled'"
+    )
 }
 
 /// Live sign-ups of `people`, locked in the order of their ids until the end of the transaction: a cancellation waits, and then finds the

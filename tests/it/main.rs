@@ -24,18 +24,23 @@ mod door;
 mod durability;
 mod http;
 mod identity;
+mod imports;
 mod jobs;
 mod ledger;
+mod lifecycle;
 mod opening;
 mod outages;
 mod penalties;
 mod people;
 mod plan;
+mod resources;
 mod rosters;
 mod settings;
 mod signup;
 mod smoke;
+mod snapshot;
 mod storage;
+mod templates;
 mod vault;
 
 use harness::suite::Test;
@@ -53,11 +58,16 @@ const ROOMS: &[&[Test]] = &[
     access::scope::TESTS,
     access::tokens::TESTS,
     signup::TESTS,
+    snapshot::TESTS,
     door::TESTS,
     durability::TESTS,
     jobs::TESTS,
     chores::TESTS,
     ledger::TESTS,
+    lifecycle::acts::TESTS,
+    lifecycle::counting::TESTS,
+    lifecycle::doors::TESTS,
+    lifecycle::refusals::TESTS,
     corruption::TESTS,
     identity::TESTS,
     http::problems::TESTS,
@@ -79,6 +89,9 @@ const ROOMS: &[&[Test]] = &[
     cli::PLAIN,
     settings::PLAIN,
     vault::TESTS,
+    resources::TESTS,
+    templates::TESTS,
+    imports::TESTS,
 ];
 
 fn main() -> std::process::ExitCode {

@@ -31,13 +31,35 @@ impl Default for Gate {
     }
 }
 
+/// The operation that a request is for. Finding it goes through the patterns of all operations, so it is found once a request.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The pattern of its path.
+    pub pattern: Arc<str>,
+    /// Whether it asks for a login.
+    pub guarded: bool,
+}
+
+impl Route {
+    /// The route of `req`.
+    pub fn of(req: &HttpRequest) -> Self {
+        if let Some(route) = req.extensions().get::<Self>() {
+            return route.clone();
+        }
+        let pattern = req.match_pattern();
+        let guarded = req.app_data::<Data<Contract>>().is_some_and(|contract| {
+            contract.is_guarded(req.method().as_str(), pattern.as_deref().unwrap_or_default())
+        });
+        let route = Self { pattern: pattern.as_deref().unwrap_or("(none)").into(), guarded };
+        req.extensions_mut().insert(route.clone());
+        route
+    }
+}
+
 /// Waits until the guard of `req` has let it in, where its operation has one.
 pub async fn passed(req: &HttpRequest) {
-    let guarded = req.app_data::<Data<Contract>>().is_some_and(|contract| {
-        contract.is_guarded(req.method().as_str(), req.match_pattern().as_deref().unwrap_or_default())
-    });
     let gate = req.extensions().get::<Gate>().cloned();
-    if let (true, Some(gate)) = (guarded, gate) {
+    if let (true, Some(gate)) = (Route::of(req).guarded, gate) {
         // The sender lives in `gate` itself, so waiting ends only when it opens or the request does.
         let mut opening = gate.0.subscribe();
         let _open = opening.wait_for(|open| *open).await;

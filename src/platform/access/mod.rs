@@ -6,8 +6,10 @@
 
 pub mod guard;
 pub mod policy;
+mod reader;
 pub mod token;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ use moka::sync::Cache as LocalCache;
 pub use guard::Guard;
 pub use policy::{Permission, Role};
 pub use token::{AccessTokens, TokenKey};
+
+use reader::Reader;
 
 use crate::error::{Code, Error, Result};
 use crate::ids::{FamilyId, OrganisationId, PersonId};
@@ -45,8 +49,12 @@ pub struct Standing {
 
 /// Reads standings from the database: the identity room's, wired in `app.rs`.
 pub trait StandingSource: Send + Sync {
-    /// The standing of `person` in the login `family`; none when there is no such login.
-    fn load(&self, conn: &mut Conn, person: PersonId, family: FamilyId) -> Result<Option<Standing>>;
+    /// The standings of people in their logins, by login; none where a login is not there or not theirs.
+    fn load(
+        &self,
+        conn: &mut Conn,
+        logins: &[(PersonId, FamilyId)],
+    ) -> Result<HashMap<(PersonId, FamilyId), Standing>>;
 }
 
 /// Somebody who is logged in.
@@ -82,6 +90,11 @@ impl Scope {
         if self.covers(path) { Ok(()) } else { Err(Error::not_found()) }
     }
 
+    /// The roots of the subtrees.
+    pub fn roots(&self) -> impl Iterator<Item = &str> + '_ {
+        self.paths.iter().map(String::as_str)
+    }
+
     /// LIKE patterns of the subtrees. Codes have no `%` or `_`, so nothing needs escaping.
     pub fn patterns(&self) -> impl Iterator<Item = String> + '_ {
         self.paths.iter().map(|root| format!("{root}%"))
@@ -92,8 +105,7 @@ impl Scope {
 #[derive(Clone)]
 pub struct Access {
     tokens: Arc<AccessTokens>,
-    source: Arc<dyn StandingSource>,
-    db: Db,
+    reader: Arc<Reader>,
     known: Option<LocalCache<FamilyId, (PersonId, Arc<Standing>)>>,
 }
 
@@ -103,7 +115,7 @@ impl Access {
     pub fn new(tokens: AccessTokens, source: Arc<dyn StandingSource>, db: Db, memory: Duration) -> Self {
         let known = (!memory.is_zero())
             .then(|| LocalCache::builder().max_capacity(200_000).time_to_live(memory).build());
-        Self { tokens: Arc::new(tokens), source, db, known }
+        Self { tokens: Arc::new(tokens), reader: Arc::new(Reader::new(source, db)), known }
     }
 
     /// The tokens.
@@ -133,8 +145,7 @@ impl Access {
         {
             return Ok(standing);
         }
-        let source = Arc::clone(&self.source);
-        let standing = self.db.read(move |conn| source.load(conn, person, family)).await?;
+        let standing = self.reader.read(person, family).await?;
         let standing = Arc::new(standing.ok_or_else(|| Error::new(Code::Unauthenticated))?);
         if let Some(known) = &self.known {
             known.insert(family, (person, Arc::clone(&standing)));

@@ -51,6 +51,7 @@ pub struct AccessTokens {
     active: String,
     issuer: String,
     audience: String,
+    rules: Validation,
     life: TimeDelta,
     clock: SharedClock,
     ids: Ids,
@@ -74,7 +75,15 @@ impl AccessTokens {
                 (key.id.clone(), (EncodingKey::from_secret(bytes), DecodingKey::from_secret(bytes)))
             })
             .collect();
+        let mut rules = Validation::new(Algorithm::HS256);
+        rules.set_issuer(&[issuer]);
+        rules.set_audience(&[audience]);
+        rules.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
+        // The library reads the machine's clock; ours is injected.
+        rules.validate_exp = false;
+        rules.validate_nbf = false;
         Self {
+            rules,
             keys,
             active: active.into(),
             issuer: issuer.into(),
@@ -121,14 +130,8 @@ impl AccessTokens {
             return Err(refuse());
         }
         let (_, decoding) = header.kid.as_deref().and_then(|kid| self.keys.get(kid)).ok_or_else(refuse)?;
-        let mut rules = Validation::new(Algorithm::HS256);
-        rules.set_issuer(&[&self.issuer]);
-        rules.set_audience(&[&self.audience]);
-        rules.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
-        // The library reads the machine's clock; ours is injected.
-        rules.validate_exp = false;
-        rules.validate_nbf = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, decoding, &rules).map_err(|_| refuse())?.claims;
+        let claims =
+            jsonwebtoken::decode::<Claims>(token, decoding, &self.rules).map_err(|_| refuse())?.claims;
         let now = self.clock.now().timestamp();
         if claims.nbf > now + 5 {
             return Err(refuse());

@@ -49,7 +49,7 @@ impl Entry {
 
 /// An entry as it is kept.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = audit_entries)]
+#[diesel(table_name = audit_entries, treat_none_as_default_value = false)]
 pub struct Row {
     /// 1, 2, 3, … without gaps.
     pub seq: i64,

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::StreamExt;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult, Script};
 use tokio::time::error::Elapsed;
@@ -23,6 +24,8 @@ const CONNECT: Duration = Duration::from_secs(1);
 pub(super) const RESPONSE: Duration = Duration::from_millis(250);
 /// How long nobody asks Redis after a failure.
 const REST: TimeDelta = TimeDelta::seconds(1);
+/// How long after a lost connection to listen again.
+const LISTEN_AGAIN: Duration = Duration::from_millis(500);
 /// Commands that may wait to be written; the client's own default of 50 makes a busy server queue.
 const PIPELINE: usize = 1024;
 
@@ -149,6 +152,31 @@ impl Link {
         pace: Pace,
     ) -> RedisResult<i64> {
         self.script.key(key).arg(now).arg(pace.interval).arg(pace.tolerance).invoke_async(connection).await
+    }
+
+    /// Listens to `channel` on a connection of its own, since one that listens answers nothing else, and connects
+    /// again by itself. `hear` gets `None` for what may have been missed. A server that went away without a
+    /// word is noticed by nobody here: what depends on these messages must not depend on them alone.
+    pub async fn listen(&self, channel: &str, mut hear: impl FnMut(Option<&[u8]>)) {
+        loop {
+            let subscribe = async {
+                let mut listening = self.client.get_async_pubsub().await?;
+                listening.subscribe(channel).await?;
+                RedisResult::Ok(listening)
+            };
+            match timeout(CONNECT, subscribe).await {
+                Ok(Ok(mut listening)) => {
+                    hear(None);
+                    let mut messages = listening.on_message();
+                    while let Some(message) = messages.next().await {
+                        hear(Some(message.get_payload_bytes()));
+                    }
+                }
+                Ok(Err(error)) => tracing::debug!(reason = reason(&error), "nobody to listen to"),
+                Err(_) => tracing::debug!(reason = "no connection in time", "nobody to listen to"),
+            }
+            tokio::time::sleep(LISTEN_AGAIN).await;
+        }
     }
 
     /// What came of a command on `live`; a failure closes the connection.

@@ -104,6 +104,29 @@ impl Cache {
         }
     }
 
+    /// Whether other processes see what is put here.
+    pub fn is_shared(&self) -> bool {
+        matches!(&*self.0, Store::Redis(_))
+    }
+
+    /// Tells everybody who listens to `channel`, in this process too. Nobody hears it while Redis is away, and in
+    /// memory nobody ever does: whoever publishes has told its own process already.
+    pub async fn publish(&self, channel: &str, payload: &[u8]) {
+        match &*self.0 {
+            Store::Memory(_) => {}
+            Store::Redis(redis) => redis.publish(channel, payload).await,
+        }
+    }
+
+    /// Hands every message of `channel` to `hear`, until it is dropped. `None` says that messages may have been
+    /// missed: it comes first, and after every lost connection. In memory this never returns and never calls.
+    pub async fn listen(&self, channel: &str, hear: impl FnMut(Option<&[u8]>)) {
+        match &*self.0 {
+            Store::Memory(_) => std::future::pending().await,
+            Store::Redis(redis) => redis.listen(channel, hear).await,
+        }
+    }
+
     /// What is known of the cache, without asking it.
     pub fn health(&self) -> CacheHealth {
         match &*self.0 {

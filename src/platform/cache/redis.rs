@@ -74,12 +74,28 @@ impl RedisStore {
         Some(admission)
     }
 
+    pub async fn publish(&self, channel: &str, payload: &[u8]) {
+        let Some(mut live) = self.link.live().await else { return };
+        let mut command = redis::cmd("PUBLISH");
+        command.arg(self.channel(channel)).arg(payload);
+        let reply = timeout(RESPONSE, command.query_async::<()>(&mut live.connection)).await;
+        self.link.judge(&live, reply);
+    }
+
+    pub async fn listen(&self, channel: &str, hear: impl FnMut(Option<&[u8]>)) {
+        self.link.listen(&self.channel(channel), hear).await;
+    }
+
     pub fn health(&self) -> CacheHealth {
         self.link.health()
     }
 
     pub async fn probe(&self) -> CacheHealth {
         self.link.probe().await
+    }
+
+    fn channel(&self, channel: &str) -> String {
+        format!("{}:channel:{channel}", self.prefix)
     }
 
     fn name(&self, key: &Key) -> String {

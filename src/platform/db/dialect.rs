@@ -17,17 +17,27 @@ macro_rules! on_each {
 /// Rows in one PostgreSQL INSERT at most: 65,535 parameters are allowed in a statement.
 pub const INSERT_ROWS: usize = 500;
 
-/// Inserts `$rows` (a slice) into `$table` and gives the number inserted.
-/// PostgreSQL takes many rows in a statement; SQLite takes one and caches it, at the same cost.
+/// From how many rows on PostgreSQL gets them as a COPY: an INSERT of varying length is parsed and planned anew each time.
+pub const COPY_ROWS: usize = 8;
+
+/// Inserts `$rows` (a slice) into `$table` and gives the number inserted. PostgreSQL takes many rows as a stream;
+/// SQLite takes one at a time and caches the statement. The row's type says `treat_none_as_default_value = false`, so that
+/// every row names every column.
 #[macro_export]
 macro_rules! insert_rows {
     ($conn:expr, $table:expr, $rows:expr) => {{
         let rows = $rows;
         let mut inserted: usize = 0;
         match $conn {
+            $crate::platform::db::Conn::Postgres(c)
+                if rows.len() >= $crate::platform::db::dialect::COPY_ROWS =>
+            {
+                inserted +=
+                    diesel::ExecuteCopyFromDsl::execute(diesel::copy_from($table).from_insertable(rows), c)?;
+            }
             $crate::platform::db::Conn::Postgres(c) => {
-                for chunk in rows.chunks($crate::platform::db::dialect::INSERT_ROWS) {
-                    inserted += diesel::RunQueryDsl::execute(diesel::insert_into($table).values(chunk), c)?;
+                for row in rows {
+                    inserted += diesel::RunQueryDsl::execute(diesel::insert_into($table).values(row), c)?;
                 }
             }
             $crate::platform::db::Conn::Sqlite(c) => {
@@ -94,4 +104,34 @@ macro_rules! load_unclaimed {
             $crate::platform::db::Conn::Sqlite(c) => diesel::RunQueryDsl::load($query, c),
         }
     };
+}
+
+/// Loads the rows whose two key columns are one of `$pairs`, as `$row`. `$one` is the query for one pair; PostgreSQL is given
+/// all in one query, for which the names of the table and of the columns, and these columns' SQL types, are said once more, and a condition if there is one.
+/// Two lists of alternatives would not do: either engine may go through all combinations, or through the whole table.
+#[macro_export]
+macro_rules! load_pairs {
+    ($conn:expr, $row:ty, $pairs:expr, ($p:ident, $q:ident) => $one:expr,
+     $table:literal, $a:literal: $A:ty, $b:literal: $B:ty $(, $and:literal)?) => {{
+        let pairs = $pairs;
+        match $conn {
+            $crate::platform::db::Conn::Postgres(c) => {
+                use diesel::sql_types::Array;
+                let (a, b): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();
+                #[rustfmt::skip]
+                let query = diesel::sql_query(concat!(
+                    "SELECT kept.* FROM unnest($1, $2) AS pair (a, b) JOIN ", $table, " AS kept ON kept.", $a,
+                    " = pair.a AND kept.", $b, " = pair.b" $(, " AND kept.", $and)?
+                ));
+                diesel::RunQueryDsl::load::<$row>(query.bind::<Array<$A>, _>(a).bind::<Array<$B>, _>(b), c)
+            }
+            $crate::platform::db::Conn::Sqlite(c) => {
+                let mut rows: Vec<$row> = Vec::new();
+                for ($p, $q) in pairs.iter().copied() {
+                    rows.append(&mut diesel::RunQueryDsl::load($one, c)?);
+                }
+                Ok(rows)
+            }
+        }
+    }};
 }

@@ -45,8 +45,11 @@ impl Contract {
         let document = serde_json::to_value(document).map_err(|e| fail(&e))?;
         let components = document.get("components").cloned().unwrap_or_else(|| json!({}));
         let build = |schema: Value| {
+            // Only what it names: a validator keeps its whole document.
+            let mut named = Map::new();
+            gather(&schema, &components, &mut named);
             let mut root = schema.as_object().cloned().unwrap_or_default();
-            root.insert("components".into(), components.clone());
+            root.insert("components".into(), json!({ "schemas": named }));
             jsonschema::options()
                 .should_validate_formats(true)
                 .build(&Value::Object(root))
@@ -143,6 +146,25 @@ impl Contract {
     /// The methods of the operations at `path`, or none when there is no such path.
     pub fn methods(&self, path: &str) -> Option<&[String]> {
         self.paths.iter().find(|(resource, _)| resource.is_match(path)).map(|(_, methods)| methods.as_slice())
+    }
+}
+
+/// Gathers the schemas that `value` refers to, and those that they refer to.
+fn gather(value: &Value, components: &Value, named: &mut Map<String, Value>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| gather(item, components, named)),
+        Value::Object(entries) => {
+            let reference = entries.get("$ref").and_then(Value::as_str);
+            if let Some(name) = reference.and_then(|text| text.strip_prefix("#/components/schemas/"))
+                && let Some(schema) = components.pointer(&format!("/schemas/{name}"))
+                && !named.contains_key(name)
+            {
+                named.insert(name.to_owned(), schema.clone());
+                gather(schema, components, named);
+            }
+            entries.values().for_each(|entry| gather(entry, components, named));
+        }
+        _ => {}
     }
 }
 

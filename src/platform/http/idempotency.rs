@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use diesel::sql_types::{Binary, Text};
 
 use super::extract::RequestKey;
 use super::reply::Stored;
@@ -34,8 +35,8 @@ pub struct Use {
     pub request: RequestKey,
 }
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = idempotency_keys)]
+#[derive(Queryable, QueryableByName, Selectable, Insertable)]
+#[diesel(table_name = idempotency_keys, treat_none_as_default_value = false)]
 struct Row {
     principal: PersonId,
     idempotency_key: String,
@@ -68,13 +69,9 @@ impl Known {
 
 /// What is known of `uses`, by their place in the list.
 pub fn find_in_tx(conn: &mut Conn, uses: &[&Use]) -> Result<HashMap<usize, Known>> {
-    let keys: HashSet<&str> = uses.iter().map(|u| u.request.key.as_str()).collect();
-    let people: HashSet<PersonId> = uses.iter().map(|u| u.principal).collect();
-    let rows: Vec<Row> = idempotency_keys::table
-        .filter(idempotency_keys::principal.eq_any(people))
-        .filter(idempotency_keys::idempotency_key.eq_any(keys))
-        .select(Row::as_select())
-        .load(conn)?;
+    let pairs: HashSet<(PersonId, &str)> =
+        uses.iter().map(|one| (one.principal, one.request.key.as_str())).collect();
+    let rows = find(conn, &pairs)?;
     let rows: HashMap<(PersonId, &str), &Row> =
         rows.iter().map(|row| ((row.principal, row.idempotency_key.as_str()), row)).collect();
     let mut known = HashMap::new();
@@ -95,6 +92,18 @@ pub fn find_in_tx(conn: &mut Conn, uses: &[&Use]) -> Result<HashMap<usize, Known
         }
     }
     Ok(known)
+}
+
+fn find(conn: &mut Conn, pairs: &HashSet<(PersonId, &str)>) -> diesel::QueryResult<Vec<Row>> {
+    crate::load_pairs!(
+        conn,
+        Row,
+        pairs,
+        (person, key) => idempotency_keys::table.find((person, key)).select(Row::as_select()),
+        "idempotency_keys",
+        "principal": Binary,
+        "idempotency_key": Text
+    )
 }
 
 /// What is decided already of a batch of `uses`, by their place in the list: the answers of earlier requests, and, of

@@ -18,7 +18,7 @@ use crate::clock::Stopwatch;
 use crate::error::{Code, Error};
 use crate::ids::Ids;
 use crate::platform::Platform;
-use crate::platform::access::guard::Gate;
+use crate::platform::access::guard::{Gate, Route};
 
 /// Proxies whose `X-Forwarded-For` is believed.
 #[derive(Debug, Clone, Default)]
@@ -75,11 +75,11 @@ pub async fn envelope(
     }
     dress(&mut response, &info);
     let seconds = stopwatch.elapsed().as_secs_f64();
-    let pattern = response.request().match_pattern().unwrap_or_else(|| "(none)".into());
+    let pattern = Route::of(response.request()).pattern;
     let status = response.status();
     metrics::histogram!(
         "unionhall_http_seconds",
-        "method" => method.clone(), "path" => pattern.clone(), "status" => status.as_str().to_owned()
+        "method" => method.clone(), "path" => pattern.to_string(), "status" => status.as_str().to_owned()
     )
     .record(seconds);
     let millis = (seconds * 1000.0 * 100.0).round() / 100.0;
@@ -89,7 +89,7 @@ pub async fn envelope(
             request_id = info.id,
             trace_id = trace,
             method,
-            path = pattern,
+            path = &*pattern,
             status = status.as_u16(),
             millis,
             cause,
@@ -100,7 +100,7 @@ pub async fn envelope(
             request_id = info.id,
             trace_id = trace,
             method,
-            path = pattern,
+            path = &*pattern,
             status = status.as_u16(),
             millis,
             "request"

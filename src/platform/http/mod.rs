@@ -6,15 +6,18 @@
 
 pub mod contract;
 pub mod extract;
+pub mod file;
 pub mod idempotency;
 pub mod json;
 pub mod limits;
 pub mod middleware;
 pub mod page;
 pub mod problem;
+pub mod public;
 pub mod reply;
 
 pub use contract::Contract;
 pub use extract::{ApiJson, ApiPath, ApiPaths, ApiQuery, Idempotent, IfMatch};
+pub use file::{FileKind, IdempotentFile};
 pub use page::{Cursors, Page, PageQuery};
 pub use reply::{Reply, Stored};

@@ -3,10 +3,12 @@
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::public::PublicAnswer;
 use crate::error::Result;
 
 /// A JSON answer to a read. Its entity tag is made of the resource's version, for `If-Match`, and of the
@@ -86,22 +88,39 @@ impl<T: Serialize> Responder for Reply<T> {
         }
         let tag = etag(self.version, &bytes);
         // The answer to an act is not kept, and an act is not answered with "you know that already".
-        let read = req.method().is_safe();
-        let known = read && knows(req, &tag);
-        let mut response = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
-        if read || self.version > 0 {
-            response.insert_header((header::ETAG, tag));
+        if !req.method().is_safe() {
+            let mut response = HttpResponse::Ok();
+            if self.version > 0 {
+                response.insert_header((header::ETAG, tag));
+            }
+            response.insert_header((header::CONTENT_TYPE, "application/json; charset=utf-8"));
+            return response.body(bytes);
         }
-        if read {
-            let control = if self.caching == Caching::Public { "no-cache" } else { "private, no-cache" };
-            response.insert_header((header::CACHE_CONTROL, control));
+        if self.caching == Caching::Private {
+            return read(req, tag, "private, no-cache", bytes.into());
         }
-        if known {
-            return response.finish();
-        }
-        response.insert_header((header::CONTENT_TYPE, "application/json; charset=utf-8"));
-        response.body(bytes)
+        let answer = PublicAnswer { bytes: bytes.into(), tag };
+        let mut response = public(req, answer.clone());
+        response.extensions_mut().insert(answer);
+        response
     }
+}
+
+/// The response with a public answer.
+pub(super) fn public(req: &HttpRequest, answer: PublicAnswer) -> HttpResponse {
+    read(req, answer.tag, "no-cache", answer.bytes)
+}
+
+fn read(req: &HttpRequest, tag: String, control: &'static str, bytes: Bytes) -> HttpResponse {
+    let known = knows(req, &tag);
+    let mut response = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
+    response.insert_header((header::ETAG, tag));
+    response.insert_header((header::CACHE_CONTROL, control));
+    if known {
+        return response.finish();
+    }
+    response.insert_header((header::CONTENT_TYPE, "application/json; charset=utf-8"));
+    response.body(bytes)
 }
 
 /// Whether the client has what `tag` names (RFC 9110, 13.1.2).

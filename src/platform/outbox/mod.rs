@@ -53,7 +53,7 @@ pub struct NewJob {
 
 /// A job as it is kept.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = jobs)]
+#[diesel(table_name = jobs, treat_none_as_default_value = false)]
 pub struct Job {
     /// Its id; effects name it to be written once.
     pub id: JobId,
@@ -97,7 +97,11 @@ pub fn enqueue_in_tx(conn: &mut Conn, ids: &Ids, now: DateTime<Utc>, new: Vec<Ne
             created_at: db_time(now),
         })
         .collect();
-    crate::insert_new!(conn, jobs::table, rows.as_slice(), jobs::id => |row: &Job| row.id)?;
+    if rows.iter().all(|job| job.dedupe_key.is_none()) {
+        crate::insert_rows!(conn, jobs::table, rows.as_slice())?;
+    } else {
+        crate::insert_new!(conn, jobs::table, rows.as_slice(), jobs::id => |row: &Job| row.id)?;
+    }
     Ok(())
 }
 
@@ -113,6 +117,16 @@ pub trait JobHandler: Send + Sync {
 
     /// The effect, in the transaction that ends the job.
     fn run_in_tx(&self, conn: &mut Conn, job: &Job) -> Result<()>;
+
+    /// Whether jobs of this kind are so short that many may share a transaction. If one fails, each gets its own.
+    fn shares(&self) -> bool {
+        false
+    }
+
+    /// The effects of jobs that share a transaction.
+    fn run_all_in_tx(&self, conn: &mut Conn, jobs: &[Job]) -> Result<()> {
+        jobs.iter().try_for_each(|job| self.run_in_tx(conn, job))
+    }
 
     /// For work that comes back: how long after one run the next is due. It is never dead: it fails, and comes back.
     fn every(&self) -> Option<TimeDelta> {

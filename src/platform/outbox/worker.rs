@@ -11,12 +11,12 @@ use tokio::sync::watch;
 use super::{Bell, Job, JobHandler, JobState, NewJob, enqueue_in_tx};
 use crate::clock::{SharedClock, db_time};
 use crate::error::{Code, Error, Result};
-use crate::ids::Ids;
+use crate::ids::{Ids, JobId};
 use crate::platform::db::schema::jobs;
 use crate::platform::db::{Conn, Db};
 
 /// Jobs claimed at once.
-const CLAIM: i64 = 32;
+const CLAIM: i64 = 128;
 /// How long an instance may hold a job before another takes it over.
 const LEASE: TimeDelta = TimeDelta::minutes(2);
 /// Attempts before a job is dead: with the back-off below, about a day.
@@ -91,10 +91,48 @@ impl Worker {
 
     fn pass(&self) -> Result<usize> {
         let claimed = self.db.write_blocking(|conn| self.claim_in_tx(conn))?;
-        for job in &claimed {
-            self.run_one(job)?;
+        for jobs in claimed.chunk_by(|one, next| one.kind == next.kind) {
+            if !self.run_together(jobs)? {
+                jobs.iter().try_for_each(|job| self.run_one(job))?;
+            }
         }
         Ok(claimed.len())
+    }
+
+    /// Runs jobs of one kind in one transaction, where they are of that sort; false when nothing was done.
+    fn run_together(&self, claimed: &[Job]) -> Result<bool> {
+        let kind = claimed.first().map(|job| job.kind.as_str()).unwrap_or_default();
+        let Some(handler) = self.handlers.get(kind).filter(|handler| handler.shares()) else {
+            return Ok(false);
+        };
+        if claimed.len() < 2 || claimed.iter().any(|job| job.attempts > 1) {
+            return Ok(false);
+        }
+        let stopwatch = crate::clock::Stopwatch::start();
+        let ids: Vec<JobId> = claimed.iter().map(|job| job.id).collect();
+        let done = self.db.write_blocking(|conn| {
+            let mine = jobs::table.filter(jobs::id.eq_any(&ids)).filter(jobs::leased_by.eq(&self.instance));
+            if diesel::delete(mine).execute(conn)? < ids.len() {
+                return Err(Error::internal("another instance has taken some of the jobs over"));
+            }
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| handler.run_all_in_tx(conn, claimed)))
+                .unwrap_or_else(|_| Err(Error::internal("a job panicked")))
+        });
+        match done {
+            Ok(()) => {
+                let kind = kind.to_owned();
+                metrics::histogram!("unionhall_job_seconds", "kind" => kind.clone())
+                    .record(stopwatch.elapsed().as_secs_f64());
+                metrics::counter!("unionhall_jobs_total", "kind" => kind, "outcome" => "done")
+                    .increment(u64::try_from(ids.len()).unwrap_or(0));
+                Ok(true)
+            }
+            Err(error) if error.code() == Code::StorageUnavailable => Err(error),
+            Err(error) => {
+                tracing::debug!(%error, kind, "jobs are run one by one");
+                Ok(false)
+            }
+        }
     }
 
     fn claim_in_tx(&self, conn: &mut Conn) -> Result<Vec<Job>> {
@@ -110,16 +148,19 @@ impl Worker {
                 .limit(CLAIM)
                 .select(Job::as_select())
         )?;
-        let until = db_time(now + LEASE);
+        let ids: Vec<JobId> = claimed.iter().map(|job| job.id).collect();
+        if ids.is_empty() {
+            return Ok(claimed);
+        }
+        diesel::update(jobs::table.filter(jobs::id.eq_any(ids)))
+            .set((
+                jobs::state.eq(JobState::Running),
+                jobs::attempts.eq(jobs::attempts + 1),
+                jobs::leased_by.eq(&self.instance),
+                jobs::leased_until.eq(db_time(now + LEASE)),
+            ))
+            .execute(conn)?;
         for job in &mut claimed {
-            diesel::update(jobs::table.filter(jobs::id.eq(job.id)))
-                .set((
-                    jobs::state.eq(JobState::Running),
-                    jobs::attempts.eq(jobs::attempts + 1),
-                    jobs::leased_by.eq(&self.instance),
-                    jobs::leased_until.eq(until),
-                ))
-                .execute(conn)?;
             job.attempts += 1;
         }
         Ok(claimed)

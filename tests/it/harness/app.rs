@@ -74,6 +74,8 @@ impl TestApp {
         config.database.pool = 4;
         ground.set_cache(&mut config, &database);
         config.auth.standing_memory_ms = 0;
+        // Time stands still, so what is kept for a moment would be kept for ever.
+        config.cache.memory_ms = 0;
         config.limits = LimitConfig { per_address: 0, per_person: 0, logins_per_address: 0 };
         config.server.workers = 1;
         let simulator = Simulator::start(SimulatorConfig::new(
