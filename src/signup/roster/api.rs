@@ -19,6 +19,7 @@ use crate::platform::access::{Guard, Scope};
 use crate::platform::db::Conn;
 use crate::platform::http::{ApiPath, Idempotent, Stored};
 use crate::signup::jobs::Tools;
+use crate::signup::snapshot::PLACES;
 
 /// Somebody whom a union names.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -154,6 +155,7 @@ pub async fn roster_create(
     };
     let stored = platform.idempotency.run(actor, body.key, act).await?;
     platform.jobs.ring();
+    platform.changes.tell(PLACES, &[activity.0]);
     Ok(stored)
 }
 

@@ -21,6 +21,7 @@ use crate::platform::vault::Vault;
 use crate::signup::api::{SignupView, ask};
 use crate::signup::model::Basis;
 use crate::signup::registrar::{Act, Registrar};
+use crate::signup::snapshot::Snapshots;
 
 /// Whom to sign up, and why staff may.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -54,6 +55,7 @@ pub struct ProxyInput {
 pub async fn proxy_signup_create(
     platform: Data<Platform>,
     registrar: Data<Registrar>,
+    snapshots: Data<Snapshots>,
     guard: Guard<RosterWrite>,
     id: ApiPath<ActivityId>,
     body: Idempotent<ProxyInput>,
@@ -69,7 +71,8 @@ pub async fn proxy_signup_create(
     if person == actor {
         return Err(fault("/person_id", "self", "请为自己直接报名", "sign up yourself"));
     }
-    ask(&platform, &registrar, actor, body.key, Act::Proxy { activity, person, basis, note }).await
+    let act = Act::Proxy { activity, person, basis, note };
+    ask(&platform, &registrar, &snapshots, actor, body.key, act).await
 }
 
 fn fault(pointer: &'static str, code: &'static str, zh: &'static str, en: &'static str) -> Error {
