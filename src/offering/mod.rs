@@ -5,6 +5,9 @@
 //! activity:  draft ──publish──▶ published ──last session finalised──▶ finished
 //! session:   planned ──finalise──▶ finalised
 //! ```
+//!
+//! Every activity is made by [`making`]: from what an organiser writes ([`input`]), from a [`pattern`] (a copy or a template), or
+//! from a sheet ([`imports`]). Its sessions book venues and trainers, which are in one place at a time ([`clash`]).
 
 pub mod api;
 pub mod clash;
