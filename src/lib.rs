@@ -1,7 +1,7 @@
 //! Unionhall: sign-up, check-in, review and the work plan of a district trade-union federation.
 //!
 //! `docs/ARCHITECTURE.md` is the map. Imports go down only: `app`, `routes`, `seed` → `plan` → `attendance` →
-//! `signup` → `offering`, `identity`, `notify` → `people` → `org` → `ledger` → `platform`.
+//! `signup` → `offering`, `identity`, `notify` → `people` → `org` → `ledger` → `policy` → `platform`.
 
 pub mod app;
 pub mod attendance;
@@ -23,6 +23,7 @@ pub mod org;
 pub mod people;
 pub mod plan;
 pub mod platform;
+pub mod policy;
 pub mod routes;
 pub mod seed;
 pub mod signup;

@@ -137,7 +137,7 @@ fn complete(operation: &mut Operation, path: &str) {
     if body {
         codes.extend(["408", "413", "415", "422"]);
     }
-    if idempotent || conditional || path == "/api/v1/me/phones" {
+    if idempotent || conditional || path == "/api/v1/me/phones" || path.ends_with("/audiences/{audience}") {
         codes.push("409");
     }
     if conditional {

@@ -19,6 +19,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(attendance::api::my_pass)
         .service(signup::api::my_signup_list)
         .service(signup::api::my_activity_get)
+        .service(signup::penalty::api::my_penalty_list)
         .service(notify::api::notice_list)
         .service(notify::api::notice_read)
         // The union tree
@@ -57,6 +58,10 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(signup::quota_api::quota_transfer_create)
         .service(signup::quota_api::quota_transfer_answer)
         .service(signup::quota_api::quota_move_list)
+        .service(signup::penalty::api::penalty_appeal)
+        .service(signup::penalty::staff_api::penalty_list)
+        .service(signup::penalty::staff_api::penalty_claim_reveal)
+        .service(signup::penalty::staff_api::penalty_decide)
         // The door
         .service(attendance::api::checkin_create)
         .service(attendance::api::checkin_list)
@@ -75,6 +80,9 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(identity::grants_api::grant_get)
         .service(identity::grants_api::grant_revoke)
         .service(people::api::person_reveal)
+        .service(people::audiences::person_audience_list)
+        .service(people::audiences::person_audience_record)
+        .service(people::audiences::person_audience_remove)
         .service(identity::accounts_api::account_state_set)
         .service(ops::audit_list)
         .service(ops::dead_job_list)

@@ -15,6 +15,7 @@ use crate::platform::audit;
 use crate::platform::db::{Db, migrate};
 use crate::seed::loader::{Loaded, Loader};
 use crate::seed::{self, SeedSource};
+use crate::signup::penalty;
 
 fn spinner(what: &'static str) -> ProgressBar {
     let bar = ProgressBar::new_spinner().with_message(what);
@@ -147,6 +148,19 @@ pub(super) fn vault_rotate(config: &Config) -> Result<bool, StartError> {
         resealed += db.write_blocking(|conn| {
             page.iter()
                 .try_fold(0, |sum, cell| people::store::reseal_in_tx(conn, &vault, cell).map(|n| sum + n))
+        })?;
+        bar.inc(u64::try_from(page.len()).unwrap_or(0));
+    }
+    let mut after = None;
+    loop {
+        let page = db.read_blocking(|conn| penalty::store::sealed_after(conn, after, 200))?;
+        let Some((last, _)) = page.last() else { break };
+        after = Some(*last);
+        resealed += db.write_blocking(|conn| {
+            page.iter().try_fold(0, |sum, (id, sealed)| match sealed {
+                Some(sealed) => penalty::store::reseal_in_tx(conn, &vault, *id, sealed).map(|n| sum + n),
+                None => Ok(sum),
+            })
         })?;
         bar.inc(u64::try_from(page.len()).unwrap_or(0));
     }

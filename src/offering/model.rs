@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use crate::clock::db_time;
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, OrganisationId, PersonId, ProgrammeId, QuotaId, SessionId};
+pub use crate::people::model::Audience;
 use crate::platform::db::schema::{activities, attendance_roles, programmes, quotas, sessions, topics};
 
 crate::text_enum! {
@@ -29,20 +30,6 @@ crate::text_enum! {
         Lecture = "lecture",
         /// 交流.
         Exchange = "exchange",
-    }
-}
-
-crate::text_enum! {
-    /// For whom a programme is.
-    pub enum Audience {
-        /// 全体职工.
-        All = "all",
-        /// 新就业形态劳动者.
-        NewEmployment = "new_employment",
-        /// 劳模.
-        ModelWorker = "model_worker",
-        /// 技术工人.
-        SkilledWorker = "skilled_worker",
     }
 }
 

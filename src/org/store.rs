@@ -54,6 +54,18 @@ pub fn all(conn: &mut Conn) -> Result<HashMap<OrganisationId, Organisation>> {
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
+/// Organisations by their codes.
+pub fn ids_by_code(conn: &mut Conn, codes: &[&str]) -> Result<HashMap<String, OrganisationId>> {
+    if codes.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(String, OrganisationId)> = organisations::table
+        .filter(organisations::code.eq_any(codes))
+        .select((organisations::code, organisations::id))
+        .load(conn)?;
+    Ok(rows.into_iter().collect())
+}
+
 /// Short names of organisations.
 pub fn short_names(conn: &mut Conn, ids: &[OrganisationId]) -> Result<HashMap<OrganisationId, String>> {
     let rows: Vec<(OrganisationId, String)> = organisations::table

@@ -9,7 +9,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::id_number::IdNumber;
-use super::model::{ID_NUMBER, PHONE, Person, SealedField};
+use super::model::{Audience, ID_NUMBER, PHONE, Person, SealedField};
 use super::store::{self, ProfileChange};
 use crate::clock::civil_day;
 use crate::error::{Error, Fault, Result, Text};
@@ -46,6 +46,9 @@ pub struct MeView {
     /// One's roles as union staff.
     #[schema(max_items = 100)]
     pub roles: Vec<RoleView>,
+    /// What one is, as the union has recorded.
+    #[schema(max_items = 20)]
+    pub audiences: Vec<Audience>,
     /// When one first came.
     pub created_at: DateTime<Utc>,
 }
@@ -59,7 +62,11 @@ pub struct RoleView {
     pub organisation_id: OrganisationId,
 }
 
-fn me_view(vault: &Vault, person: &Person, guard: &Guard<OwnData>) -> Result<MeView> {
+fn me_view(
+    vault: &Vault,
+    (person, audiences): (&Person, Vec<Audience>),
+    guard: &Guard<OwnData>,
+) -> Result<MeView> {
     let row = person.id.0.as_bytes();
     let masked = |field, sealed: &Option<String>, mask: fn(&str) -> String| match sealed {
         Some(text) => vault
@@ -76,6 +83,7 @@ fn me_view(vault: &Vault, person: &Person, guard: &Guard<OwnData>) -> Result<MeV
         id_number_masked: masked(ID_NUMBER, &person.id_number_sealed, mask::id_number)?,
         workplace_id: person.workplace_id,
         roles: roles.iter().map(|g| RoleView { role: g.role, organisation_id: g.organisation }).collect(),
+        audiences,
         created_at: person.created_at.and_utc(),
     })
 }
@@ -88,8 +96,8 @@ fn me_view(vault: &Vault, person: &Person, guard: &Guard<OwnData>) -> Result<MeV
 #[get("/api/v1/me")]
 pub async fn me_get(platform: Data<Platform>, guard: Guard<OwnData>) -> Result<Reply<MeView>> {
     let id = guard.person();
-    let person = platform.db.read(move |c| store::get(c, id)).await?;
-    Ok(Reply::new(me_view(&platform.vault, &person, &guard)?).version(person.version))
+    let (person, audiences) = platform.db.read(move |c| with_audiences(c, id)).await?;
+    Ok(Reply::new(me_view(&platform.vault, (&person, audiences), &guard)?).version(person.version))
 }
 
 /// One's profile.
@@ -138,16 +146,21 @@ pub async fn me_update(
         workplace: input.workplace_id,
         id_number: id_number.map(|number| number.as_str().to_owned()),
     };
-    let person = platform
+    let (person, audiences) = platform
         .db
         .write(move |c| {
             workplace_exists(c, change.workplace)?;
             store::update_profile_in_tx(c, &vault, id, seen.version(), change, now)?;
             audit::append_in_tx(c, now, vec![Entry::new(id, "person.update", id)])?;
-            store::get(c, id)
+            with_audiences(c, id)
         })
         .await?;
-    Ok(Reply::new(me_view(&platform.vault, &person, &guard)?).version(person.version))
+    Ok(Reply::new(me_view(&platform.vault, (&person, audiences), &guard)?).version(person.version))
+}
+
+fn with_audiences(conn: &mut Conn, id: PersonId) -> Result<(Person, Vec<Audience>)> {
+    let audiences = store::audience_list(conn, id)?.into_iter().map(|row| row.audience).collect();
+    Ok((store::get(conn, id)?, audiences))
 }
 
 fn workplace_exists(conn: &mut Conn, id: Option<OrganisationId>) -> Result<()> {

@@ -1,6 +1,8 @@
-//! People: one human, whatever they log in with. Phone and ID number are sealed in the vault and shown masked.
+//! People: one human, whatever they log in with. Phone and ID number are sealed in the vault and shown masked. What
+//! somebody is, as far as quotas and waves go, is recorded by staff.
 
 pub mod api;
+pub mod audiences;
 pub mod id_number;
 pub mod model;
 pub mod phone;

@@ -4,7 +4,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::ids::{OrganisationId, PersonId};
-use crate::platform::db::schema::people;
+use crate::platform::db::schema::{people, person_audiences};
 use crate::platform::vault::Field;
 
 /// Where phone numbers are kept.
@@ -48,4 +48,34 @@ crate::text_enum! {
         /// 身份证号
         IdNumber = "id_number",
     }
+}
+
+crate::text_enum! {
+    /// What somebody is, and for whom a programme, a quota or a wave is.
+    pub enum Audience {
+        /// 全体职工.
+        All = "all",
+        /// 新就业形态劳动者.
+        NewEmployment = "new_employment",
+        /// 劳模.
+        ModelWorker = "model_worker",
+        /// 技术工人.
+        SkilledWorker = "skilled_worker",
+    }
+}
+
+/// That somebody belongs to an audience.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = person_audiences)]
+pub struct PersonAudience {
+    /// Who.
+    pub person_id: PersonId,
+    /// What they are.
+    pub audience: Audience,
+    /// What shows it.
+    pub basis: String,
+    /// Who recorded it.
+    pub recorded_by: PersonId,
+    /// When.
+    pub recorded_at: NaiveDateTime,
 }

@@ -1,13 +1,15 @@
 //! Queries of people.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::model::{ID_NUMBER, PHONE, Person};
+use super::model::{Audience, ID_NUMBER, PHONE, Person, PersonAudience};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Result};
 use crate::ids::{OrganisationId, PersonId};
-use crate::platform::db::schema::people;
+use crate::platform::db::schema::{organisations, people, person_audiences};
 use crate::platform::db::{Conn, unique_violation};
 use crate::platform::vault::Vault;
 
@@ -128,6 +130,98 @@ pub fn set_disabled_in_tx(conn: &mut Conn, id: PersonId, disabled: bool, now: Da
             .execute(conn)?
     };
     Ok(changed == 1)
+}
+
+/// What is recorded of a person, by name.
+pub fn audience_list(conn: &mut Conn, person: PersonId) -> Result<Vec<PersonAudience>> {
+    let recorded = person_audiences::table
+        .filter(person_audiences::person_id.eq(person))
+        .order(person_audiences::audience);
+    Ok(recorded.select(PersonAudience::as_select()).load(conn)?)
+}
+
+/// Records what somebody is, in place of what was recorded before.
+pub fn audience_record_in_tx(conn: &mut Conn, row: &PersonAudience) -> Result<()> {
+    let rows = std::slice::from_ref(row);
+    let new = crate::insert_new!(
+        conn, person_audiences::table, rows,
+        person_audiences::audience => |row: &PersonAudience| row.audience
+    )?;
+    if new.is_empty() {
+        let changed = diesel::update(person_audiences::table.find((row.person_id, row.audience)))
+            .set((
+                person_audiences::basis.eq(&row.basis),
+                person_audiences::recorded_by.eq(row.recorded_by),
+                person_audiences::recorded_at.eq(row.recorded_at),
+            ))
+            .execute(conn)?;
+        if changed == 0 {
+            // Removed between the two statements.
+            return Err(Error::new(Code::Conflict));
+        }
+    }
+    Ok(())
+}
+
+/// Takes back what was recorded; false when nothing was.
+pub fn audience_remove_in_tx(conn: &mut Conn, person: PersonId, audience: Audience) -> Result<bool> {
+    Ok(diesel::delete(person_audiences::table.find((person, audience))).execute(conn)? == 1)
+}
+
+/// What `people` are; whoever nothing is recorded of is not in it.
+pub fn audiences(conn: &mut Conn, people: &[PersonId]) -> Result<HashMap<PersonId, Vec<Audience>>> {
+    let rows: Vec<(PersonId, Audience)> = person_audiences::table
+        .filter(person_audiences::person_id.eq_any(people))
+        .order((person_audiences::person_id, person_audiences::audience))
+        .select((person_audiences::person_id, person_audiences::audience))
+        .load(conn)?;
+    Ok(rows.into_iter().fold(HashMap::new(), |mut found, (person, audience)| {
+        found.entry(person).or_default().push(audience);
+        found
+    }))
+}
+
+/// Where somebody works and what they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// Their workplace.
+    pub workplace: Option<OrganisationId>,
+    /// The workplace's path.
+    pub path: Option<String>,
+    /// The workplace's sub-district.
+    pub street: Option<OrganisationId>,
+    /// What is recorded of them; empty where it was not asked for.
+    pub audiences: Vec<Audience>,
+    /// Whether nobody may act with their account.
+    pub disabled: bool,
+}
+
+/// The profiles of `ids`, in two queries at most; in one without `with_audiences`.
+pub fn profiles(
+    conn: &mut Conn,
+    ids: &[PersonId],
+    with_audiences: bool,
+) -> Result<HashMap<PersonId, Profile>> {
+    type Row = (PersonId, Option<OrganisationId>, Option<String>, Option<OrganisationId>, bool);
+    let rows: Vec<Row> = people::table
+        .left_join(organisations::table)
+        .filter(people::id.eq_any(ids))
+        .select((
+            people::id,
+            people::workplace_id,
+            organisations::path.nullable(),
+            organisations::street_id.nullable(),
+            people::disabled_at.is_not_null(),
+        ))
+        .load(conn)?;
+    let mut known = if with_audiences { audiences(conn, ids)? } else { HashMap::new() };
+    Ok(rows
+        .into_iter()
+        .map(|(person, workplace, path, street, disabled)| {
+            let audiences = known.remove(&person).unwrap_or_default();
+            (person, Profile { workplace, path, street, audiences, disabled })
+        })
+        .collect())
 }
 
 /// One sealed value of one person, for the rotation of keys: its column, row and text.

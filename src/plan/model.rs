@@ -4,7 +4,7 @@ use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
 
 use crate::ids::{CountingRuleId, MilestoneId, PersonId, PlanId, PlanItemId, TargetId};
-use crate::platform::db::schema::{counting_rules, milestones, plan_items, plans, policies, targets};
+use crate::platform::db::schema::{counting_rules, milestones, plan_items, plans, targets};
 
 crate::text_enum! {
     /// What a target counts; `seeds/README.md` has the definitions.
@@ -99,40 +99,6 @@ crate::text_enum! {
         DirectUnions = "direct_unions",
         /// 区直管基层工会.
         DirectGrassrootsUnions = "direct_grassroots_unions",
-    }
-}
-
-crate::text_enum! {
-    /// What a policy's value is counted in.
-    pub enum PolicyUnit {
-        /// Calendar days.
-        CalendarDays = "calendar_days",
-        /// Working days.
-        WorkingDays = "working_days",
-        /// Seconds.
-        Seconds = "seconds",
-        /// Minutes.
-        Minutes = "minutes",
-        /// Hours.
-        Hours = "hours",
-        /// Months.
-        Months = "months",
-        /// Years.
-        Years = "years",
-        /// People.
-        Persons = "persons",
-        /// How often.
-        Times = "times",
-        /// Characters.
-        Characters = "characters",
-        /// Hundredths, 0 to 100.
-        Percent = "percent",
-        /// Money: 1/100 yuan.
-        Fen = "fen",
-        /// A civil day.
-        Day = "day",
-        /// Names, separated by semicolons.
-        Words = "words",
     }
 }
 
@@ -264,20 +230,4 @@ pub struct CountingRule {
     pub role: String,
     /// Whose figure it is.
     pub attribution: Attribution,
-}
-
-/// A figure of the law or of policy.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = policies)]
-pub struct Policy {
-    /// Such as `legal_aid.review`.
-    pub policy_key: String,
-    /// First day on which it holds.
-    pub effective_from: NaiveDate,
-    /// In `unit`s; names are separated by semicolons.
-    pub value: String,
-    /// What it is counted in.
-    pub unit: PolicyUnit,
-    /// Law and article, or the notice.
-    pub source: String,
 }

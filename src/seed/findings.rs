@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::fault::{Problem, SeedFault, SeedFaults};
 use super::source::{
-    DEMO, FILES, MILESTONES, ORGANISATIONS, PLAN, POLICIES, RULES, SEMANTICS, SeedFile, TARGETS, TOPICS,
+    DEMO, FILES, MILESTONES, ORGANISATIONS, PAUSES, PLAN, POLICIES, RULES, SEMANTICS, SeedFile, TARGETS,
+    TOPICS,
 };
 
 /// A set of codes in which each is defined once.
@@ -24,6 +25,7 @@ pub(super) enum Space {
     Milestone,
     Rule,
     Policy,
+    Pause,
     Programme,
     Activity,
     User,
@@ -45,6 +47,7 @@ impl Space {
             Self::Milestone => (MILESTONES, "code", "milestone", "里程碑"),
             Self::Rule => (RULES, "target", "rule", "计数规则"),
             Self::Policy => (POLICIES, "key", "policy", "政策参数"),
+            Self::Pause => (PAUSES, "from_day", "pause of penalties", "停止计算期间"),
             Self::Programme => (DEMO, "code", "programme", "项目"),
             Self::Activity => (DEMO, "code", "activity", "活动"),
             Self::User => (DEMO, "user", "user", "用户"),

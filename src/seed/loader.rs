@@ -1,12 +1,14 @@
 //! Writing seeds to the database. What is there already is brought up to date or left alone: loading twice changes nothing.
 
+mod figures;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use diesel::prelude::*;
 use serde_json::json;
 
-use super::model::{Activity, DEMO_PREFIX, PolicyValue, SeedSet};
+use super::model::{Activity, DEMO_PREFIX, SeedSet};
 use crate::clock::{civil_day, db_time};
 use crate::error::{Error, Result};
 use crate::identity;
@@ -19,8 +21,8 @@ use crate::plan;
 use crate::platform::audit::{self, Entry};
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{
-    activities, counting_rules, milestones, organisations, people, plan_items, plans, policies, programmes,
-    staff_grants, targets, topics,
+    activities, counting_rules, milestones, organisations, people, plan_items, plans, programmes,
+    staff_grants, targets,
 };
 use crate::platform::wechat::simulator::openid_for;
 
@@ -60,6 +62,7 @@ pub fn load_in_tx(conn: &mut Conn, seeds: &SeedSet, loader: &Loader<'_>) -> Resu
     work.rules(conn, seeds, &targets)?;
     work.policies(conn, seeds)?;
     work.topics(conn, seeds)?;
+    work.pauses(conn, seeds)?;
     if loader.demo {
         let programmes = work.programmes(conn, seeds)?;
         work.activities(conn, seeds, &programmes)?;
@@ -347,63 +350,6 @@ impl Work<'_> {
                         .execute(conn)?;
                 }
                 Some(_) => {}
-            }
-            self.note(old.is_some(), same);
-        }
-        Ok(())
-    }
-
-    fn topics(&mut self, conn: &mut Conn, seeds: &SeedSet) -> Result<()> {
-        let known: HashMap<String, String> =
-            offering::store::topic_list(conn)?.into_iter().map(|row| (row.code, row.name)).collect();
-        for seed in &seeds.topics {
-            let old = known.get(&seed.code);
-            let same = old == Some(&seed.name);
-            let row = offering::model::Topic { code: seed.code.clone(), name: seed.name.clone() };
-            if old.is_none() {
-                diesel::insert_into(topics::table).values(&row).execute(conn)?;
-            } else if !same {
-                diesel::update(topics::table.find(&row.code))
-                    .set(topics::name.eq(&row.name))
-                    .execute(conn)?;
-            }
-            self.note(old.is_some(), same);
-        }
-        Ok(())
-    }
-
-    fn policies(&mut self, conn: &mut Conn, seeds: &SeedSet) -> Result<()> {
-        for seed in &seeds.policies {
-            let row = plan::model::Policy {
-                policy_key: seed.key.clone(),
-                effective_from: seed.effective_from,
-                value: match &seed.value {
-                    PolicyValue::Whole(number) => number.to_string(),
-                    PolicyValue::Day(day) => day.to_string(),
-                    PolicyValue::Words(words) => words.join(";"),
-                },
-                unit: seed.unit,
-                source: seed.source.clone(),
-            };
-            let key = (row.policy_key.clone(), row.effective_from);
-            let old: Option<plan::model::Policy> = policies::table
-                .find(key.clone())
-                .select(plan::model::Policy::as_select())
-                .first(conn)
-                .optional()?;
-            let same = old.as_ref().is_some_and(|old| {
-                (&old.value, old.unit, &old.source) == (&row.value, row.unit, &row.source)
-            });
-            if old.is_none() {
-                diesel::insert_into(policies::table).values(&row).execute(conn)?;
-            } else if !same {
-                diesel::update(policies::table.find(key))
-                    .set((
-                        policies::value.eq(&row.value),
-                        policies::unit.eq(row.unit),
-                        policies::source.eq(&row.source),
-                    ))
-                    .execute(conn)?;
             }
             self.note(old.is_some(), same);
         }

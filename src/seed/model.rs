@@ -261,6 +261,19 @@ pub enum PolicyValue {
     Words(Vec<String>),
 }
 
+/// Days on which penalties do not run.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct PenaltyPause {
+    /// The first of them.
+    pub from_day: NaiveDate,
+    /// The last of them.
+    pub until_day: NaiveDate,
+    /// For people.
+    pub reason: String,
+    /// Who said so.
+    pub source: String,
+}
+
 /// A standing offer.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Programme {
@@ -385,6 +398,8 @@ pub struct SeedSet {
     pub counting_rules: Vec<CountingRule>,
     /// Numbers set elsewhere.
     pub policies: Vec<Policy>,
+    /// Days on which penalties do not run.
+    pub penalty_pauses: Vec<PenaltyPause>,
     /// What a fresh installation can be tried with.
     pub demo: Demo,
 }

@@ -2,8 +2,7 @@
 
 pub use crate::offering::model::{Allocation, AttendanceRole, Audience, ProgrammeKind};
 pub use crate::org::model::{Level, OrganisationKind};
-pub use crate::plan::model::{
-    Attribution, Comparator, CountedFrom, Each, Measure, ParticipantGroup, Period, PolicyUnit,
-};
+pub use crate::plan::model::{Attribution, Comparator, CountedFrom, Each, Measure, ParticipantGroup, Period};
 pub use crate::platform::access::Role as StaffRole;
 pub use crate::platform::db::enums::Named;
+pub use crate::policy::model::PolicyUnit;

@@ -10,7 +10,8 @@ use super::model::*;
 use super::raw::{csv_rows, toml_root};
 use super::row::Row;
 use super::source::{
-    DEMO, MILESTONES, ORGANISATIONS, PLAN, POLICIES, RULES, SEMANTICS, SeedFile, SeedSource, TARGETS, TOPICS,
+    DEMO, MILESTONES, ORGANISATIONS, PAUSES, PLAN, POLICIES, RULES, SEMANTICS, SeedFile, SeedSource, TARGETS,
+    TOPICS,
 };
 
 /// Reads all seed files of `source`.
@@ -31,12 +32,21 @@ pub fn load(source: &SeedSource) -> Result<SeedSet, SeedFaults> {
     let counting_rules = table(source, RULES, &mut findings, |row| rule(row, &targets));
     every_attendance_counts(&targets, &counting_rules, &mut findings);
     let policies = table(source, POLICIES, &mut findings, policy);
+    let penalty_pauses = table(source, PAUSES, &mut findings, pause);
     let demo = document(source, DEMO, &mut findings, demo);
     match findings.settle() {
         Some(faults) => Err(faults),
-        None => {
-            Ok(SeedSet { organisations, topics, plan, targets, milestones, counting_rules, policies, demo })
-        }
+        None => Ok(SeedSet {
+            organisations,
+            topics,
+            plan,
+            targets,
+            milestones,
+            counting_rules,
+            policies,
+            penalty_pauses,
+            demo,
+        }),
     }
 }
 
@@ -335,6 +345,20 @@ fn policy(row: &mut Row<'_>) -> Policy {
     };
     row.define_as(Space::Policy, "key", format!("{} {}", policy.key, policy.effective_from));
     policy
+}
+
+fn pause(row: &mut Row<'_>) -> PenaltyPause {
+    let pause = PenaltyPause {
+        from_day: row.get("from_day"),
+        until_day: row.get("until_day"),
+        reason: row.get("reason"),
+        source: row.get("source"),
+    };
+    row.define_as(Space::Pause, "from_day", pause.from_day.to_string());
+    row.check(&["until_day", "from_day"], pause.from_day <= pause.until_day, || {
+        Problem::new("is before from_day", "早于 from_day")
+    });
+    pause
 }
 
 fn demo(row: &mut Row<'_>) -> Demo {

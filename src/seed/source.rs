@@ -37,11 +37,12 @@ pub(super) const SEMANTICS: SeedFile = seed_file!("targets-2025-semantics.csv", 
 pub(super) const MILESTONES: SeedFile = seed_file!("milestones-2025.csv", false);
 pub(super) const RULES: SeedFile = seed_file!("counting-rules-2025.csv", false);
 pub(super) const POLICIES: SeedFile = seed_file!("policies.csv", false);
+pub(super) const PAUSES: SeedFile = seed_file!("penalty-pauses.csv", false);
 pub(super) const DEMO: SeedFile = seed_file!("demo.toml", true);
 
 /// Every file, in the order in which they are read and their faults are listed.
-pub(super) const FILES: [SeedFile; 9] =
-    [ORGANISATIONS, TOPICS, PLAN, TARGETS, SEMANTICS, MILESTONES, RULES, POLICIES, DEMO];
+pub(super) const FILES: [SeedFile; 10] =
+    [ORGANISATIONS, TOPICS, PLAN, TARGETS, SEMANTICS, MILESTONES, RULES, POLICIES, PAUSES, DEMO];
 
 impl SeedSource {
     /// The text of `file`; None where an optional file is absent.

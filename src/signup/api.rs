@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::model::{Basis, Ending, Signup, SignupState};
-use super::registrar::{Act, Registrar, Request};
+use super::penalty::model::Ground;
+use super::registrar::{Act, Excuse, Registrar, Request};
 use super::snapshot::{PLACES, Snapshots};
 use super::{rules, store, waiting};
 use crate::error::{Error, Result};
@@ -151,6 +152,18 @@ pub async fn signup_create(
     ask(&platform, &registrar, &snapshots, guard.person(), body.key, Act::Create(id.0)).await
 }
 
+/// A sign-up to give up.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"ground": "illness", "text": "发烧，已就诊"}))]
+pub struct CancelInput {
+    /// Why, of a place that is given back late. Illness weighs nothing until it is judged.
+    pub ground: Option<Ground>,
+    /// In one's own words.
+    #[schema(max_length = 500)]
+    pub text: Option<String>,
+}
+
 /// Cancel one's sign-up / 取消报名
 ///
 /// The place is free again at once; if people wait, the next one is asked. The same call leaves the waiting list and
@@ -159,7 +172,7 @@ pub async fn signup_create(
     tag = "signup", operation_id = "signup_cancel", security(("bearer" = ["self"])),
     params(("id" = SignupId, Path, description = "The sign-up"),
            ("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
-    request_body = SignupInput,
+    request_body = CancelInput,
     responses((status = 200, description = "Cancelled", body = SignupView)),
 )]
 #[post("/api/v1/signups/{id}/cancellations")]
@@ -169,9 +182,11 @@ pub async fn signup_cancel(
     snapshots: Data<Snapshots>,
     guard: Guard<OwnData>,
     id: ApiPath<SignupId>,
-    body: Idempotent<SignupInput>,
+    body: Idempotent<CancelInput>,
 ) -> Result<Stored> {
-    ask(&platform, &registrar, &snapshots, guard.person(), body.key, Act::Cancel(id.0)).await
+    let CancelInput { ground, text } = body.body;
+    let excuse = ground.map(|ground| Excuse { ground, text: text.unwrap_or_default() });
+    ask(&platform, &registrar, &snapshots, guard.person(), body.key, Act::Cancel { signup: id.0, excuse }).await
 }
 
 async fn ask(

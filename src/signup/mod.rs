@@ -16,6 +16,7 @@ pub mod api;
 pub mod draw;
 pub mod jobs;
 pub mod model;
+pub mod penalty;
 pub mod placing;
 pub mod profile;
 pub mod quota_api;

@@ -2,13 +2,11 @@
 
 use std::collections::HashMap;
 
-use diesel::prelude::*;
-
 use crate::error::Result;
 use crate::ids::{OrganisationId, PersonId};
 use crate::offering::model::{Audience, QuotaKind, Wave};
 use crate::platform::db::Conn;
-use crate::platform::db::schema::{organisations, people, person_audiences};
+use crate::{org, people};
 
 /// Where somebody works and what they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,39 +43,23 @@ impl Profile {
     }
 }
 
-/// The profiles of `ids`; everybody has one.
+/// The profiles of `ids`.
 pub fn profiles(conn: &mut Conn, ids: &[PersonId]) -> Result<HashMap<PersonId, Profile>> {
-    let mut found: HashMap<PersonId, Profile> = ids.iter().map(|id| (*id, Profile::default())).collect();
-    let works: Vec<(PersonId, String, Option<OrganisationId>)> = people::table
-        .inner_join(organisations::table)
-        .filter(people::id.eq_any(ids))
-        .select((people::id, organisations::path, organisations::street_id))
-        .load(conn)?;
-    let codes: Vec<String> =
-        works.iter().flat_map(|(_, path, _)| codes_of(path)).map(str::to_owned).collect();
-    let by_code: HashMap<String, OrganisationId> = if codes.is_empty() {
-        HashMap::new()
-    } else {
-        organisations::table
-            .filter(organisations::code.eq_any(codes))
-            .select((organisations::code, organisations::id))
-            .load::<(String, OrganisationId)>(conn)?
-            .into_iter()
-            .collect()
-    };
-    for (person, path, street) in works {
-        let profile = found.entry(person).or_default();
-        profile.street = street;
-        profile.above = codes_of(&path).filter_map(|code| by_code.get(code).copied()).collect();
-    }
-    let audiences: Vec<(PersonId, Audience)> = person_audiences::table
-        .filter(person_audiences::person_id.eq_any(ids))
-        .select((person_audiences::person_id, person_audiences::audience))
-        .load(conn)?;
-    for (person, audience) in audiences {
-        found.entry(person).or_default().audiences.push(audience);
-    }
-    Ok(found)
+    let known = people::store::profiles(conn, ids, true)?;
+    let codes: Vec<&str> = known.values().filter_map(|one| one.path.as_deref()).flat_map(codes_of).collect();
+    let by_code = org::store::ids_by_code(conn, &codes)?;
+    let above = |path: &str| codes_of(path).filter_map(|code| by_code.get(code).copied()).collect();
+    Ok(known
+        .iter()
+        .map(|(person, one)| {
+            let profile = Profile {
+                street: one.street,
+                above: one.path.as_deref().map(above).unwrap_or_default(),
+                audiences: one.audiences.clone(),
+            };
+            (*person, profile)
+        })
+        .collect())
 }
 
 /// The codes of a path such as `/longgang/street-pinghu/`.

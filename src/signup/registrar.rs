@@ -13,6 +13,7 @@ use super::api::SignupView;
 use super::draw;
 use super::jobs::Tools;
 use super::model::{Basis, Ending, Signup, SignupState};
+use super::penalty::{self, model::PenaltyState};
 use super::placing::{Beside, Ground, Placement};
 use super::store;
 use crate::clock::shanghai;
@@ -51,9 +52,23 @@ pub enum Act {
         basis: Basis,
     },
     /// Give up a sign-up of one's own: a place, an offered one, or a wait.
-    Cancel(SignupId),
+    Cancel {
+        /// Which.
+        signup: SignupId,
+        /// Why, where giving it up so late would weigh something.
+        excuse: Option<Excuse>,
+    },
     /// Take the place that is kept for one.
     Accept(SignupId),
+}
+
+/// Why somebody gives a place up late.
+#[derive(Debug, Clone)]
+pub struct Excuse {
+    /// The ground.
+    pub ground: penalty::model::Ground,
+    /// In their words.
+    pub text: String,
 }
 
 /// The thread that all sign-ups of this instance go through.
@@ -133,7 +148,7 @@ fn sort(conn: &mut Conn, work: &mut Work<'_>) -> Result<BTreeMap<ActivityId, Vec
     let signups: Vec<SignupId> = batch
         .iter()
         .filter_map(|request| match request.act {
-            Act::Cancel(id) | Act::Accept(id) => Some(id),
+            Act::Cancel { signup: id, .. } | Act::Accept(id) => Some(id),
             Act::Create(_) | Act::Proxy { .. } => None,
         })
         .collect();
@@ -142,7 +157,7 @@ fn sort(conn: &mut Conn, work: &mut Work<'_>) -> Result<BTreeMap<ActivityId, Vec
     for (place, request) in batch.iter().enumerate() {
         let activity = match &request.act {
             Act::Create(activity) | Act::Proxy { activity, .. } => Some(*activity),
-            Act::Cancel(signup) | Act::Accept(signup) => homes.get(signup).copied(),
+            Act::Cancel { signup, .. } | Act::Accept(signup) => homes.get(signup).copied(),
         };
         match activity {
             Some(activity) => by_activity.entry(activity).or_default().push(place),
@@ -186,7 +201,7 @@ impl RegistrarHandler {
         let named: Vec<SignupId> = requests
             .iter()
             .filter_map(|(_, request)| match request.act {
-                Act::Cancel(id) | Act::Accept(id) => Some(id),
+                Act::Cancel { signup: id, .. } | Act::Accept(id) => Some(id),
                 _ => None,
             })
             .collect();
@@ -198,12 +213,15 @@ impl RegistrarHandler {
         // Whoever comes after the first minutes comes after all who came in them.
         draw::draw_in_tx(conn, &self.0.vault, &mut ground, now, &mut work.beside)?;
         for (place, request) in requests {
-            let decided = match request.act {
+            let decided = match &request.act {
                 Act::Create(_) | Act::Proxy { .. } => {
                     self.create(conn, &mut ground, &mut known, request, work, now)
                 }
-                Act::Cancel(id) => self.cancel(conn, &mut ground, &mut known, request, id, work, now),
-                Act::Accept(id) => self.accept(conn, &mut ground, &mut known, request, id, work, now),
+                Act::Cancel { signup, excuse } => {
+                    let of = (request.one.principal, *signup);
+                    self.cancel(conn, &mut ground, &mut known, of, excuse.as_ref(), work, now)
+                }
+                Act::Accept(id) => self.accept(conn, &mut ground, &mut known, request, *id, work, now),
             };
             match decided {
                 Ok(stored) => work.answered.push(Answered { place, stored }),
@@ -266,12 +284,11 @@ impl RegistrarHandler {
         conn: &mut Conn,
         ground: &mut Ground,
         known: &mut Known,
-        request: &Request,
-        id: SignupId,
+        (person, id): (PersonId, SignupId),
+        excuse: Option<&Excuse>,
         work: &mut Work<'_>,
         now: DateTime<Utc>,
     ) -> Result<Stored> {
-        let person = request.one.principal;
         let row = known.own(id, person)?.clone();
         let because = match row.state {
             SignupState::Attended => return Err(Error::new(Code::SignupAttended)),
@@ -283,6 +300,7 @@ impl RegistrarHandler {
             // The door is the one that changes a sign-up without the activity's lock.
             return Err(Error::new(Code::SignupAttended));
         }
+        let had_place = row.state == SignupState::Confirmed;
         let ended = Signup {
             state: SignupState::Cancelled,
             ended_because: Some(because),
@@ -299,10 +317,36 @@ impl RegistrarHandler {
             link: link(id),
         });
         work.beside.entries.push(Entry::new(person, "signup.cancel", id));
+        // Whom others signed up owes nothing.
+        if had_place && ended.made_by.is_none() {
+            let entry = self.weigh(conn, &ground.activity, &ended, excuse, now)?;
+            work.beside.entries.extend(entry);
+        }
         let stored = Stored::done(ended.version, &SignupView::new(ended.clone(), title))?;
         known.live.remove(&person);
         known.by_id.insert(id, ended);
         Ok(stored)
+    }
+
+    /// What giving a place up so late weighs, if it is late.
+    fn weigh(
+        &self,
+        conn: &mut Conn,
+        activity: &Activity,
+        row: &Signup,
+        excuse: Option<&Excuse>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Entry>> {
+        let kind = offering::store::programme_get(conn, activity.programme_id)?.kind;
+        let ground = excuse.map(|excuse| excuse.ground);
+        let ids = &self.0.ids;
+        let given = penalty::given_late_in_tx(conn, ids, now, activity, kind, row.id, row.person_id, ground)?;
+        if let (Some(given), Some(excuse)) = (&given, excuse)
+            && given.state == PenaltyState::Contested
+        {
+            penalty::store::claim_in_tx(conn, &self.0.vault, given.id, &excuse.text, now)?;
+        }
+        Ok(given.map(|given| given.entry()))
     }
 
     #[expect(
@@ -370,7 +414,7 @@ fn wants(request: &Request) -> Option<PersonId> {
     match &request.act {
         Act::Create(_) => Some(request.one.principal),
         Act::Proxy { person, .. } => Some(*person),
-        Act::Cancel(_) | Act::Accept(_) => None,
+        Act::Cancel { .. } | Act::Accept(_) => None,
     }
 }
 

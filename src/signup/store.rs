@@ -2,15 +2,18 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Binary;
 
 use super::model::{Ending, Signup, SignupState};
+use super::penalty;
+use super::penalty::rules::Delay;
 use super::placing::Weight;
 use crate::clock::db_time;
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, PersonId, QuotaId, SignupId};
+use crate::offering;
 use crate::offering::model::{Activity, SessionState};
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{activities, people, sessions, signups};
@@ -235,12 +238,24 @@ pub fn clashing(conn: &mut Conn, activity: &Activity, people: &[PersonId]) -> Re
 
 /// What weighs on the sign-ups of `people`; those without anything are absent.
 pub fn weights(
-    _conn: &mut Conn,
-    _activity: &Activity,
-    _people: &[PersonId],
-    _now: DateTime<Utc>,
+    conn: &mut Conn,
+    activity: &Activity,
+    people: &[PersonId],
+    now: DateTime<Utc>,
 ) -> Result<HashMap<PersonId, Weight>> {
-    Ok(HashMap::new())
+    let points = penalty::store::points(conn, people, now)?;
+    if points.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let kind = offering::store::programme_get(conn, activity.programme_id)?.kind;
+    let terms = penalty::store::terms(conn, now)?;
+    let weight = |points: i64| match penalty::rules::delay_for(kind, points, &terms) {
+        Delay::None => Weight::default(),
+        Delay::Hours(hours) => Weight { delay: TimeDelta::hours(hours), priority: 0 },
+        // Behind all who wait, and as late as the heaviest delay where nobody has to wait.
+        Delay::BehindAll => Weight { delay: TimeDelta::hours(terms.delay_2_hours), priority: -1 },
+    };
+    Ok(points.into_iter().map(|(person, points)| (person, weight(points))).collect())
 }
 
 /// Marks confirmed sign-ups as attended.

@@ -1,13 +1,12 @@
 //! How long an offered place is kept and how many may wait together, from the policies of the day.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::prelude::*;
 
 use super::rules::OfferTerms;
 use crate::clock::civil_day;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::platform::db::Conn;
-use crate::platform::db::schema::policies;
+use crate::policy;
 
 /// The terms of the day of `now`.
 pub fn on(conn: &mut Conn, now: DateTime<Utc>) -> Result<OfferTerms> {
@@ -23,13 +22,5 @@ pub fn party_max(conn: &mut Conn, now: DateTime<Utc>) -> Result<i64> {
 }
 
 fn number(conn: &mut Conn, key: &str, now: DateTime<Utc>) -> Result<i64> {
-    let value: Option<String> = policies::table
-        .filter(policies::policy_key.eq(key))
-        .filter(policies::effective_from.le(civil_day(now)))
-        .order(policies::effective_from.desc())
-        .select(policies::value)
-        .first(conn)
-        .optional()?;
-    let value = value.and_then(|text| text.parse().ok());
-    value.ok_or_else(|| Error::internal(format!("the policy {key} is missing or no number")))
+    policy::store::number_on(conn, key, civil_day(now))
 }

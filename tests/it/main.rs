@@ -13,6 +13,7 @@
 mod harness;
 
 mod access;
+mod audiences;
 mod audit;
 mod catalogue;
 mod chores;
@@ -27,6 +28,7 @@ mod jobs;
 mod ledger;
 mod opening;
 mod outages;
+mod penalties;
 mod people;
 mod plan;
 mod settings;
@@ -65,6 +67,8 @@ const ROOMS: &[&[Test]] = &[
     http::served::TESTS,
     catalogue::TESTS,
     people::TESTS,
+    audiences::TESTS,
+    penalties::TESTS,
     plan::TESTS,
     audit::TESTS,
     storage::TESTS,

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tempfile::TempDir;
-use unionhall::platform::db::schema::{people, wechat_identities};
+use unionhall::platform::db::schema::{penalties, people, wechat_identities};
 use unionhall::platform::vault::{Cipher, KeyConfig};
 
 use super::cli::unionhall;
@@ -15,14 +15,21 @@ pub const TESTS: &[Test] = tests![keys_are_changed_while_serving_and_the_old_one
 const NEW_SECRET: &str = "another-secret-of-the-vault-for-tests-0002";
 const IDS: [&str; 3] = ["11010519491231002X", "440308199901101512", "440307199003071239"];
 
-/// Every sealed text: phones, ID numbers, session keys.
+/// Every sealed text: phones, ID numbers, session keys, what is said against penalties.
 async fn sealed(app: &TestApp) -> Vec<String> {
     app.read(|conn| {
         let people: Vec<(Option<String>, Option<String>)> =
             people::table.select((people::phone_sealed, people::id_number_sealed)).load(conn)?;
         let keys: Vec<Option<String>> =
             wechat_identities::table.select(wechat_identities::session_key_sealed).load(conn)?;
-        Ok(people.into_iter().flat_map(|(phone, id)| [phone, id]).chain(keys).flatten().collect())
+        let claims: Vec<Option<String>> = penalties::table.select(penalties::claim_sealed).load(conn)?;
+        Ok(people
+            .into_iter()
+            .flat_map(|(phone, id)| [phone, id])
+            .chain(keys)
+            .chain(claims)
+            .flatten()
+            .collect())
     })
     .await
 }
@@ -42,8 +49,14 @@ async fn keys_are_changed_while_serving_and_the_old_one_is_then_gone(app: TestAp
         worker.post("/api/v1/me/phones", json!({ "code": code["code"] })).await.ok(200);
         workers.push(worker);
     }
+    let activity = app.activity(|a| a).await;
+    let signup = workers[0].sign_up(&activity).await.ok(201)["id"].as_str().unwrap().parse().unwrap();
+    let penalty = crate::penalties::given(&app, workers[0].person(), signup, false).await;
+    let appeal = json!({ "ground": "illness", "text": "当日发热" });
+    workers[0].post(&format!("/api/v1/penalties/{penalty}/appeals"), appeal).await.ok(200);
+    app.run_jobs().await;
     let before = sealed(&app).await;
-    assert!(before.len() >= 9 && before.iter().all(|text| text.starts_with("v1.v1.")), "{}", before.len());
+    assert!(before.len() >= 10 && before.iter().all(|text| text.starts_with("v1.v1.")), "{}", before.len());
 
     let old = app.config().vault.clone();
     let home = TempDir::new().unwrap();
@@ -95,6 +108,9 @@ async fn keys_are_changed_while_serving_and_the_old_one_is_then_gone(app: TestAp
             assert_eq!(admin.post(&path, input).await.ok(200)["value"], value);
         }
     }
+    let reviewer = app.staff("reviewer").await.at(&new);
+    let file = reviewer.post(&format!("/api/v1/penalties/{penalty}/claim-reveals"), json!({})).await.ok(200);
+    assert_eq!(file["text"], "当日发热");
     // Values are found by their index as before: nobody else can take an ID number that is taken.
     let stranger = app.worker("stranger").await.at(&new);
     register(&stranger, IDS[1]).await.problem(409, "unique_taken");

@@ -48,6 +48,9 @@ pub struct ApiQuery<T>(pub T);
 /// A path parameter. A text that is no such id names nothing: 404.
 pub struct ApiPath<T>(pub T);
 
+/// Two path parameters, in their order.
+pub struct ApiPaths<A, B>(pub A, pub B);
+
 /// The version in `If-Match`: 428 without one, 412 for another.
 #[derive(Debug, Clone, Copy)]
 pub struct IfMatch(i64);
@@ -227,6 +230,22 @@ impl<T: std::str::FromStr + 'static> FromRequest for ApiPath<T> {
             passed(&req).await;
             let value = req.match_info().iter().next().and_then(|(_, text)| text.parse().ok());
             value.map(ApiPath).ok_or_else(Error::not_found)
+        })
+    }
+}
+
+impl<A: std::str::FromStr + 'static, B: std::str::FromStr + 'static> FromRequest for ApiPaths<A, B> {
+    type Error = Error;
+    type Future = LocalFuture<Self>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let req = req.clone();
+        Box::pin(async move {
+            passed(&req).await;
+            let mut texts = req.match_info().iter().map(|(_, text)| text);
+            let one = texts.next().and_then(|text| text.parse().ok());
+            let other = texts.next().and_then(|text| text.parse().ok());
+            one.zip(other).map(|(one, other)| Self(one, other)).ok_or_else(Error::not_found)
         })
     }
 }

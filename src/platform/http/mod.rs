@@ -16,6 +16,6 @@ pub mod public;
 pub mod reply;
 
 pub use contract::Contract;
-pub use extract::{ApiJson, ApiPath, ApiQuery, Idempotent, IfMatch};
+pub use extract::{ApiJson, ApiPath, ApiPaths, ApiQuery, Idempotent, IfMatch};
 pub use page::{Cursors, Page, PageQuery};
 pub use reply::{Reply, Stored};

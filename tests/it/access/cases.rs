@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use reqwest::Method;
 use serde_json::{Value, json};
 use unionhall::clock::db_time;
-use unionhall::ids::{JobId, MilestoneId, OrganisationId};
+use unionhall::ids::{JobId, MilestoneId, OrganisationId, PenaltyId};
 use unionhall::platform::db::schema::jobs;
 use unionhall::platform::outbox::{Job, JobState};
 
@@ -45,6 +45,13 @@ impl Stage {
 
     async fn fresh_activity(&self, publish: bool) -> Made {
         self.app.activity_by(&self.organiser, |a| if publish { a } else { a.draft() }).await
+    }
+
+    /// A penalty of `person`, contested or live.
+    async fn penalty(&self, person: &Actor, contested: bool) -> PenaltyId {
+        let signup = person.sign_up(&self.fresh_activity(true).await).await.ok(201);
+        let signup = signup["id"].as_str().unwrap().parse().unwrap();
+        crate::penalties::given(&self.app, person.person(), signup, contested).await
     }
 
     /// A job that has failed too often.
@@ -187,6 +194,24 @@ pub async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call
             }
         }
 
+        "my_penalty_list" => get("/api/v1/me/penalties"),
+        "penalty_appeal" => {
+            let penalty = stage.penalty(someone, false).await;
+            post(
+                format!("/api/v1/penalties/{penalty}/appeals"),
+                json!({ "ground": "duty", "text": "临时加班" }),
+            )
+        }
+        "penalty_list" => get("/api/v1/penalties"),
+        "penalty_claim_reveal" => {
+            let penalty = stage.penalty(&stage.guest, true).await;
+            post(format!("/api/v1/penalties/{penalty}/claim-reveals"), json!({}))
+        }
+        "penalty_decide" => post(
+            format!("/api/v1/penalties/{}/decisions", stage.penalty(&stage.guest, true).await),
+            json!({ "decision": "waive", "reason": "情况属实" }),
+        ),
+
         "checkin_create" => {
             post(format!("/api/v1/sessions/{session}/checkins"), json!({ "pass": stage.guest.pass().await }))
         }
@@ -223,6 +248,18 @@ pub async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call
             let to = app.worker(&someone.fresh_key()).await.person();
             let grant = grant(app, to, "reviewer", "street-pinghu").await;
             delete(format!("/api/v1/staff-grants/{}", grant["id"].as_str().unwrap()))
+        }
+        "person_audience_list" => get(format!("/api/v1/people/{}/audiences", stage.guest.person())),
+        "person_audience_record" | "person_audience_remove" => {
+            let person = stage.guest.person();
+            crate::audiences::recorded(app, person, "model_worker").await;
+            let path = format!("/api/v1/people/{person}/audiences/model_worker");
+            if operation == "person_audience_record" {
+                let body = Some(json!({ "basis": "奖章证书" }));
+                Call { method: Method::PUT, path, etag: None, body }
+            } else {
+                delete(path)
+            }
         }
         "person_reveal" => post(
             format!("/api/v1/people/{}/reveals", stage.guest.person()),

@@ -19,7 +19,7 @@ async fn grant(app: &TestApp, to: PersonId, role: &str, organisation: &str) -> V
 }
 
 /// Somebody with a role over a subtree.
-async fn staff_of(app: &TestApp, name: &str, role: &str, organisation: &str) -> Actor {
+pub async fn staff_of(app: &TestApp, name: &str, role: &str, organisation: &str) -> Actor {
     let actor = app.worker(name).await;
     grant(app, actor.person(), role, organisation).await;
     actor

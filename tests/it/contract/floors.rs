@@ -13,6 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["clock", "error"],
     &["ids"],
     &["platform"],
+    &["policy"],
     &["ledger"],
     &["org"],
     &["people"],

@@ -1,0 +1,94 @@
+//! Lists and figures that stand by themselves: topics, policies, days on which penalties do not run.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use super::Work;
+use crate::error::Result;
+use crate::offering;
+use crate::platform::db::Conn;
+use crate::platform::db::schema::{penalty_pauses, policies, topics};
+use crate::policy;
+use crate::seed::model::{PolicyValue, SeedSet};
+use crate::signup::penalty::model::Pause;
+
+impl Work<'_> {
+    pub(super) fn topics(&mut self, conn: &mut Conn, seeds: &SeedSet) -> Result<()> {
+        let known: HashMap<String, String> =
+            offering::store::topic_list(conn)?.into_iter().map(|row| (row.code, row.name)).collect();
+        for seed in &seeds.topics {
+            let old = known.get(&seed.code);
+            let same = old == Some(&seed.name);
+            let row = offering::model::Topic { code: seed.code.clone(), name: seed.name.clone() };
+            if old.is_none() {
+                diesel::insert_into(topics::table).values(&row).execute(conn)?;
+            } else if !same {
+                diesel::update(topics::table.find(&row.code))
+                    .set(topics::name.eq(&row.name))
+                    .execute(conn)?;
+            }
+            self.note(old.is_some(), same);
+        }
+        Ok(())
+    }
+
+    pub(super) fn policies(&mut self, conn: &mut Conn, seeds: &SeedSet) -> Result<()> {
+        for seed in &seeds.policies {
+            let row = policy::model::Policy {
+                policy_key: seed.key.clone(),
+                effective_from: seed.effective_from,
+                value: match &seed.value {
+                    PolicyValue::Whole(number) => number.to_string(),
+                    PolicyValue::Day(day) => day.to_string(),
+                    PolicyValue::Words(words) => words.join(";"),
+                },
+                unit: seed.unit,
+                source: seed.source.clone(),
+            };
+            let key = (row.policy_key.clone(), row.effective_from);
+            let old: Option<policy::model::Policy> = policies::table
+                .find(key.clone())
+                .select(policy::model::Policy::as_select())
+                .first(conn)
+                .optional()?;
+            let same = old.as_ref().is_some_and(|old| {
+                (&old.value, old.unit, &old.source) == (&row.value, row.unit, &row.source)
+            });
+            if old.is_none() {
+                diesel::insert_into(policies::table).values(&row).execute(conn)?;
+            } else if !same {
+                diesel::update(policies::table.find(key))
+                    .set((
+                        policies::value.eq(&row.value),
+                        policies::unit.eq(row.unit),
+                        policies::source.eq(&row.source),
+                    ))
+                    .execute(conn)?;
+            }
+            self.note(old.is_some(), same);
+        }
+        Ok(())
+    }
+
+    pub(super) fn pauses(&mut self, conn: &mut Conn, seeds: &SeedSet) -> Result<()> {
+        let known: Vec<Pause> = penalty_pauses::table.select(Pause::as_select()).load(conn)?;
+        for seed in &seeds.penalty_pauses {
+            let row = Pause {
+                from_day: seed.from_day,
+                until_day: seed.until_day,
+                reason: seed.reason.clone(),
+                source: seed.source.clone(),
+            };
+            let old = known.iter().find(|old| old.from_day == row.from_day);
+            let same = old == Some(&row);
+            if old.is_none() {
+                diesel::insert_into(penalty_pauses::table).values(&row).execute(conn)?;
+            } else if !same {
+                diesel::update(penalty_pauses::table.find(row.from_day)).set(&row).execute(conn)?;
+            }
+            self.note(old.is_some(), same);
+        }
+        Ok(())
+    }
+}
