@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::attendance::counting::Counting;
 use crate::attendance::desk::{Desk, DeskHandler};
+use crate::attendance::following::AttendanceFollower;
 use crate::attendance::pass::Passes;
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -22,6 +23,7 @@ use crate::identity::standing::DatabaseStandings;
 use crate::ids::Ids;
 use crate::jobs;
 use crate::notify::jobs::NoticeWriter;
+use crate::offering::following::Followers;
 use crate::ops::Stopping;
 use crate::offering::CATALOGUE;
 use crate::plan::counting::PlanCounting;
@@ -41,6 +43,7 @@ use crate::platform::outbox::{Bell, JobHandler, Worker};
 use crate::platform::vault::Vault;
 use crate::platform::wechat::{WechatClient, WechatConfig};
 use crate::routes;
+use crate::signup::following::SignupFollower;
 use crate::signup::registrar::{Registrar, RegistrarHandler};
 use crate::signup::snapshot::{PLACES, Snapshots};
 use crate::{docs, openapi, signup};
@@ -91,6 +94,7 @@ pub struct App {
     login: LoginConfig,
     limits: Arc<Limits>,
     counting: Arc<dyn Counting>,
+    followers: Followers,
     contract: Arc<Contract>,
     document: Arc<docs::Document>,
     proxies: TrustedProxies,
@@ -182,6 +186,10 @@ impl App {
             vault: platform.vault.clone(),
         };
         let registrar = Arc::new(RegistrarHandler(tools.clone()));
+        let followers = Followers(vec![
+            Arc::new(SignupFollower { ids: ids.clone() }),
+            Arc::new(AttendanceFollower { counting: Arc::clone(&counting) }),
+        ]);
         let desk = Arc::new(DeskHandler {
             clock: Arc::clone(&clock),
             ids: ids.clone(),
@@ -202,6 +210,7 @@ impl App {
             },
             limits: Arc::new(Limits::new(cache, config.limits)),
             counting,
+            followers,
             contract: Arc::new(Contract::compile(&document).map_err(|e| other(&e))?),
             document: Arc::new(docs::Document::new(&document).map_err(|e| other(&e))?),
             proxies: TrustedProxies(config.server.trusted_proxies.clone()),
@@ -271,6 +280,7 @@ impl App {
             .app_data(Data::new(self.login.clone()))
             .app_data(Data::from(Arc::clone(&self.limits)))
             .app_data(Data::new(Arc::clone(&self.counting)))
+            .app_data(Data::new(self.followers.clone()))
             .app_data(Data::from(Arc::clone(&self.contract)))
             .app_data(Data::from(Arc::clone(&self.document)))
             .app_data(Data::new(self.proxies.clone()))

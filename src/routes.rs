@@ -36,7 +36,12 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(offering::manage_api::managed_activity_list)
         .service(offering::manage_api::managed_activity_get)
         .service(offering::manage_api::managed_activity_update)
-        .service(offering::manage_api::activity_publish)
+        .service(offering::lifecycle_api::activity_publish)
+        .service(offering::lifecycle_api::activity_allocate)
+        .service(offering::lifecycle_api::activity_postpone)
+        .service(offering::lifecycle_api::activity_reschedule)
+        .service(offering::lifecycle_api::activity_cancel)
+        .service(offering::lifecycle_api::session_cancel)
         // Sign-ups
         .service(signup::api::signup_create)
         .service(signup::api::signup_roster)

@@ -13,12 +13,16 @@ use super::counting::{Counting, Held};
 use super::desk::{self, Desk, Scan};
 use super::model::{Attendance, CheckinMethod, ScanOutcome};
 use super::pass::{Passes, Reading};
-use super::{rules, store};
-use crate::error::{Code, Error, Result};
+use super::store;
+use crate::error::{Error, Result};
 use crate::ids::{ActivityId, AttendanceId, PersonId, SessionId};
 use crate::ledger::model::Grade;
 use crate::offering;
-use crate::offering::model::{Activity, ActivityState, SessionState};
+use crate::offering::changing;
+use crate::offering::following::Followers;
+use crate::offering::lifecycle::{self, SessionEvent};
+use crate::offering::lifecycle_store as states;
+use crate::offering::model::Activity;
 use crate::offering::views::SessionView;
 use crate::platform::Platform;
 use crate::platform::access::Guard;
@@ -111,7 +115,8 @@ impl CheckinView {
 /// Check somebody in by their pass / 扫码签到
 ///
 /// However often a pass is scanned, the person is present once; a repeated scan says `already_present`.
-/// Refusals: `pass_invalid`, `pass_expired`, `checkin_not_signed_up`, `checkin_not_open`, `session_finalised`.
+/// Refusals: `pass_invalid`, `pass_expired`, `checkin_not_signed_up`, `checkin_not_open`, `checkin_full`,
+/// `checkin_called_off`, `session_finalised`.
 #[utoipa::path(
     tag = "door", operation_id = "checkin_create", security(("bearer" = ["checkin:write"])),
     params(("id" = SessionId, Path, description = "The session"),
@@ -186,32 +191,23 @@ pub struct FinaliseInput {}
 pub async fn session_finalise(
     platform: Data<Platform>,
     counting: Data<Arc<dyn Counting>>,
+    followers: Data<Followers>,
     guard: Guard<SessionFinalise>,
     id: ApiPath<SessionId>,
     body: Idempotent<FinaliseInput>,
 ) -> Result<Stored> {
     let (actor, now, scope, id) = (guard.person(), platform.clock.now(), guard.scope().clone(), id.0);
-    let counting = Arc::clone(counting.get_ref());
+    let (counting, followers) = (Arc::clone(counting.get_ref()), followers.get_ref().clone());
     let act = move |c: &mut Conn| {
         let (_, activity) = desk::require_session(c, &scope, id)?;
-        if activity.state == ActivityState::Draft {
-            return Err(
-                Error::new(Code::StateForbids).detail("活动尚未发布", "The activity is not published")
-            );
-        }
-        // The activity first, so that of two last sessions one sees the other finalised; then the session, so that no
+        // The activity first, so that of two last sessions one sees the other finalised; then the sessions, so that no
         // scan slips in between the look and the change.
-        offering::store::activities_lock_in_tx(c, &[activity.id])?;
-        let sessions = offering::store::sessions_lock_in_tx(c, &[id])?;
-        let session = sessions.get(&id).ok_or_else(Error::not_found)?;
-        if session.state == SessionState::Finalised {
-            return Err(rules::refusal(ScanOutcome::Finalised));
-        }
-        if now < session.starts_at.and_utc() {
-            return Err(Error::new(Code::SessionNotBegun));
-        }
-        let row = offering::store::session_finalise_in_tx(c, id, actor, now)?
-            .ok_or_else(|| rules::refusal(ScanOutcome::Finalised))?;
+        let locked = offering::store::activities_lock_in_tx(c, &[activity.id])?;
+        let activity = locked.get(&activity.id).ok_or_else(Error::not_found)?;
+        let sessions = states::sessions_of_locked_in_tx(c, activity.id)?;
+        let session = sessions.iter().find(|session| session.id == id).ok_or_else(Error::not_found)?;
+        let line = lifecycle::session_transition(SessionEvent::Finalise, session, activity, &sessions, now)?;
+        let row = states::session_finalise_in_tx(c, id, actor, now)?;
         if row.held == Some(true) {
             let (session, activity) = (row.id, row.activity_id);
             counting.held_in_tx(
@@ -220,8 +216,12 @@ pub async fn session_finalise(
             )?;
         }
         let detail = json!({ "held": row.held, "present": row.present });
-        audit::append_in_tx(c, now, vec![Entry::new(actor, "session.finalise", id).detail(detail)])?;
+        let mut entries = vec![Entry::new(actor, line.audit, id).detail(detail)];
+        entries.extend(changing::finish_if_over_in_tx(c, &followers, activity.id, actor, now)?);
+        audit::append_in_tx(c, now, entries)?;
         Stored::done(row.version, &SessionView::from(row))
     };
-    platform.idempotency.run(actor, body.key, act).await
+    let stored = platform.idempotency.run(actor, body.key, act).await?;
+    platform.jobs.ring();
+    Ok(stored)
 }

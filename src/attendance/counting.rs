@@ -23,6 +23,8 @@ pub struct Attended {
     pub starts_at: DateTime<Utc>,
     /// As what.
     pub role: AttendanceRole,
+    /// Whether attendance in that role counts at all.
+    pub counts: bool,
     /// The evidence.
     pub grade: Grade,
 }
@@ -40,6 +42,19 @@ pub struct Held {
     pub grade: Grade,
 }
 
+/// Sessions that did not take place after all, with those who were checked in.
+#[derive(Debug, Clone)]
+pub struct Voided {
+    /// Their activity.
+    pub activity: ActivityId,
+    /// The sessions. They are cancelled already.
+    pub sessions: Vec<SessionId>,
+    /// Who was checked in.
+    pub attendances: Vec<(AttendanceId, PersonId)>,
+    /// Why.
+    pub reason: String,
+}
+
 /// Counts attendance for targets, in the transaction that records it.
 pub trait Counting: Send + Sync {
     /// People were present.
@@ -47,4 +62,7 @@ pub trait Counting: Send + Sync {
 
     /// A session took place.
     fn held_in_tx(&self, conn: &mut Conn, held: &Held) -> Result<()>;
+
+    /// Sessions and their attendances count no more; what counted through them and has another ground does again.
+    fn voided_in_tx(&self, conn: &mut Conn, voided: &Voided) -> Result<()>;
 }

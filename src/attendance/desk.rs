@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::ids::{Ids, PersonId, SessionId};
 use crate::ledger::model::Grade;
 use crate::offering;
-use crate::offering::model::{Activity, Session};
+use crate::offering::model::{Activity, AttendanceRole, RoleMeaning, Session};
 use crate::org;
 use crate::platform::access::Scope;
 use crate::platform::audit::{self, Entry};
@@ -105,6 +105,26 @@ impl Work {
     }
 }
 
+type Roles = HashMap<AttendanceRole, RoleMeaning>;
+
+/// The room behind a door.
+struct Room {
+    left: i64,
+    /// Of those who are scanned, who is inside already.
+    inside: HashSet<PersonId>,
+}
+
+impl Room {
+    /// Whether there is room for `person`, who then has it.
+    fn enter(&mut self, person: PersonId) -> bool {
+        if self.inside.contains(&person) {
+            return true;
+        }
+        self.left -= 1;
+        self.left >= 0
+    }
+}
+
 impl DeskHandler {
     /// Records the scans at `places`, all at one locked session.
     fn record(
@@ -124,7 +144,7 @@ impl DeskHandler {
                 work.answer(place, Err(unknown));
                 continue;
             }
-            match (scan.pass, rules::door(session, now)) {
+            match (scan.pass, rules::door(session, &activity.activity, now)) {
                 (Ok(person), None) => candidates.push((place, person)),
                 (Ok(person), Some(outcome)) => self.refuse(work, place, scan, outcome, Some(person)),
                 (Err((outcome, person)), _) => self.refuse(work, place, scan, outcome, person),
@@ -135,13 +155,23 @@ impl DeskHandler {
         }
         let people: Vec<PersonId> = candidates.iter().map(|(_, person)| *person).collect();
         let signups = signup::store::live_locked_in_tx(conn, session.activity_id, &people)?;
+        let roles = offering::store::roles(conn)?;
         let brief = store::people_brief(conn, &people)?;
+        let mut room = self.room(conn, session, &activity.activity, &roles, &people)?;
         let mut wanted = HashSet::new();
-        let rows: Vec<Attendance> = candidates
-            .iter()
-            .filter_map(|(place, person)| Some((batch.get(*place)?, person, signups.get(person)?)))
-            .filter(|(_, person, _)| wanted.insert(**person))
-            .map(|(scan, person, signup)| Attendance {
+        let mut full = HashSet::new();
+        let mut rows: Vec<Attendance> = Vec::new();
+        for (place, person) in &candidates {
+            let (Some(scan), Some(signup)) = (batch.get(*place), signups.get(person)) else { continue };
+            let role = roles.get(&signup.role);
+            if !rules::admits(signup.state, role) || !wanted.insert(*person) {
+                continue;
+            }
+            if role.is_none_or(|role| role.takes_place) && !room.enter(*person) {
+                full.insert(*person);
+                continue;
+            }
+            rows.push(Attendance {
                 id: self.ids.id(),
                 session_id: session.id,
                 person_id: *person,
@@ -151,8 +181,8 @@ impl DeskHandler {
                 grade: Grade::B,
                 checked_in_at: db_time(now),
                 checked_in_by: scan.one.principal,
-            })
-            .collect();
+            });
+        }
         let inserted = store::insert_new_in_tx(conn, &rows)?;
         let fresh: Vec<&Attendance> = rows.iter().filter(|row| inserted.contains(&row.id)).collect();
         let present = store::present(conn, session.id, &people)?;
@@ -160,7 +190,12 @@ impl DeskHandler {
         for (place, person) in candidates {
             let Some(scan) = batch.get(place) else { continue };
             let Some(row) = present.get(&person) else {
-                self.refuse(work, place, scan, ScanOutcome::NotSignedUp, Some(person));
+                let outcome =
+                    if full.contains(&person) { ScanOutcome::Full } else { ScanOutcome::NotSignedUp };
+                self.refuse(work, place, scan, outcome, Some(person));
+                if let Some(signup) = signups.get(&person).filter(|_| outcome == ScanOutcome::NotSignedUp) {
+                    work.answer(place, Err(rules::without_place(signup.state)));
+                }
                 continue;
             };
             let outcome = if first.remove(&person) { ScanOutcome::Accepted } else { ScanOutcome::Duplicate };
@@ -169,7 +204,27 @@ impl DeskHandler {
             let view = CheckinView::new(row, &activity.activity, name, outcome == ScanOutcome::Duplicate);
             work.stored.push((place, Stored::done(1, &view)?));
         }
-        self.count(conn, session, &activity.activity, &fresh, &brief, work)
+        self.count(conn, session, &activity.activity, &fresh, (&brief, &roles), work)
+    }
+
+    /// How many more the room holds of those who take a place. The session's lock keeps other scans away.
+    fn room(
+        &self,
+        conn: &mut Conn,
+        session: &Session,
+        activity: &Activity,
+        roles: &Roles,
+        people: &[PersonId],
+    ) -> Result<Room> {
+        let asked = i64::try_from(people.len()).unwrap_or(i64::MAX);
+        if session.present.saturating_add(asked) <= activity.capacity {
+            // Even if everybody took a place; the usual case, without a question to the database.
+            return Ok(Room { left: asked, inside: HashSet::new() });
+        }
+        let taking: Vec<AttendanceRole> =
+            roles.values().filter(|role| role.takes_place).map(|role| role.code).collect();
+        let inside = store::present(conn, session.id, people)?.into_keys().collect();
+        Ok(Room { left: activity.capacity - store::present_as(conn, session.id, &taking)?, inside })
     }
 
     fn count(
@@ -178,7 +233,7 @@ impl DeskHandler {
         session: &Session,
         activity: &Activity,
         fresh: &[&Attendance],
-        brief: &HashMap<PersonId, store::Brief>,
+        (brief, roles): (&HashMap<PersonId, store::Brief>, &Roles),
         work: &mut Work,
     ) -> Result<()> {
         if fresh.is_empty() {
@@ -194,6 +249,7 @@ impl DeskHandler {
             activity: activity.id,
             starts_at: session.starts_at.and_utc(),
             role: row.role,
+            counts: roles.get(&row.role).is_some_and(|role| role.counts),
             grade: row.grade,
         }));
         work.entries.extend(fresh.iter().map(|row| {

@@ -3,6 +3,7 @@
 //! ```text
 //! worker's phone:  pass (changes every 30 s) ──shown──▶ staff scan ──▶ present, once a person and session
 //! session:         planned ──finalise (held or not)──▶ finalised, figures in the ledger
+//! either of them:  ──cancel──▶ its attendances are history and count no more ([`following`])
 //! ```
 //! All scans of an instance go through one [`desk`], a batch at a time; attendance, the ledger's lines and its roll-ups are
 //! one transaction. What counts for which target is the plan's to say, through [`counting::Counting`].
@@ -10,6 +11,7 @@
 pub mod api;
 pub mod counting;
 pub mod desk;
+pub mod following;
 pub mod model;
 pub mod pass;
 pub mod rules;

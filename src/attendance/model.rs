@@ -23,7 +23,7 @@ crate::text_enum! {
         Accepted = "accepted",
         /// The person was present already.
         Duplicate = "duplicate",
-        /// The person has no sign-up for this activity.
+        /// The person has no place in this activity.
         NotSignedUp = "not_signed_up",
         /// Too early or too late.
         NotOpen = "not_open",
@@ -33,6 +33,14 @@ crate::text_enum! {
         PassInvalid = "pass_invalid",
         /// A pass of more than a minute ago.
         PassExpired = "pass_expired",
+        /// The session is cancelled.
+        SessionCancelled = "session_cancelled",
+        /// The activity is cancelled.
+        ActivityCancelled = "activity_cancelled",
+        /// The activity has no dates for now.
+        ActivityPostponed = "activity_postponed",
+        /// The room holds nobody more.
+        Full = "full",
     }
 }
 

@@ -6,7 +6,8 @@ use diesel::prelude::*;
 
 use super::model::{Attempt, Attendance};
 use crate::error::Result;
-use crate::ids::{ActivityId, AttendanceId, OrganisationId, PersonId, SessionId};
+use crate::ids::{ActivityId, AttendanceId, OrganisationId, PersonId, SessionId, SignupId};
+use crate::offering::model::{AttendanceRole, SessionState};
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{attendances, checkin_attempts, people, sessions};
 
@@ -30,6 +31,58 @@ pub fn present(
         .load(conn)?;
     Ok(rows.into_iter().map(|row| (row.person_id, row)).collect())
 }
+
+/// How many people are present at a session in one of `roles`.
+pub fn present_as(conn: &mut Conn, session: SessionId, roles: &[AttendanceRole]) -> Result<i64> {
+    let present = attendances::table
+        .filter(attendances::session_id.eq(session))
+        .filter(attendances::role.eq_any(roles));
+    Ok(present.count().get_result(conn)?)
+}
+
+/// Everybody who was checked in at one of `sessions`, by the attendance's id.
+pub fn of_sessions(conn: &mut Conn, session_ids: &[SessionId]) -> Result<Vec<Attendance>> {
+    let query = attendances::table
+        .filter(attendances::session_id.eq_any(session_ids))
+        .order(attendances::id)
+        .select(Attendance::as_select());
+    Ok(query.load(conn)?)
+}
+
+/// Of `signups`, those whose person was checked in at a session that is not cancelled.
+pub fn still_attended(conn: &mut Conn, signups: &[SignupId]) -> Result<HashSet<SignupId>> {
+    let mut found = HashSet::new();
+    for some in signups.chunks(SOME) {
+        let standing = attendances::table
+            .inner_join(sessions::table)
+            .filter(attendances::signup_id.eq_any(some))
+            .filter(sessions::state.ne(SessionState::Cancelled))
+            .select(attendances::signup_id);
+        found.extend(standing.load::<SignupId>(conn)?);
+    }
+    Ok(found)
+}
+
+/// An attendance with its activity and the begin of its session.
+pub type Placed = (Attendance, ActivityId, chrono::NaiveDateTime);
+
+/// All attendances of `people` at sessions that are not cancelled, in the order in which they were recorded.
+pub fn standing_of(conn: &mut Conn, people: &[PersonId]) -> Result<Vec<Placed>> {
+    let mut found: Vec<Placed> = Vec::new();
+    for some in people.chunks(SOME) {
+        let query = attendances::table
+            .inner_join(sessions::table)
+            .filter(attendances::person_id.eq_any(some))
+            .filter(sessions::state.ne(SessionState::Cancelled))
+            .select((Attendance::as_select(), sessions::activity_id, sessions::starts_at));
+        found.extend(query.load::<Placed>(conn)?);
+    }
+    found.sort_by_key(|(row, _, _)| (row.checked_in_at, row.id));
+    Ok(found)
+}
+
+/// Parameters of one statement: some, not thousands.
+const SOME: usize = 500;
 
 /// Keeps every scan.
 pub fn attempts_create_in_tx(conn: &mut Conn, rows: &[Attempt]) -> Result<()> {
@@ -69,14 +122,11 @@ pub fn list(
     Ok(query.load(conn)?)
 }
 
-/// All attendances after `after` with activity, session begin and the person's workplace today; for verification.
-pub fn all_after(
-    conn: &mut Conn,
-    after: Option<AttendanceId>,
-    limit: i64,
-) -> Result<Vec<(Attendance, ActivityId, chrono::NaiveDateTime)>> {
+/// Attendances after `after`, at sessions that are not cancelled, with activity and session begin; for verification.
+pub fn all_after(conn: &mut Conn, after: Option<AttendanceId>, limit: i64) -> Result<Vec<Placed>> {
     let mut query = attendances::table
         .inner_join(sessions::table)
+        .filter(sessions::state.ne(SessionState::Cancelled))
         .order(attendances::id)
         .limit(limit)
         .select((Attendance::as_select(), sessions::activity_id, sessions::starts_at))

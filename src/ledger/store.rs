@@ -72,39 +72,83 @@ fn insert(conn: &mut Conn, lines: &[Line]) -> Result<HashSet<LedgerLineId>> {
 
 /// Of the lines that were not inserted, those whose latest generation is reversed, as the generation after it.
 fn next_generations(conn: &mut Conn, fresh: &[Line], counted: &HashSet<LedgerLineId>) -> Result<Vec<Line>> {
+    let missed: Vec<&Line> = fresh.iter().filter(|line| !counted.contains(&line.id)).collect();
     let mut again = Vec::new();
-    for line in fresh.iter().filter(|line| !counted.contains(&line.id)) {
-        let latest: Option<(i64, bool)> = ledger_lines::table
-            .filter(ledger_lines::target_id.eq(line.target_id))
-            .filter(ledger_lines::dedup_key.eq(&line.dedup_key))
-            .order((ledger_lines::generation.desc(), ledger_lines::is_reversal.desc()))
-            .select((ledger_lines::generation, ledger_lines::is_reversal))
-            .first(conn)
-            .optional()?;
-        if let Some((generation, true)) = latest {
-            again.push(Line { generation: generation + 1, ..line.clone() });
+    for some in missed.chunks(SOME) {
+        let of_these = || {
+            let targets: Vec<TargetId> = some.iter().map(|line| line.target_id).collect();
+            let keys: Vec<String> = some.iter().map(|line| line.dedup_key.clone()).collect();
+            ledger_lines::table
+                .filter(ledger_lines::target_id.eq_any(targets))
+                .filter(ledger_lines::dedup_key.eq_any(keys))
+                .order((ledger_lines::target_id, ledger_lines::dedup_key, ledger_lines::generation))
+        };
+        // Whoever takes one of them back just now is waited for, and seen by the next statement; and who would do so
+        // later waits until what stands behind the new line is committed.
+        let originals = of_these().filter(ledger_lines::is_reversal.eq(false)).select(ledger_lines::id);
+        let _locked: Vec<LedgerLineId> = crate::load_locked!(conn, originals)?;
+        let columns = (
+            ledger_lines::target_id,
+            ledger_lines::dedup_key,
+            ledger_lines::generation,
+            ledger_lines::is_reversal,
+        );
+        let known: Vec<(TargetId, String, i64, bool)> = of_these().select(columns).load(conn)?;
+        let mut latest: HashMap<(TargetId, &str), (i64, bool)> = HashMap::new();
+        for (target, key, generation, is_reversal) in &known {
+            let entry = latest.entry((*target, key.as_str())).or_insert((*generation, *is_reversal));
+            *entry = (*entry).max((*generation, *is_reversal));
         }
+        again.extend(some.iter().filter_map(|line| {
+            match latest.get(&(line.target_id, line.dedup_key.as_str())) {
+                Some((generation, true)) => Some(Line { generation: generation + 1, ..(*line).clone() }),
+                _ => None,
+            }
+        }));
     }
     Ok(again)
 }
 
-/// Takes back the live lines of a source, and says how many that were.
-pub fn reverse_source_in_tx(
+/// Keys of one statement: some, not thousands.
+const SOME: usize = 500;
+
+/// All lines that name one of `sources`, by target and key.
+pub fn lines_of_sources(conn: &mut Conn, sources: &[uuid::Uuid]) -> Result<Vec<Line>> {
+    let mut lines: Vec<Line> = Vec::new();
+    for some in sources.chunks(SOME) {
+        let ids: Vec<Vec<u8>> = some.iter().map(|id| id.as_bytes().to_vec()).collect();
+        let query = ledger_lines::table.filter(ledger_lines::source_id.eq_any(ids));
+        lines.extend(query.select(Line::as_select()).load::<Line>(conn)?);
+    }
+    lines.sort_by(|a, b| {
+        (a.target_id, &a.dedup_key, a.generation).cmp(&(b.target_id, &b.dedup_key, b.generation))
+    });
+    Ok(lines)
+}
+
+/// Takes back the live lines of `sources`, and gives the lines that were taken back.
+pub fn reverse_sources_in_tx(
     conn: &mut Conn,
     ids: &Ids,
     now: DateTime<Utc>,
-    source: uuid::Uuid,
+    sources: &[uuid::Uuid],
     reason: &str,
-) -> Result<usize> {
-    let lines: Vec<Line> = ledger_lines::table
-        .filter(ledger_lines::source_id.eq(source.as_bytes().to_vec()))
-        .order((ledger_lines::target_id, ledger_lines::dedup_key))
-        .select(Line::as_select())
-        .load(conn)?;
+) -> Result<Vec<Line>> {
+    let lines = lines_of_sources(conn, sources)?;
     let reversed: HashSet<LedgerLineId> = lines.iter().filter_map(|line| line.reverses).collect();
-    let reversals: Vec<Line> = lines
+    let mut live: Vec<Line> =
+        lines.into_iter().filter(|line| !line.is_reversal && !reversed.contains(&line.id)).collect();
+    for some in live.chunks(SOME) {
+        // Held until the commit: who counts the same key meanwhile waits, and then sees that it is taken back.
+        let these: Vec<LedgerLineId> = some.iter().map(|line| line.id).collect();
+        let query = ledger_lines::table
+            .filter(ledger_lines::id.eq_any(these))
+            .order((ledger_lines::target_id, ledger_lines::dedup_key, ledger_lines::generation))
+            .select(ledger_lines::id);
+        let _locked: Vec<LedgerLineId> = crate::load_locked!(conn, query)?;
+    }
+    let reversals: Vec<Line> = live
         .iter()
-        .filter(|line| !line.is_reversal && !reversed.contains(&line.id))
         .map(|line| Line {
             id: ids.id(),
             quantity: -line.quantity,
@@ -115,10 +159,28 @@ pub fn reverse_source_in_tx(
             ..line.clone()
         })
         .collect();
+    // Of two who take back the same, one does.
     let counted = insert(conn, &reversals)?;
-    let all: Vec<&Line> = reversals.iter().filter(|line| counted.contains(&line.id)).collect();
+    let mut taken_back = HashSet::new();
+    let mut all = Vec::new();
+    for reversal in reversals.iter().filter(|line| counted.contains(&line.id)) {
+        taken_back.extend(reversal.reverses);
+        all.push(reversal);
+    }
     add_to_rollups_in_tx(conn, &all)?;
-    Ok(counted.len())
+    live.retain(|line| taken_back.contains(&line.id));
+    Ok(live)
+}
+
+/// [`reverse_sources_in_tx`] of one source; says how many lines that were.
+pub fn reverse_source_in_tx(
+    conn: &mut Conn,
+    ids: &Ids,
+    now: DateTime<Utc>,
+    source: uuid::Uuid,
+    reason: &str,
+) -> Result<usize> {
+    Ok(reverse_sources_in_tx(conn, ids, now, &[source], reason)?.len())
 }
 
 type RollupKey = (TargetId, OrganisationId, NaiveDate);

@@ -149,11 +149,9 @@ fn text(message: &Message) -> (String, String) {
             ("活动取消", format!("“{subject}”已取消。{detail}给您带来不便，敬请谅解。"))
         }
         NoticeKind::ActivityPostponed => {
-            ("活动延期", format!("“{subject}”延期举行，您的名额保留。{detail}新时间确定后会通知您。"))
+            ("活动延期", format!("“{subject}”延期举行，您的报名保留。{detail}新时间确定后会通知您。"))
         }
-        NoticeKind::ActivityRescheduled => {
-            ("活动改期", format!("“{subject}”已改期。{detail}不能参加时可以取消，不计入信用。"))
-        }
+        NoticeKind::ActivityRescheduled => ("活动改期", format!("“{subject}”已改期。{detail}")),
         NoticeKind::SessionCancelled => ("场次取消", format!("“{subject}”的一个场次已取消。{detail}")),
         NoticeKind::PenaltyGiven => ("信用提醒", format!("“{subject}”：{detail}如有特殊原因，可以申诉。")),
         NoticeKind::PenaltyDecided => ("申诉结果", format!("关于“{subject}”的申诉：{detail}")),

@@ -300,7 +300,8 @@ pub async fn managed_activity_get(
     Ok(Reply::new(detail).version(version))
 }
 
-fn detail(
+/// The activity with its version, inside `scope`.
+pub(super) fn detail(
     conn: &mut Conn,
     id: ActivityId,
     scope: &Scope,
@@ -365,8 +366,9 @@ pub async fn managed_activity_update(
         .write(move |c| {
             let found = store::activity_get(c, id)?;
             scope.require(&found.path)?;
-            if found.activity.state == ActivityState::Finished {
-                return Err(Error::new(Code::StateForbids).detail("活动已结束", "The activity is finished"));
+            if matches!(found.activity.state, ActivityState::Finished | ActivityState::Cancelled) {
+                let (zh, en) = ("活动已结束或已取消", "The activity is finished or cancelled");
+                return Err(Error::new(Code::StateForbids).detail(zh, en));
             }
             let last = SessionTimes {
                 starts_at: found.activity.starts_at.and_utc(),
@@ -396,43 +398,4 @@ pub async fn managed_activity_update(
         .await?;
     platform.changes.tell(CATALOGUE, &[id.0]);
     Ok(Reply::new(detail).version(version))
-}
-
-/// Nothing to say: the act is in the address.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({}))]
-pub struct PublishInput {}
-
-/// Publish a draft / 发布活动
-#[utoipa::path(
-    tag = "catalogue", operation_id = "activity_publish", security(("bearer" = ["catalogue:manage"])),
-    params(("id" = ActivityId, Path, description = "The activity"),
-           ("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
-    request_body = PublishInput,
-    responses((status = 200, description = "The activity", body = ActivityDetail)),
-)]
-#[post("/api/v1/managed-activities/{id}/publications")]
-pub async fn activity_publish(
-    platform: Data<Platform>,
-    guard: Guard<CatalogueManage>,
-    id: ApiPath<ActivityId>,
-    body: Idempotent<PublishInput>,
-) -> Result<Stored> {
-    let (actor, now, scope, id) = (guard.person(), platform.clock.now(), guard.scope().clone(), id.0);
-    let act = move |c: &mut Conn| {
-        let found = store::activity_get(c, id)?;
-        scope.require(&found.path)?;
-        let sessions = store::sessions_of(c, id)?.len();
-        rules::check_publish(&found.activity, sessions, now)?;
-        if !store::activity_publish_in_tx(c, id, now)? {
-            return Err(Error::new(Code::StateForbids));
-        }
-        audit::append_in_tx(c, now, vec![Entry::new(actor, "activity.publish", id)])?;
-        let (detail, version) = detail(c, id, &scope, now)?;
-        Stored::done(version, &detail)
-    };
-    let published = platform.idempotency.run(actor, body.key, act).await?;
-    platform.changes.tell(CATALOGUE, &[id.0]);
-    Ok(published)
 }

@@ -1,18 +1,39 @@
 //! What a worker can sign up for: programme (a standing offer) → activity (something to sign up for) → session (one
 //! dated meeting).
 //!
+//! What happens, and when it may, stands in [`lifecycle`]; what the clock does bears an asterisk.
+//!
 //! ```text
-//! activity:  draft ──publish──▶ published ──last session finalised──▶ finished
-//! session:   planned ──finalise──▶ finalised
+//! activity:
+//!   draft                                                     ──publish──▶    published
+//!   published                                                 ──open*──▶      open
+//!   open                                                      ──close*──▶     closed
+//!   closed                                                    ──allocate──▶   allocated
+//!   published | open | closed | allocated                     ──start*──▶     running
+//!   running | postponed                                       ──finish──▶     finished
+//!   published | open | closed | allocated | running | postponed ──cancel──▶     cancelled
+//!   published | open | closed | allocated | running           ──postpone──▶   postponed
+//!   published | open | closed | allocated | running | postponed ──reschedule──▶ published
+//! session:
+//!   planned                                                   ──finalise──▶   finalised
+//!   planned                                                   ──cancel──▶     cancelled
+//!   finalised                                                 ──void──▶       cancelled
 //! ```
+//! A change of state has consequences in rooms above: they are [`following`]. [`changing`] makes the change and has
+//! them follow, in one transaction.
 
 pub mod api;
+pub mod changing;
 pub mod fair;
+pub mod following;
+pub mod lifecycle;
+pub mod lifecycle_api;
+pub mod lifecycle_store;
 pub mod manage_api;
 pub mod model;
 pub mod rules;
 pub mod store;
 pub mod views;
 
-/// The topic of news about what the public sees: `ids` are activities, or programmes.
+/// The topic of news about what the public sees: `ids` are of activities, programmes or sessions.
 pub const CATALOGUE: &str = "catalogue";

@@ -1,9 +1,12 @@
 //! Pure decisions about activities.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::model::{Activity, ActivityState, Allocation};
+use super::model::{Activity, ActivityState, Allocation, Session, SessionState};
 use crate::error::{Code, Error, Fault, Result, Text};
+use crate::ids::SessionId;
 
 crate::text_enum! {
     /// What a worker would be told who wanted to sign up now.
@@ -103,20 +106,74 @@ pub fn check_times(
     faults
 }
 
-/// Whether `activity` may be published.
-pub fn check_publish(activity: &Activity, sessions: usize, now: DateTime<Utc>) -> Result<()> {
-    if activity.state != ActivityState::Draft {
-        return Err(
-            Error::new(Code::StateForbids).detail("只有草稿可以发布", "Only a draft can be published")
+/// New times for an activity.
+#[derive(Debug, Clone)]
+pub struct NewTimes {
+    /// Sign-up opens; as before when none.
+    pub signup_opens_at: Option<DateTime<Utc>>,
+    /// Sign-up closes; as before when none.
+    pub signup_closes_at: Option<DateTime<Utc>>,
+    /// Sessions that move.
+    pub sessions: Vec<(SessionId, SessionTimes)>,
+    /// Whether people must sign up anew.
+    pub release: bool,
+}
+
+/// All that is wrong with new times for an activity with these `sessions`.
+pub fn check_new_times(
+    activity: &Activity,
+    sessions: &[Session],
+    wanted: &NewTimes,
+    now: DateTime<Utc>,
+) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut named = HashSet::new();
+    for (place, (id, times)) in wanted.sessions.iter().enumerate() {
+        let session = sessions.iter().find(|session| session.id == *id);
+        let wrong = match session {
+            None => Some(("unknown", "不是本活动的场次", "not a session of this activity")),
+            Some(_) if !named.insert(*id) => {
+                Some(("duplicate", "同一场次出现两次", "the session is named twice"))
+            }
+            Some(session) if session.state != SessionState::Planned => {
+                Some(("state", "场次已结算或已取消", "the session is finalised or cancelled"))
+            }
+            // Their attendance has its day, and the ledger too.
+            Some(session) if session.present > 0 => {
+                Some(("state", "已有人在该场次签到", "somebody is checked in at it already"))
+            }
+            Some(_) => None,
+        };
+        if let Some((code, zh, en)) = wrong {
+            faults.push(Fault::new(format!("/sessions/{place}/id"), code, Text::new(zh, en)));
+        }
+        if times.starts_at <= now {
+            let text = Text::new("必须晚于现在", "must be later than now");
+            faults.push(Fault::new(format!("/sessions/{place}/starts_at"), "order", text));
+        }
+    }
+    let others = || {
+        let standing = |session: &&Session| session.state != SessionState::Cancelled;
+        sessions.iter().filter(standing).filter(|session| !named.contains(&session.id))
+    };
+    if activity.state == ActivityState::Postponed
+        && others().any(|session| session.state == SessionState::Planned)
+    {
+        let text = Text::new(
+            "活动已延期，须为每个未结算的场次给出新时间",
+            "the activity is postponed: every session that is not finalised needs a new time",
         );
+        faults.push(Fault::new("/sessions", "required", text));
     }
-    if sessions == 0 {
-        return Err(Error::new(Code::StateForbids).detail("请先添加场次", "Add a session first"));
-    }
-    if activity.ends_at.and_utc() <= now {
-        return Err(Error::new(Code::StateForbids).detail("所有场次都已结束", "All its sessions are over"));
-    }
-    Ok(())
+    let mut times: Vec<SessionTimes> = wanted.sessions.iter().map(|(_, times)| *times).collect();
+    times.extend(others().map(|session| SessionTimes {
+        starts_at: session.starts_at.and_utc(),
+        ends_at: session.ends_at.and_utc(),
+    }));
+    let opens = wanted.signup_opens_at.unwrap_or(activity.signup_opens_at.and_utc());
+    let closes = wanted.signup_closes_at.unwrap_or(activity.signup_closes_at.and_utc());
+    faults.extend(check_times(opens, closes, &times));
+    faults
 }
 
 #[cfg(test)]

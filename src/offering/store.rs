@@ -6,12 +6,12 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
 use super::model::{
-    Activity, ActivityState, Allocation, Programme, ProgrammeKind, Quota, RoleMeaning, Session, SessionState,
-    Topic,
+    Activity, ActivityState, Allocation, AttendanceRole, Programme, ProgrammeKind, Quota, RoleMeaning,
+    Session, Topic,
 };
 use crate::clock::{day_start, db_time};
 use crate::error::{Code, Error, Result};
-use crate::ids::{ActivityId, OrganisationId, PersonId, ProgrammeId, QuotaId, SessionId};
+use crate::ids::{ActivityId, OrganisationId, ProgrammeId, QuotaId, SessionId};
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{
     activities, attendance_roles, organisations, programmes, quotas, sessions, topics,
@@ -148,12 +148,6 @@ pub fn quotas_of(conn: &mut Conn, activity: ActivityId) -> Result<Vec<Quota>> {
     Ok(query.select(Quota::as_select()).load(conn)?)
 }
 
-/// What each role means.
-pub fn role_meanings(conn: &mut Conn) -> Result<Vec<RoleMeaning>> {
-    let query = attendance_roles::table.order(attendance_roles::code).limit(100);
-    Ok(query.select(RoleMeaning::as_select()).load(conn)?)
-}
-
 /// Moves the counts of a quota's places, inside 0..=capacity. The caller holds the activity's lock.
 ///
 /// # Errors
@@ -211,9 +205,12 @@ pub fn activity_list(
         .into_boxed();
     query = match filter.managed {
         Some(patterns) => query.filter(crate::org::store::under(patterns)),
-        None => query
-            .filter(activities::state.eq(ActivityState::Published))
-            .filter(activities::ends_at.gt(db_time(now))),
+        // What is postponed has no dates that could be over.
+        None => query.filter(
+            activities::state.eq(ActivityState::Postponed).or(activities::state
+                .eq_any([ActivityState::Published, ActivityState::Allocated])
+                .and(activities::ends_at.gt(db_time(now)))),
+        ),
     };
     if let Some(kind) = filter.kind {
         query = query.filter(programmes::kind.eq(kind));
@@ -317,20 +314,6 @@ pub fn activity_update_in_tx(
     })
 }
 
-/// Publishes a draft; false when it is none any more.
-pub fn activity_publish_in_tx(conn: &mut Conn, id: ActivityId, now: DateTime<Utc>) -> Result<bool> {
-    let draft =
-        activities::table.filter(activities::id.eq(id)).filter(activities::state.eq(ActivityState::Draft));
-    let changed = diesel::update(draft)
-        .set((
-            activities::state.eq(ActivityState::Published),
-            activities::version.eq(activities::version + 1),
-            activities::updated_at.eq(db_time(now)),
-        ))
-        .execute(conn)?;
-    Ok(changed == 1)
-}
-
 /// Sessions of an activity, in order.
 pub fn sessions_of(conn: &mut Conn, activity: ActivityId) -> Result<Vec<Session>> {
     let query = sessions::table.filter(sessions::activity_id.eq(activity)).order(sessions::number);
@@ -363,41 +346,8 @@ pub fn present_add_in_tx(conn: &mut Conn, id: SessionId, by: i64) -> Result<()> 
     Ok(())
 }
 
-/// Finalises a planned session; none when it is finalised already. Says whether it was held.
-pub fn session_finalise_in_tx(
-    conn: &mut Conn,
-    id: SessionId,
-    by: PersonId,
-    now: DateTime<Utc>,
-) -> Result<Option<Session>> {
-    let planned =
-        sessions::table.filter(sessions::id.eq(id)).filter(sessions::state.eq(SessionState::Planned));
-    let changed = diesel::update(planned)
-        .set((
-            sessions::state.eq(SessionState::Finalised),
-            sessions::held.eq(sessions::present.gt(0).nullable()),
-            sessions::finalised_at.eq(db_time(now)),
-            sessions::finalised_by.eq(by),
-            sessions::version.eq(sessions::version + 1),
-        ))
-        .execute(conn)?;
-    if changed == 0 {
-        return Ok(None);
-    }
-    let row: Session = sessions::table.find(id).select(Session::as_select()).first(conn)?;
-    // An activity is over with its last session.
-    let open: i64 = sessions::table
-        .filter(sessions::activity_id.eq(row.activity_id))
-        .filter(sessions::state.eq(SessionState::Planned))
-        .count()
-        .get_result(conn)?;
-    if open == 0 {
-        diesel::update(activities::table.find(row.activity_id))
-            .set((
-                activities::state.eq(ActivityState::Finished),
-                activities::version.eq(activities::version + 1),
-            ))
-            .execute(conn)?;
-    }
-    Ok(Some(row))
+/// What each role means.
+pub fn roles(conn: &mut Conn) -> Result<HashMap<AttendanceRole, RoleMeaning>> {
+    let rows: Vec<RoleMeaning> = attendance_roles::table.select(RoleMeaning::as_select()).load(conn)?;
+    Ok(rows.into_iter().map(|row| (row.code, row)).collect())
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::lifecycle::{Phase, phase};
 use super::model::{
     Activity, ActivityState, Allocation, Audience, Programme, ProgrammeKind, Session, SessionState,
 };
@@ -63,6 +64,10 @@ pub struct SessionView {
     pub ends_at: DateTime<Utc>,
     /// Where in its life it is.
     pub state: SessionState,
+    /// Why it is cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200, example = "台风停课")]
+    pub state_reason: Option<String>,
     /// Whether it took place; said when finalised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<bool>,
@@ -79,6 +84,7 @@ impl From<Session> for SessionView {
             starts_at: row.starts_at.and_utc(),
             ends_at: row.ends_at.and_utc(),
             state: row.state,
+            state_reason: row.state_reason,
             held: row.held,
             present: row.present,
         }
@@ -113,8 +119,14 @@ pub struct ActivityView {
     /// Where.
     #[schema(max_length = 200)]
     pub address: String,
-    /// Where in its life it is.
+    /// Where in its life it is, as it is kept.
     pub state: ActivityState,
+    /// Where in its life it is now, by the clock too.
+    pub phase: Phase,
+    /// Why it is cancelled or postponed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200, example = "台风停课")]
+    pub state_reason: Option<String>,
     /// How places are given.
     pub allocation: Allocation,
     /// Places.
@@ -140,6 +152,7 @@ impl ActivityView {
     pub fn new(row: Activity, programme: &Programme, now: DateTime<Utc>) -> Self {
         Self {
             availability: availability(&row, now),
+            phase: phase(&row, now),
             places_left: row.free(),
             id: row.id,
             programme_id: row.programme_id,
@@ -152,6 +165,7 @@ impl ActivityView {
             venue: row.venue,
             address: row.address,
             state: row.state,
+            state_reason: row.state_reason,
             allocation: row.allocation,
             capacity: row.capacity,
             signup_opens_at: row.signup_opens_at.and_utc(),

@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 
 use super::model::{Attribution, CountingRule, Each, Measure, Target};
 use super::store;
-use crate::attendance::counting::{Attended, Counting, Held};
+use crate::attendance::counting::{Attended, Counting, Held, Voided};
 use crate::clock::{SharedClock, civil_day};
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, Ids, OrganisationId, PersonId};
@@ -54,6 +54,10 @@ impl Counting for PlanCounting {
         let lines = ground.held(held, day, &rules)?;
         ledger::store::post_in_tx(conn, &self.ids, self.clock.now(), &lines)?;
         Ok(())
+    }
+
+    fn voided_in_tx(&self, conn: &mut Conn, voided: &Voided) -> Result<()> {
+        super::voiding::void_in_tx(conn, &self.ids, self.clock.now(), voided)
     }
 }
 
@@ -101,7 +105,9 @@ impl Ground {
     ) -> Result<Vec<NewLine>> {
         let (activity, programme) = self.activity(one.activity)?;
         let mut lines = Vec::new();
-        for (rule, target) in rules.iter().filter(|(rule, _)| covers(rule, programme, Some(one.role))) {
+        // Whoever is there to help or to look on is present, and no participation of the plan.
+        let covered = |rule: &CountingRule| one.counts && covers(rule, programme, Some(one.role));
+        for (rule, target) in rules.iter().filter(|(rule, _)| covered(rule)) {
             let organisation = self.attribute(rule.attribution, target, activity, one.workplace);
             let line = |organisation, dedup_key| NewLine {
                 target: target.id,

@@ -11,3 +11,4 @@ pub mod model;
 pub mod rules;
 pub mod store;
 pub mod verify;
+mod voiding;

@@ -1,5 +1,5 @@
 //! Whether the ledger agrees with its sources: every attendance and every session that took place has exactly the lines
-//! that the rules of counting ask for, and every live line has its source.
+//! that the rules of counting ask for, and every live line has its source. What was cancelled is a source no more.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,7 +14,8 @@ use crate::ids::{ActivityId, TargetId};
 use crate::ledger;
 use crate::ledger::model::{Grade, NewLine};
 use crate::ledger::verify::Difference;
-use crate::offering::model::Session;
+use crate::offering;
+use crate::offering::model::{Session, SessionState};
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{activities, sessions};
 
@@ -42,6 +43,7 @@ pub fn verify(conn: &mut Conn, mut progress: impl FnMut(usize)) -> Result<Report
 
     let all: Vec<ActivityId> = activities::table.select(activities::id).load(conn)?;
     let ground = Ground::load(conn, all)?;
+    let roles = offering::store::roles(conn)?;
     let mut rules = RulesByDay::default();
     let mut expected: HashMap<Key, NewLine> = HashMap::new();
     let mut done = 0;
@@ -61,6 +63,7 @@ pub fn verify(conn: &mut Conn, mut progress: impl FnMut(usize)) -> Result<Report
                 activity,
                 starts_at: starts_at.and_utc(),
                 role: row.role,
+                counts: roles.get(&row.role).is_some_and(|role| role.counts),
                 grade: row.grade,
             };
             for line in ground.attended(&one, day, rules.on(conn, day)?)? {
@@ -72,8 +75,9 @@ pub fn verify(conn: &mut Conn, mut progress: impl FnMut(usize)) -> Result<Report
         }
         progress(done);
     }
+    let held = sessions::table.filter(sessions::held.eq(true));
     let held: Vec<Session> =
-        sessions::table.filter(sessions::held.eq(true)).select(Session::as_select()).load(conn)?;
+        held.filter(sessions::state.ne(SessionState::Cancelled)).select(Session::as_select()).load(conn)?;
     for session in held {
         let starts_at = session.starts_at.and_utc();
         let day = civil_day(starts_at);

@@ -354,9 +354,9 @@ impl Ground {
             return Ok(true);
         }
         if self.roles.is_empty() {
-            self.roles = offering::store::role_meanings(conn)?
+            self.roles = offering::store::roles(conn)?
                 .into_iter()
-                .map(|meaning| (meaning.code, meaning.takes_place))
+                .map(|(code, meaning)| (code, meaning.takes_place))
                 .collect();
         }
         Ok(self.roles.get(&role).copied().unwrap_or(true))

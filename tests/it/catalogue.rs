@@ -204,7 +204,7 @@ async fn a_draft_is_published_once(app: TestApp) {
     let again = organiser.post_keyed("publish-once", &path, json!({})).await;
     assert_eq!((again.status, &again.text), (200, &published.text));
     let problem = organiser.post(&path, json!({})).await.problem(409, "state_forbids");
-    assert_eq!(problem["detail"], "只有草稿可以发布");
+    assert_eq!(problem["detail"], "活动正在进行，不能发布；目前可以：取消、延期、改期");
     assert!(finds(&app, &[], &draft).await);
     let audit = app.staff("auditor").await.get(&format!("/api/v1/audit-entries?object={}", draft.id)).await;
     let actions: Vec<Value> =

@@ -26,6 +26,7 @@ mod http;
 mod identity;
 mod jobs;
 mod ledger;
+mod lifecycle;
 mod opening;
 mod outages;
 mod penalties;
@@ -59,6 +60,10 @@ const ROOMS: &[&[Test]] = &[
     jobs::TESTS,
     chores::TESTS,
     ledger::TESTS,
+    lifecycle::acts::TESTS,
+    lifecycle::counting::TESTS,
+    lifecycle::doors::TESTS,
+    lifecycle::refusals::TESTS,
     corruption::TESTS,
     identity::TESTS,
     http::problems::TESTS,

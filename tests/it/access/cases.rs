@@ -10,7 +10,7 @@ use unionhall::platform::db::schema::jobs;
 use unionhall::platform::outbox::{Job, JobState};
 
 use super::grant;
-use crate::harness::factory::Made;
+use crate::harness::factory::{Made, Wanted};
 use crate::harness::{Actor, Reply, TestApp};
 
 /// What the cases stand on.
@@ -177,6 +177,28 @@ pub async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call
         "activity_publish" => {
             let draft = stage.fresh_activity(false).await.id;
             post(format!("/api/v1/managed-activities/{draft}/publications"), json!({}))
+        }
+
+        "activity_cancel" | "activity_postpone" | "activity_allocate" | "activity_reschedule" => {
+            let hours = TimeDelta::hours;
+            let (sessions, window) = ([(hours(2), hours(4))], (hours(-2), hours(-1)));
+            let wanted = |a: Wanted| a.sessions(&sessions).signup(window.0, window.1);
+            let fresh = app.activity_by(&stage.organiser, wanted).await;
+            let (starts, ends) = (app.now() + hours(5), app.now() + hours(6));
+            let one = json!({ "id": fresh.session, "starts_at": starts, "ends_at": ends });
+            let (what, body) = match operation {
+                "activity_cancel" => ("cancellations", json!({ "reason": "台风" })),
+                "activity_postpone" => ("postponements", json!({ "reason": "台风" })),
+                "activity_allocate" => ("allocations", json!({})),
+                _ => ("reschedulings", json!({ "reason": "台风", "sessions": [one], "signups": "keep" })),
+            };
+            post(format!("/api/v1/managed-activities/{}/{what}", fresh.id), body)
+        }
+        "session_cancel" => {
+            let hours = TimeDelta::hours;
+            let sessions = [(hours(2), hours(4)), (hours(5), hours(6))];
+            let fresh = app.activity_by(&stage.organiser, |a| a.sessions(&sessions)).await.session;
+            post(format!("/api/v1/sessions/{fresh}/cancellations"), json!({ "reason": "台风" }))
         }
 
         "signup_create" => {
