@@ -29,11 +29,11 @@ use std::time::Duration;
 
 use servers::{Postgres, RedisServer};
 use support::ground::Ground;
+use support::knob;
 use support::load::{self, Outcome};
 use support::plain::{self, Plain};
 use support::site::Site;
 use support::table::{Case, Table};
-use support::knob;
 
 /// How much of everything.
 struct Sizes {
@@ -140,7 +140,15 @@ impl Bench<'_> {
 
     fn add_absolute(&mut self, name: &str, ours: Vec<f64>, bounds: (f64, f64), unit: &'static str) {
         let (name, reference) = (name.to_owned(), String::new());
-        self.table.add(Case { name, reference, ours, theirs: Vec::new(), floor: bounds.0, aim: bounds.1, unit });
+        self.table.add(Case {
+            name,
+            reference,
+            ours,
+            theirs: Vec::new(),
+            floor: bounds.0,
+            aim: bounds.1,
+            unit,
+        });
     }
 
     fn on_sqlite(&mut self) {
@@ -151,7 +159,8 @@ impl Bench<'_> {
         };
         let (mut together, mut alone) = (ground("together", people), ground("alone", few));
         alone.config.database.batch = 1;
-        let (site, single) = (Site::start(&together.config, self.folder), Site::start(&alone.config, self.folder));
+        let (site, single) =
+            (Site::start(&together.config, self.folder), Site::start(&alone.config, self.folder));
         self.warm_up(&mut together, &[site.address]);
         self.warm_up(&mut alone, &[single.address]);
         let (mut ours, mut theirs) = (Rounds::default(), Rounds::default());
@@ -247,7 +256,8 @@ impl Bench<'_> {
         };
         let mut small = ground("few", 10_000, 2);
         let mut large = ground("many", many.0, many.1);
-        let (site, other) = (Site::start(&large.config, self.folder), Site::start(&small.config, self.folder));
+        let (site, other) =
+            (Site::start(&large.config, self.folder), Site::start(&small.config, self.folder));
         self.warm_up(&mut large, &[site.address]);
         self.warm_up(&mut small, &[other.address]);
         let people = people.min(9_000).min(many.0 / (rounds + 1));
@@ -311,7 +321,8 @@ impl<'a> Bare<'a> {
             let arguments = ["-n", "-c", clients, "-j", "2", "-T", &seconds, "-f", script, &self.url];
             let output = Command::new(self.postgres.program("pgbench")).args(arguments).output().unwrap();
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            let line = text.lines().find(|line| line.starts_with("tps")).unwrap_or_else(|| panic!("{output:?}"));
+            let line =
+                text.lines().find(|line| line.starts_with("tps")).unwrap_or_else(|| panic!("{output:?}"));
             line.split_whitespace().nth(2).unwrap().parse::<f64>().unwrap()
         };
         ["1", "8", "32"].map(rate).into_iter().fold(0.0, f64::max)

@@ -23,9 +23,9 @@ use crate::identity::standing::DatabaseStandings;
 use crate::ids::Ids;
 use crate::jobs;
 use crate::notify::jobs::NoticeWriter;
+use crate::offering::CATALOGUE;
 use crate::offering::following::Followers;
 use crate::ops::Stopping;
-use crate::offering::CATALOGUE;
 use crate::plan::counting::PlanCounting;
 use crate::plan::jobs::Recount;
 use crate::platform::Platform;
@@ -187,7 +187,7 @@ impl App {
         };
         let registrar = Arc::new(RegistrarHandler(tools.clone()));
         let followers = Followers(vec![
-            Arc::new(SignupFollower { ids: ids.clone() }),
+            Arc::new(SignupFollower { ids: ids.clone(), vault: platform.vault.clone() }),
             Arc::new(AttendanceFollower { counting: Arc::clone(&counting) }),
         ]);
         let desk = Arc::new(DeskHandler {

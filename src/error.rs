@@ -103,7 +103,7 @@ codes! {
     PreconditionFailed = "precondition_failed", 412, "数据已被他人修改，请重新读取后再试", "Somebody changed this meanwhile; read it again";
     BodyTooLarge = "body_too_large", 413, "请求体过大", "The body is too large";
     UriTooLong = "uri_too_long", 414, "请求地址过长", "The address is too long";
-    UnsupportedMediaType = "unsupported_media_type", 415, "请求体必须是 application/json", "The body must be application/json";
+    UnsupportedMediaType = "unsupported_media_type", 415, "不支持该类型的请求体", "The body is of a type that is not taken here";
     ValidationFailed = "validation_failed", 422, "部分字段有误", "Some fields are wrong";
     IdempotencyMismatch = "idempotency_mismatch", 422, "该 Idempotency-Key 已用于另一请求", "This Idempotency-Key was used for another request";
     PreconditionRequired = "precondition_required", 428, "缺少 If-Match 请求头", "The If-Match header is missing";

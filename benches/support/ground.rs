@@ -105,7 +105,13 @@ impl Ground {
         let now = text(SystemClock.now());
         let until = text(SystemClock.now() + TimeDelta::days(2));
         let person = blob(PEOPLE, "n");
-        self.insert("people", people, "id, version, created_at, updated_at", &format!("{person}, 1, '{now}', '{now}'"), "");
+        self.insert(
+            "people",
+            people,
+            "id, version, created_at, updated_at",
+            &format!("{person}, 1, '{now}', '{now}'"),
+            "",
+        );
         let family = blob(FAMILIES, "n");
         let values = format!("{family}, {person}, '{now}', '{until}'");
         self.insert("token_families", people, "id, person_id, created_at, expires_at", &values, "");
@@ -129,7 +135,13 @@ impl Ground {
             "{}, {person}, 'past-' || n, 'signup_confirmed', '报名成功', '您已成功报名', '{at}'",
             blob(SIGNUPS, "n")
         );
-        self.insert("notices", past * came, "id, person_id, source, kind, title, body, created_at", &values, "");
+        self.insert(
+            "notices",
+            past * came,
+            "id, person_id, source, kind, title, body, created_at",
+            &values,
+            "",
+        );
         let analyse = match self.db.engine() {
             Engine::Postgres => "VACUUM ANALYZE; CHECKPOINT",
             Engine::Sqlite => "ANALYZE",
@@ -165,7 +177,8 @@ impl Ground {
             text(opens),
             text(opens)
         );
-        let from = ", (SELECT * FROM activities WHERE code IS NOT NULL AND split = FALSE ORDER BY id LIMIT 1) AS a";
+        let from =
+            ", (SELECT * FROM activities WHERE code IS NOT NULL AND split = FALSE ORDER BY id LIMIT 1) AS a";
         self.insert("activities", count, columns, &values, from);
         let values = format!(
             "{}, {}, 1, '{}', '{}', '{}', 0, 1",
@@ -175,7 +188,13 @@ impl Ground {
             text(ends),
             if state == "finished" { "finalised" } else { "planned" }
         );
-        self.insert("sessions", count, "id, activity_id, number, starts_at, ends_at, state, present, version", &values, "");
+        self.insert(
+            "sessions",
+            count,
+            "id, activity_id, number, starts_at, ends_at, state, present, version",
+            &values,
+            "",
+        );
     }
 
     /// `count` published activities that the public sees.

@@ -36,7 +36,12 @@ pub fn run(addresses: &[SocketAddr], requests: Vec<Vec<u8>>, total: usize, conne
     tokio::task::LocalSet::new().block_on(&runtime, drive(addresses, requests, total, connections))
 }
 
-async fn drive(addresses: &[SocketAddr], requests: Vec<Vec<u8>>, total: usize, connections: usize) -> Outcome {
+async fn drive(
+    addresses: &[SocketAddr],
+    requests: Vec<Vec<u8>>,
+    total: usize,
+    connections: usize,
+) -> Outcome {
     let requests = Rc::new(requests);
     let (next, answers) = (Rc::new(Cell::new(0)), Rc::new(RefCell::new(Vec::with_capacity(total))));
     let mut streams = Vec::new();
@@ -88,7 +93,8 @@ async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> (u16, Option<Strin
         filled += read;
         let text = &buffer[..filled];
         let Some(end) = text.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let at = text[..end].windows(LENGTH.len()).position(|name| name.eq_ignore_ascii_case(LENGTH)).unwrap();
+        let at =
+            text[..end].windows(LENGTH.len()).position(|name| name.eq_ignore_ascii_case(LENGTH)).unwrap();
         let digits = text[at + LENGTH.len()..].iter().take_while(|byte| byte.is_ascii_digit());
         let length = digits.fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0'));
         if filled < end + 4 + length {

@@ -8,5 +8,8 @@ pub mod table;
 
 /// A size or a number of rounds, from the environment.
 pub fn knob(name: &str, default: usize) -> usize {
-    std::env::var(format!("UNIONHALL_BENCH_{name}")).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    std::env::var(format!("UNIONHALL_BENCH_{name}"))
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
 }

@@ -69,6 +69,10 @@ impl Case {
         };
         let ours = spread(&self.ours, self.unit);
         let (floor, aim) = (self.floor, self.aim);
-        format!("| {} | {ours} | {reference} | {ratio} | {sign}{floor} | {sign}{aim} | {} |", self.name, self.verdict())
+        format!(
+            "| {} | {ours} | {reference} | {ratio} | {sign}{floor} | {sign}{aim} | {} |",
+            self.name,
+            self.verdict()
+        )
     }
 }

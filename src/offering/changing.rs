@@ -10,6 +10,7 @@ use super::following::{Change, Followers, Moved, Rescheduling};
 use super::lifecycle::{self, Event, Facts, SessionEvent};
 use super::lifecycle_store::{self as states, Span};
 use super::model::{Activity, ActivityState, Session, SessionState};
+use super::resource_store;
 use super::rules::{self, NewTimes};
 use super::store;
 use crate::clock::db_time;
@@ -62,10 +63,18 @@ impl Acting {
 
     /// Publishes a draft.
     pub fn publish_in_tx(&self, conn: &mut Conn, id: ActivityId) -> Result<()> {
+        let entries = self.published_in_tx(conn, id)?;
+        audit::append_in_tx(conn, self.now, entries)
+    }
+
+    /// [`Self::publish_in_tx`] for many: the caller appends what is returned to the audit chain, last.
+    pub fn published_in_tx(&self, conn: &mut Conn, id: ActivityId) -> Result<Vec<Entry>> {
         let change = self.locked(conn, id, "")?;
         let to = self.decide(Event::Publish, &change, 0)?;
         set_state(conn, &change, to, None)?;
-        self.finish(conn, Event::Publish, &change, Value::Null, Vec::new())
+        let mut entries = vec![entry(Event::Publish, &change, Value::Null)?];
+        entries.extend(self.followers.tell(|one| one.activity_published_in_tx(conn, &change))?);
+        Ok(entries)
     }
 
     /// Says that places are given.
@@ -84,10 +93,10 @@ impl Acting {
         let to = self.decide(Event::Cancel, &change, 0)?;
         let planned: Vec<SessionId> = planned(&change.sessions).map(|session| session.id).collect();
         states::sessions_cancel_in_tx(conn, &planned, SessionState::Planned, reason)?;
-        let freed = states::bookings_free_in_tx(conn, &planned)?;
+        resource_store::bookings_free_in_tx(conn, &planned)?;
         set_state(conn, &change, to, Some(reason))?;
         let followed = self.followers.tell(|one| one.activity_cancelled_in_tx(conn, &change))?;
-        let detail = json!({ "sessions": planned.len(), "bookings_freed": freed });
+        let detail = json!({ "sessions": planned.len() });
         self.finish(conn, Event::Cancel, &change, detail, followed)
     }
 
@@ -95,12 +104,10 @@ impl Acting {
     pub fn postpone_in_tx(&self, conn: &mut Conn, id: ActivityId, reason: &str) -> Result<()> {
         let change = self.locked(conn, id, reason)?;
         let to = self.decide(Event::Postpone, &change, 0)?;
-        // Rooms and trainers are not kept for dates that do not hold.
-        let planned: Vec<SessionId> = planned(&change.sessions).map(|session| session.id).collect();
-        let freed = states::bookings_free_in_tx(conn, &planned)?;
+        // Rooms and trainers stay booked, which binds nobody while there are no dates.
         set_state(conn, &change, to, Some(reason))?;
         let followed = self.followers.tell(|one| one.activity_postponed_in_tx(conn, &change))?;
-        self.finish(conn, Event::Postpone, &change, json!({ "bookings_freed": freed }), followed)
+        self.finish(conn, Event::Postpone, &change, Value::Null, followed)
     }
 
     /// Gives sessions of an activity new times.
@@ -118,9 +125,11 @@ impl Acting {
             return Err(Error::invalid(faults));
         }
         let moved = moves(&change.sessions, wanted);
+        let times: Vec<_> =
+            moved.iter().map(|one| (one.before.id, one.starts_at.and_utc(), one.ends_at.and_utc())).collect();
+        resource_store::bookings_move_in_tx(conn, &times)?;
         for one in &moved {
             states::session_move_in_tx(conn, one)?;
-            states::bookings_move_in_tx(conn, one)?;
         }
         let sessions = store::sessions_of(conn, id)?;
         let mut span = span(&change.activity, &sessions);
@@ -144,7 +153,7 @@ impl Acting {
         let line =
             lifecycle::session_transition(event, session, &change.activity, &change.sessions, self.now)?;
         states::sessions_cancel_in_tx(conn, &[id], line.from, reason)?;
-        states::bookings_free_in_tx(conn, &[id])?;
+        resource_store::bookings_free_in_tx(conn, &[id])?;
         let left = store::sessions_of(conn, activity)?;
         let mut span = span(&change.activity, &left);
         // Nobody can sign up for what is over.

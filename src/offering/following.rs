@@ -53,6 +53,11 @@ pub trait Follower: Send + Sync {
         Ok(0)
     }
 
+    /// Everybody can see it.
+    fn activity_published_in_tx(&self, _conn: &mut Conn, _change: &Change) -> Result<Vec<Entry>> {
+        Ok(Vec::new())
+    }
+
     /// It will not take place. Its planned sessions are cancelled already.
     fn activity_cancelled_in_tx(&self, _conn: &mut Conn, _change: &Change) -> Result<Vec<Entry>> {
         Ok(Vec::new())

@@ -9,7 +9,7 @@ use crate::clock::db_time;
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, PersonId, SessionId};
 use crate::platform::db::Conn;
-use crate::platform::db::schema::{activities, bookings, sessions};
+use crate::platform::db::schema::{activities, sessions};
 
 /// Locks all sessions of an activity in the order of their ids, and gives them by number.
 pub fn sessions_of_locked_in_tx(conn: &mut Conn, activity: ActivityId) -> Result<Vec<Session>> {
@@ -142,18 +142,6 @@ pub fn session_finalise_in_tx(
         .execute(conn)?;
     expect_one(changed, id)?;
     Ok(sessions::table.find(id).select(Session::as_select()).first(conn)?)
-}
-
-/// Moves what is booked for a session to the session's new times.
-pub fn bookings_move_in_tx(conn: &mut Conn, moved: &Moved) -> Result<usize> {
-    let booked = bookings::table.filter(bookings::session_id.eq(moved.before.id));
-    let times = (bookings::starts_at.eq(moved.starts_at), bookings::ends_at.eq(moved.ends_at));
-    Ok(diesel::update(booked).set(times).execute(conn)?)
-}
-
-/// Frees what is booked for sessions.
-pub fn bookings_free_in_tx(conn: &mut Conn, ids: &[SessionId]) -> Result<usize> {
-    Ok(diesel::delete(bookings::table.filter(bookings::session_id.eq_any(ids))).execute(conn)?)
 }
 
 fn expect_one(changed: usize, id: impl std::fmt::Display) -> Result<()> {

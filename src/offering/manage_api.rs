@@ -7,17 +7,17 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::api::{ActivityQuery, list_page};
-use super::model::{
-    Activity, ActivityState, Allocation, Audience, Programme, ProgrammeKind, Session, SessionState,
-};
+use super::input::{ActivityChangeInput, ActivityInput};
+use super::making::{self, Maker};
+use super::model::{ActivityState, Audience, Programme, ProgrammeKind};
+use super::resource_store;
 use super::rules::{self, SessionTimes};
-use super::store::{self, ActivityChange};
+use super::store;
 use super::views::{self, ActivityDetail, ActivityView, ProgrammeView};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Fault, Result, Text};
-use crate::ids::{ActivityId, Ids, OrganisationId, ProgrammeId};
+use crate::ids::{ActivityId, OrganisationId, ProgrammeId};
 use crate::offering::CATALOGUE;
-use crate::org;
 use crate::platform::Platform;
 use crate::platform::access::policy::CatalogueManage;
 use crate::platform::access::{Guard, Scope};
@@ -65,7 +65,7 @@ pub async fn programme_create(
     let (id, input): (ProgrammeId, ProgrammeInput) = (platform.ids.id(), body.body);
     let act = move |c: &mut Conn| {
         let input = input.clone();
-        in_scope(c, input.organisation_id, &scope)?;
+        making::organisation_in_scope(c, input.organisation_id, &scope)?;
         if !store::topic_list(c)?.iter().any(|topic| topic.code == input.topic) {
             // A topic that no rule names would never count, and nobody would notice.
             let text =
@@ -93,120 +93,6 @@ pub async fn programme_create(
     Ok(created)
 }
 
-/// The organisation, if it is in `scope`: one that one may not know of does not exist.
-fn in_scope(conn: &mut Conn, id: OrganisationId, scope: &Scope) -> Result<()> {
-    let unknown = || {
-        let text = Text::new("没有这个组织，或不在您的权限范围内", "no such organisation in your scope");
-        Error::invalid(vec![Fault::new("/organisation_id", "unknown", text)])
-    };
-    match org::store::get(conn, id) {
-        Ok(row) if scope.covers(&row.path) => Ok(()),
-        Ok(_) => Err(unknown()),
-        Err(error) if error.code() == Code::NotFound => Err(unknown()),
-        Err(error) => Err(error),
-    }
-}
-
-/// When a session is to be.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"starts_at": "2025-03-01T14:00:00+08:00", "ends_at": "2025-03-01T17:00:00+08:00"}))]
-pub struct SessionInput {
-    /// Begins.
-    pub starts_at: DateTime<Utc>,
-    /// Ends; at most 24 hours later.
-    pub ends_at: DateTime<Utc>,
-}
-
-/// An activity to make, with its sessions.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({
-    "programme_id": "prg_01k5b8m3q2e9t8h6y1v7z4w0xn", "organisation_id": "org_01k5b8m3q2e9t8h6y1v7z4w0xn",
-    "title": "电工技能提升班", "summary": "低压电工实操", "venue": "平湖职工之家", "address": "平湖街道示例路 1 号",
-    "capacity": 40, "signup_opens_at": "2025-02-20T09:00:00+08:00", "signup_closes_at": "2025-02-28T18:00:00+08:00",
-    "sessions": [{"starts_at": "2025-03-01T14:00:00+08:00", "ends_at": "2025-03-01T17:00:00+08:00"}]
-}))]
-pub struct ActivityInput {
-    /// Its programme.
-    pub programme_id: ProgrammeId,
-    /// Who organises it; inside one's own subtree.
-    pub organisation_id: OrganisationId,
-    /// The sub-district of the venue; the organiser's own when left out.
-    pub street_id: Option<OrganisationId>,
-    /// Its title.
-    #[schema(min_length = 1, max_length = 120)]
-    pub title: String,
-    /// What it is.
-    #[schema(max_length = 2000)]
-    pub summary: String,
-    /// Where.
-    #[schema(min_length = 1, max_length = 120)]
-    pub venue: String,
-    /// Where.
-    #[schema(max_length = 200)]
-    pub address: String,
-    /// How places are given; first come, first served when left out.
-    pub allocation: Option<Allocation>,
-    /// Places.
-    #[schema(minimum = 1, maximum = 1_000_000)]
-    pub capacity: i64,
-    /// Sign-up opens.
-    pub signup_opens_at: DateTime<Utc>,
-    /// Sign-up closes; not after the end of the last session.
-    pub signup_closes_at: DateTime<Utc>,
-    /// Its sessions.
-    #[schema(min_items = 1, max_items = 200)]
-    pub sessions: Vec<SessionInput>,
-}
-
-impl ActivityInput {
-    fn rows(
-        &self,
-        ids: &Ids,
-        id: ActivityId,
-        street: Option<OrganisationId>,
-        now: DateTime<Utc>,
-    ) -> (Activity, Vec<Session>) {
-        let mut times: Vec<&SessionInput> = self.sessions.iter().collect();
-        times.sort_by_key(|session| session.starts_at);
-        let sessions: Vec<Session> = (1..)
-            .zip(&times)
-            .map(|(number, session)| Session {
-                id: ids.id(),
-                activity_id: id,
-                number,
-                starts_at: db_time(session.starts_at),
-                ends_at: db_time(session.ends_at),
-                state: SessionState::Planned,
-                state_reason: None,
-                held: None,
-                present: 0,
-                finalised_at: None,
-                finalised_by: None,
-                version: 1,
-            })
-            .collect();
-        let closes = db_time(self.signup_closes_at);
-        let activity = Activity {
-            street_id: street,
-            title: self.title.clone(),
-            summary: self.summary.clone(),
-            venue: self.venue.clone(),
-            address: self.address.clone(),
-            allocation: self.allocation.unwrap_or(Allocation::FirstCome),
-            capacity: self.capacity,
-            bookable: self.capacity,
-            signup_opens_at: db_time(self.signup_opens_at),
-            signup_closes_at: closes,
-            starts_at: sessions.iter().map(|session| session.starts_at).min().unwrap_or(closes),
-            ends_at: sessions.iter().map(|session| session.ends_at).max().unwrap_or(closes),
-            ..Activity::draft(id, self.programme_id, self.organisation_id, now)
-        };
-        (activity, sessions)
-    }
-}
-
 /// Make an activity with its sessions, as a draft / 新建活动（草稿）
 #[utoipa::path(
     tag = "catalogue", operation_id = "activity_create", security(("bearer" = ["catalogue:manage"])),
@@ -222,49 +108,12 @@ pub async fn activity_create(
 ) -> Result<Stored> {
     let (actor, now, scope) = (guard.person(), platform.clock.now(), guard.scope().clone());
     let (id, input, ids): (ActivityId, _, _) = (platform.ids.id(), body.body, platform.ids.clone());
-    let times: Vec<SessionTimes> =
-        input.sessions.iter().map(|s| SessionTimes { starts_at: s.starts_at, ends_at: s.ends_at }).collect();
-    let faults = rules::check_times(input.signup_opens_at, input.signup_closes_at, &times);
-    if !faults.is_empty() {
-        return Err(Error::invalid(faults));
-    }
     let act = move |c: &mut Conn| {
-        in_scope(c, input.organisation_id, &scope)?;
-        let street = venue_street(c, &input)?;
-        let programme = store::programme_get(c, input.programme_id).map_err(|error| match error.code() {
-            Code::NotFound => Error::invalid(vec![Fault::new(
-                "/programme_id",
-                "unknown",
-                Text::new("没有这个项目", "no such programme"),
-            )]),
-            _ => error,
-        })?;
-        let (activity, sessions) = input.rows(&ids, id, street, now);
-        store::activity_create_in_tx(c, &activity, &sessions)?;
+        let made = making::activity_make_in_tx(c, &Maker { ids: &ids, scope: &scope, now }, id, &input)?;
         audit::append_in_tx(c, now, vec![Entry::new(actor, "activity.create", id)])?;
-        let detail = ActivityDetail {
-            activity: ActivityView::new(activity, &programme, now),
-            programme: programme.into(),
-            sessions: sessions.into_iter().map(Into::into).collect(),
-        };
-        Stored::created(format!("/api/v1/managed-activities/{id}"), 1, &detail)
+        Stored::created(format!("/api/v1/managed-activities/{id}"), 1, &made.detail(now))
     };
     platform.idempotency.run(actor, body.key, act).await
-}
-
-/// The sub-district of the venue: the one that is named, or the organiser's.
-fn venue_street(conn: &mut Conn, input: &ActivityInput) -> Result<Option<OrganisationId>> {
-    let Some(named) = input.street_id else {
-        return Ok(org::store::get(conn, input.organisation_id)?.street_id);
-    };
-    match org::store::get(conn, named) {
-        Ok(row) if row.street_id == Some(row.id) => Ok(Some(row.id)),
-        Err(error) if error.code() != Code::NotFound => Err(error),
-        _ => {
-            let text = Text::new("不是街道总工会", "not a sub-district");
-            Err(Error::invalid(vec![Fault::new("/street_id", "unknown", text)]))
-        }
-    }
 }
 
 /// List the activities of one's subtree, drafts too / 列出本辖区活动
@@ -314,35 +163,6 @@ pub(super) fn detail(
     Ok((detail, version))
 }
 
-/// What of an activity may be changed.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({
-    "title": "电工技能提升班", "summary": "低压电工实操", "venue": "平湖职工之家", "address": "平湖街道示例路 1 号", "capacity": 60,
-    "signup_opens_at": "2025-02-20T09:00:00+08:00", "signup_closes_at": "2025-02-28T18:00:00+08:00"
-}))]
-pub struct ActivityChangeInput {
-    /// Its title.
-    #[schema(min_length = 1, max_length = 120)]
-    pub title: String,
-    /// What it is.
-    #[schema(max_length = 2000)]
-    pub summary: String,
-    /// Where.
-    #[schema(min_length = 1, max_length = 120)]
-    pub venue: String,
-    /// Where.
-    #[schema(max_length = 200)]
-    pub address: String,
-    /// Places; not fewer than are taken.
-    #[schema(minimum = 1, maximum = 1_000_000)]
-    pub capacity: i64,
-    /// Sign-up opens.
-    pub signup_opens_at: DateTime<Utc>,
-    /// Sign-up closes; not after the end of the last session.
-    pub signup_closes_at: DateTime<Utc>,
-}
-
 /// Change an activity / 修改活动
 #[utoipa::path(
     tag = "catalogue", operation_id = "managed_activity_update", security(("bearer" = ["catalogue:manage"])),
@@ -374,23 +194,23 @@ pub async fn managed_activity_update(
                 starts_at: found.activity.starts_at.and_utc(),
                 ends_at: found.activity.ends_at.and_utc(),
             };
-            let faults: Vec<Fault> =
+            let waves = match &input.waves {
+                Some(waves) => waves.clone(),
+                None => found.activity.waves()?,
+            };
+            let mut faults: Vec<Fault> =
                 rules::check_times(input.signup_opens_at, input.signup_closes_at, &[last])
                     .into_iter()
                     .filter(|fault| !fault.pointer.starts_with("/sessions"))
                     .collect();
+            let kinds = making::wave_kinds(c, &waves)?;
+            faults.extend(rules::check_waves(&waves, input.signup_opens_at, |id| kinds.get(&id).copied()));
+            let seats = resource_store::seats_of_activity(c, id)?;
+            faults.extend(making::check_seats(input.capacity, seats));
             if !faults.is_empty() {
                 return Err(Error::invalid(faults));
             }
-            let change = ActivityChange {
-                title: input.title,
-                summary: input.summary,
-                venue: input.venue,
-                address: input.address,
-                capacity: input.capacity,
-                signup_opens_at: db_time(input.signup_opens_at),
-                signup_closes_at: db_time(input.signup_closes_at),
-            };
+            let change = input.change(&found.activity, &waves)?;
             store::activity_update_in_tx(c, id, seen.version(), change, now)?;
             audit::append_in_tx(c, now, vec![Entry::new(actor, "activity.update", id)])?;
             detail(c, id, &scope, now)

@@ -24,15 +24,24 @@
 
 pub mod api;
 pub mod changing;
+pub mod clash;
 pub mod fair;
 pub mod following;
+pub mod imports;
+pub mod input;
 pub mod lifecycle;
 pub mod lifecycle_api;
 pub mod lifecycle_store;
+pub mod making;
 pub mod manage_api;
 pub mod model;
+pub mod pattern;
+pub mod resource_api;
+pub mod resource_store;
 pub mod rules;
 pub mod store;
+pub mod template_api;
+pub mod template_store;
 pub mod views;
 
 /// The topic of news about what the public sees: `ids` are of activities, programmes or sessions.

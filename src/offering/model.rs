@@ -7,9 +7,14 @@ use utoipa::ToSchema;
 
 use crate::clock::db_time;
 use crate::error::{Error, Result};
-use crate::ids::{ActivityId, OrganisationId, PersonId, ProgrammeId, QuotaId, SessionId};
+use crate::ids::{
+    ActivityId, OrganisationId, PersonId, ProgrammeId, QuotaId, ResourceId, SessionId, TemplateId,
+};
 pub use crate::people::model::Audience;
-use crate::platform::db::schema::{activities, attendance_roles, programmes, quotas, sessions, topics};
+use crate::platform::db::schema::{
+    activities, activity_templates, attendance_roles, bookings, programmes, quotas, resources, sessions,
+    topics,
+};
 
 crate::text_enum! {
     /// The form of a programme.
@@ -308,7 +313,7 @@ pub struct Wave {
 
 /// Places on a node of the tree below an activity's total.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = quotas)]
+#[diesel(table_name = quotas, treat_none_as_default_value = false)]
 pub struct Quota {
     /// Its id.
     pub id: QuotaId,
@@ -385,4 +390,72 @@ pub struct Session {
     pub finalised_by: Option<PersonId>,
     /// Counts changes.
     pub version: i64,
+}
+
+crate::text_enum! {
+    /// What can be in one place at a time.
+    pub enum ResourceKind {
+        /// 场地.
+        Venue = "venue",
+        /// 讲师.
+        Trainer = "trainer",
+    }
+}
+
+/// A room or a trainer.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = resources)]
+pub struct Resource {
+    /// Its id.
+    pub id: ResourceId,
+    /// What it is.
+    pub kind: ResourceKind,
+    /// Whose it is.
+    pub organisation_id: OrganisationId,
+    /// For people.
+    pub name: String,
+    /// People whom a room holds.
+    pub seats: Option<i64>,
+    /// Between two bookings.
+    pub margin_minutes: i64,
+    /// From when on it is not booked any more.
+    pub closed_at: Option<NaiveDateTime>,
+    /// Counts changes.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: NaiveDateTime,
+}
+
+/// A resource that a session uses.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = bookings, treat_none_as_default_value = false)]
+pub struct Booking {
+    /// What is used.
+    pub resource_id: ResourceId,
+    /// By which session.
+    pub session_id: SessionId,
+    /// From when; the session's.
+    pub starts_at: NaiveDateTime,
+    /// Until when; the session's.
+    pub ends_at: NaiveDateTime,
+}
+
+/// An activity as a pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = activity_templates)]
+pub struct Template {
+    /// Its id.
+    pub id: TemplateId,
+    /// Whose it is.
+    pub organisation_id: OrganisationId,
+    /// For people.
+    pub name: String,
+    /// JSON: a `Pattern`.
+    pub body: String,
+    /// Who made it.
+    pub made_by: PersonId,
+    /// Counts changes.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: NaiveDateTime,
 }

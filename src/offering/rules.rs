@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::model::{Activity, ActivityState, Allocation, Session, SessionState};
+use super::model::{Activity, ActivityState, Allocation, Audience, QuotaKind, Session, SessionState, Wave};
 use crate::error::{Code, Error, Fault, Result, Text};
-use crate::ids::SessionId;
+use crate::ids::{OrganisationId, SessionId};
+use crate::org::model::OrganisationKind;
 
 crate::text_enum! {
     /// What a worker would be told who wanted to sign up now.
@@ -106,6 +107,70 @@ pub fn check_times(
     faults
 }
 
+/// Places that are given for `capacity` with `percent` more.
+pub fn bookable(capacity: i64, percent: i64) -> i64 {
+    capacity + capacity * percent / 100
+}
+
+/// The least per cent with which [`bookable`] makes `given` of `capacity`.
+pub fn overbooked(capacity: i64, given: i64) -> i64 {
+    let (beyond, capacity) = ((given - capacity).max(0) * 100, capacity.max(1));
+    beyond / capacity + i64::from(beyond % capacity > 0)
+}
+
+/// All that is wrong with wanted waves. `kind_of` says what an organisation is, if there is one.
+pub fn check_waves(
+    waves: &[Wave],
+    signup_opens_at: DateTime<Utc>,
+    kind_of: impl Fn(OrganisationId) -> Option<OrganisationKind>,
+) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (place, wave) in waves.iter().enumerate() {
+        let mut wrong = |field: &str, code: &'static str, zh: &'static str, en: &'static str| {
+            faults.push(Fault::new(format!("/waves/{place}/{field}"), code, Text::new(zh, en)));
+        };
+        if wave.opens_at >= signup_opens_at {
+            wrong("opens_at", "order", "必须早于报名开始时间", "must be before signup_opens_at");
+        }
+        let of_union = match wave.kind {
+            QuotaKind::Street => Some(OrganisationKind::SubDistrict),
+            QuotaKind::Industry => Some(OrganisationKind::IndustryUnion),
+            QuotaKind::Audience => None,
+            QuotaKind::Pool => {
+                wrong("kind", "enum", "不能是 pool", "must not be pool");
+                continue;
+            }
+        };
+        match (of_union, wave.organisation_id) {
+            (Some(_), None) => wrong("organisation_id", "required", "必填", "required"),
+            (Some(kind), Some(id)) if kind_of(id) != Some(kind) => {
+                wrong(
+                    "organisation_id",
+                    "unknown",
+                    "没有这个街道或行业工会",
+                    "no such sub-district or industry union",
+                );
+            }
+            (None, Some(_)) => wrong("organisation_id", "unknown", "按人群开放时不填", "not of an audience"),
+            _ => {}
+        }
+        match (of_union, wave.audience) {
+            (None, None) => wrong("audience", "required", "必填", "required"),
+            (None, Some(Audience::All)) => {
+                wrong(
+                    "audience",
+                    "enum",
+                    "全体职工从报名开始时间起报名",
+                    "everybody signs up from signup_opens_at on",
+                );
+            }
+            (Some(_), Some(_)) => wrong("audience", "unknown", "仅按人群开放时填", "only of an audience"),
+            _ => {}
+        }
+    }
+    faults
+}
+
 /// New times for an activity.
 #[derive(Debug, Clone)]
 pub struct NewTimes {
@@ -196,5 +261,57 @@ mod tests {
         assert_eq!(pointers, ["/signup_closes_at", "/sessions/0/ends_at", "/sessions/1/ends_at"]);
         assert!(check_times(at(1), at(5), &[SessionTimes { starts_at: at(4), ends_at: at(6) }]).is_empty());
         assert_eq!(check_times(at(1), at(7), &[SessionTimes { starts_at: at(4), ends_at: at(6) }]).len(), 1);
+    }
+
+    #[test]
+    fn overbooking_is_rounded_down_and_found_again() {
+        assert_eq!((bookable(40, 0), bookable(40, 10), bookable(7, 20), bookable(1, 50)), (40, 44, 8, 1));
+        for capacity in 1..200 {
+            for percent in 0..=50 {
+                let given = bookable(capacity, percent);
+                let found = overbooked(capacity, given);
+                assert!(found <= percent && bookable(capacity, found) == given, "{capacity} {percent}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_wrong_wave_is_named() {
+        let street = OrganisationId(uuid::Uuid::from_u128(1));
+        let kind_of = |id| (id == street).then_some(OrganisationKind::SubDistrict);
+        let wave = |kind, organisation_id, audience, hour| Wave {
+            kind,
+            organisation_id,
+            audience,
+            opens_at: at(hour),
+        };
+        let fine = [
+            wave(QuotaKind::Street, Some(street), None, 4),
+            wave(QuotaKind::Audience, None, Some(Audience::ModelWorker), 3),
+        ];
+        assert!(check_waves(&fine, at(5), kind_of).is_empty());
+        let wrong = [
+            wave(QuotaKind::Street, Some(street), None, 5),
+            wave(QuotaKind::Industry, Some(street), None, 4),
+            wave(QuotaKind::Street, None, Some(Audience::ModelWorker), 4),
+            wave(QuotaKind::Audience, Some(street), None, 4),
+            wave(QuotaKind::Audience, None, Some(Audience::All), 4),
+            wave(QuotaKind::Pool, None, None, 4),
+        ];
+        let faults = check_waves(&wrong, at(5), kind_of);
+        let found: Vec<(&str, &str)> = faults.iter().map(|f| (f.pointer.as_str(), f.code)).collect();
+        assert_eq!(
+            found,
+            [
+                ("/waves/0/opens_at", "order"),
+                ("/waves/1/organisation_id", "unknown"),
+                ("/waves/2/organisation_id", "required"),
+                ("/waves/2/audience", "unknown"),
+                ("/waves/3/organisation_id", "unknown"),
+                ("/waves/3/audience", "required"),
+                ("/waves/4/audience", "enum"),
+                ("/waves/5/kind", "enum"),
+            ]
+        );
     }
 }

@@ -6,8 +6,8 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
 use super::model::{
-    Activity, ActivityState, Allocation, AttendanceRole, Programme, ProgrammeKind, Quota, RoleMeaning,
-    Session, Topic,
+    Activity, ActivityState, Allocation, AttendanceRole, OwnClash, Programme, ProgrammeKind, Quota,
+    RoleMeaning, Session, Topic, WaitingPolicy,
 };
 use crate::clock::{day_start, db_time};
 use crate::error::{Code, Error, Result};
@@ -274,8 +274,21 @@ pub struct ActivityChange {
     pub venue: String,
     /// Where.
     pub address: String,
-    /// Places; never below those taken.
+    /// People whom the room holds.
     pub capacity: i64,
+    /// Places that are given; never below those taken and kept.
+    pub bookable: i64,
+    /// Who waits when all places are given.
+    pub waiting_list: WaitingPolicy,
+    /// What happens to somebody who has a place elsewhere at the same time.
+    pub own_clash: OwnClash,
+    /// How late a place may be given back; the policy's when none.
+    #[diesel(treat_none_as_null = true)]
+    pub free_cancel_hours: Option<i64>,
+    /// For how long from the opening arrivals are shuffled.
+    pub fair_minutes: i64,
+    /// JSON: who may sign up earlier.
+    pub waves: String,
     /// Sign-up opens.
     pub signup_opens_at: NaiveDateTime,
     /// Sign-up closes.
@@ -293,11 +306,11 @@ pub fn activity_update_in_tx(
     change: ActivityChange,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let capacity = change.capacity;
+    let bookable = change.bookable;
     let guarded = activities::table
         .filter(activities::id.eq(id))
         .filter(activities::version.eq(version))
-        .filter(activities::taken.le(capacity));
+        .filter((activities::taken + activities::held).le(bookable));
     let changed = diesel::update(guarded)
         .set((change, activities::version.eq(version + 1), activities::updated_at.eq(db_time(now))))
         .execute(conn)?;

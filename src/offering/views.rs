@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 
 use super::lifecycle::{Phase, phase};
 use super::model::{
-    Activity, ActivityState, Allocation, Audience, Programme, ProgrammeKind, Session, SessionState,
+    Activity, ActivityState, Allocation, Audience, OwnClash, Programme, ProgrammeKind, Session, SessionState,
+    WaitingPolicy, Wave,
 };
 use super::rules::{Availability, availability};
 use super::store::{self, Found};
@@ -129,12 +130,30 @@ pub struct ActivityView {
     pub state_reason: Option<String>,
     /// How places are given.
     pub allocation: Allocation,
-    /// Places.
+    /// People whom the room holds.
     #[schema(minimum = 1, maximum = 1_000_000)]
     pub capacity: i64,
+    /// Places that are given: the capacity, or more where some are expected not to come.
+    #[schema(minimum = 1, maximum = 1_500_000)]
+    pub bookable: i64,
     /// Places left.
-    #[schema(minimum = 0, maximum = 1_000_000)]
+    #[schema(minimum = 0, maximum = 1_500_000)]
     pub places_left: i64,
+    /// Who waits when all places are given.
+    pub waiting_list: WaitingPolicy,
+    /// What happens to somebody who has a place elsewhere at the same time.
+    pub own_clash: OwnClash,
+    /// A place given back later than so many hours before the start weighs on the next sign-up; the policy's when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 720)]
+    pub free_cancel_hours: Option<i64>,
+    /// Whoever signs up in so many minutes from the opening is shuffled.
+    #[schema(minimum = 0, maximum = 60)]
+    pub fair_minutes: i64,
+    /// Who may sign up earlier than the others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, max_items = 20)]
+    pub waves: Vec<Wave>,
     /// What somebody would be told who wanted to sign up now.
     pub availability: Availability,
     /// Sign-up opens.
@@ -153,6 +172,8 @@ impl ActivityView {
         Self {
             availability: availability(&row, now),
             phase: phase(&row, now),
+            // Written by us from what was checked; an activity is shown even if they were spoilt.
+            waves: row.waves().unwrap_or_default(),
             places_left: row.free(),
             id: row.id,
             programme_id: row.programme_id,
@@ -168,6 +189,11 @@ impl ActivityView {
             state_reason: row.state_reason,
             allocation: row.allocation,
             capacity: row.capacity,
+            bookable: row.bookable,
+            waiting_list: row.waiting_list,
+            own_clash: row.own_clash,
+            free_cancel_hours: row.free_cancel_hours,
+            fair_minutes: row.fair_minutes,
             signup_opens_at: row.signup_opens_at.and_utc(),
             signup_closes_at: row.signup_closes_at.and_utc(),
             starts_at: row.starts_at.and_utc(),

@@ -29,11 +29,12 @@ pub(super) fn limit_requests(document: &mut OpenApi) {
         for operation in operations.into_iter().flatten() {
             operation.parameters.iter_mut().flatten().for_each(limit_parameter);
             let Some(RefOr::T(body)) = &mut operation.request_body else { continue };
+            // A file has no fields and is always needed.
+            let mut needed = body.content.keys().any(|media| media != "application/json");
             let contents = body.content.values_mut().filter_map(|content| match content {
                 RefOr::T(content) => content.schema.as_mut(),
                 RefOr::Ref(_) => None,
             });
-            let mut needed = false;
             for schema in contents {
                 limit(schema, &mut names);
                 let known = names.last().and_then(|name| components.schemas.get(name));

@@ -8,6 +8,12 @@ pub fn path(parent: Option<&str>, code: &str) -> String {
     format!("{}{code}/", parent.unwrap_or("/"))
 }
 
+/// The paths of the node at `path` and of all nodes above it, the root's first.
+pub fn lineage(path: &str) -> Vec<String> {
+    let ends = path.char_indices().filter(|(place, letter)| *place > 0 && *letter == '/');
+    ends.filter_map(|(place, _)| path.get(..=place).map(str::to_owned)).collect()
+}
+
 /// The sub-district of a new node: itself, or its parent's.
 pub fn street(
     id: OrganisationId,
@@ -20,6 +26,13 @@ pub fn street(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lineage_goes_from_the_root_to_the_node() {
+        assert_eq!(lineage("/a/b-c/d/"), ["/a/", "/a/b-c/", "/a/b-c/d/"]);
+        assert_eq!(lineage("/a/"), ["/a/"]);
+        assert_eq!(lineage(""), [""; 0]);
+    }
 
     #[test]
     fn a_path_is_a_prefix_of_its_subtree_only() {

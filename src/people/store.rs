@@ -224,6 +224,25 @@ pub fn profiles(
         .collect())
 }
 
+/// Who has which of these phone numbers, with their names. A number may be several people's.
+pub fn with_phones(
+    conn: &mut Conn,
+    vault: &Vault,
+    phones: &[&str],
+) -> Result<Vec<(String, PersonId, Option<String>)>> {
+    let by_index: HashMap<Vec<u8>, &str> =
+        phones.iter().map(|phone| (vault.blind_index(PHONE, phone), *phone)).collect();
+    let rows: Vec<(Option<Vec<u8>>, PersonId, Option<String>)> = people::table
+        .filter(people::phone_index.eq_any(by_index.keys()))
+        .order(people::id)
+        .select((people::phone_index, people::id, people::name))
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(index, person, name)| Some(((*by_index.get(&index?)?).to_owned(), person, name)))
+        .collect())
+}
+
 /// One sealed value of one person, for the rotation of keys: its column, row and text.
 pub struct SealedCell {
     /// Whose.

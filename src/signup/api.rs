@@ -186,7 +186,8 @@ pub async fn signup_cancel(
 ) -> Result<Stored> {
     let CancelInput { ground, text } = body.body;
     let excuse = ground.map(|ground| Excuse { ground, text: text.unwrap_or_default() });
-    ask(&platform, &registrar, &snapshots, guard.person(), body.key, Act::Cancel { signup: id.0, excuse }).await
+    let act = Act::Cancel { signup: id.0, excuse };
+    ask(&platform, &registrar, &snapshots, guard.person(), body.key, act).await
 }
 
 async fn ask(

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use serde_json::json;
 
 use super::model::{Ending, Signup, SignupState};
+use super::{jobs, penalty};
 use crate::clock::{db_time, shanghai};
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, Ids, QuotaId, SignupId};
@@ -21,11 +22,14 @@ use crate::platform::audit::Entry;
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{offers, place_holds, quota_moves, signups, waiting_moves};
 use crate::platform::outbox;
+use crate::platform::vault::Vault;
 
 /// Lets sign-ups follow their activity.
 pub struct SignupFollower {
     /// New ids.
     pub ids: Ids,
+    /// Seals the seeds of shuffles.
+    pub vault: Vault,
 }
 
 const LIVE: &[SignupState] = &[
@@ -49,6 +53,13 @@ impl Follower for SignupFollower {
         Ok(undecided.count().get_result(conn)?)
     }
 
+    fn activity_published_in_tx(&self, conn: &mut Conn, change: &Change) -> Result<Vec<Entry>> {
+        if change.activity.fair_minutes > 0 {
+            offering::fair::promise_in_tx(conn, &self.vault, &self.ids, change.activity.id)?;
+        }
+        Ok(Vec::new())
+    }
+
     fn activity_cancelled_in_tx(&self, conn: &mut Conn, change: &Change) -> Result<Vec<Entry>> {
         let told = because(change);
         self.end_in_tx(conn, change, LIVE, Ending::ActivityCancelled, NoticeKind::ActivityCancelled, &told)
@@ -66,10 +77,7 @@ impl Follower for SignupFollower {
             .filter(signups::activity_id.eq(change.activity.id))
             .filter(signups::state.eq(SignupState::Offered));
         let changed = diesel::update(offered)
-            .set((
-                signups::state.eq(SignupState::Waiting),
-                signups::version.eq(signups::version + 1),
-            ))
+            .set((signups::state.eq(SignupState::Waiting), signups::version.eq(signups::version + 1)))
             .execute(conn)?;
         expect(changed, asked.len())?;
         places.move_in_tx(conn, change.activity.id)?;
@@ -92,6 +100,8 @@ impl Follower for SignupFollower {
         let live = locked_in_tx(conn, change.activity.id, LIVE)?;
         let told = format!("{moved}{}您的报名保留，不能参加时可以取消，不计入信用。", because(change));
         self.tell_in_tx(conn, change, kind, &told, &live)?;
+        // With dates there is time to answer again: those who wait are asked.
+        outbox::enqueue_in_tx(conn, &self.ids, change.now, vec![jobs::due(change.activity.id, change.now)])?;
         let detail = json!({ "kept": live.len() });
         Ok(vec![Entry::new(change.actor, "signups.keep", change.activity.id).detail(detail)])
     }
@@ -100,9 +110,11 @@ impl Follower for SignupFollower {
         self.end_in_tx(conn, change, WITHOUT, Ending::NoPlace, NoticeKind::NoPlace, "")
     }
 
-    /// Who still waits when all is over waits for nothing.
+    /// Who still waits when all is over waits for nothing, and who had a place and never came has a penalty.
     fn activity_finished_in_tx(&self, conn: &mut Conn, change: &Change) -> Result<Vec<Entry>> {
-        self.end_in_tx(conn, change, WITHOUT, Ending::NoPlace, NoticeKind::NoPlace, "")
+        let mut entries = self.end_in_tx(conn, change, WITHOUT, Ending::NoPlace, NoticeKind::NoPlace, "")?;
+        entries.extend(penalty::no_shows_in_tx(conn, &self.ids, change.now, &change.activity)?);
+        Ok(entries)
     }
 
     fn session_cancelled_in_tx(

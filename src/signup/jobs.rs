@@ -1,6 +1,6 @@
 //! What happens to places when a time has come: offers expire, first minutes are shuffled, waiting lists end.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -41,6 +41,16 @@ pub fn expiry(offer: &Offer) -> NewJob {
         payload: json!(OfOffer { offer: offer.id }),
         run_at: offer.expires_at.and_utc(),
         dedupe_key: None,
+    }
+}
+
+/// The job that looks at an activity whose places may have become free.
+pub fn due(activity: ActivityId, now: DateTime<Utc>) -> NewJob {
+    NewJob {
+        kind: DUE,
+        payload: json!(OfActivity { activity }),
+        run_at: now,
+        dedupe_key: Some(format!("{DUE}/{activity}")),
     }
 }
 
@@ -139,15 +149,7 @@ impl JobHandler for Sweep {
         due.extend(quota_store::releases_due(conn, now)?);
         due.sort();
         due.dedup();
-        let jobs = due
-            .into_iter()
-            .map(|activity| NewJob {
-                kind: DUE,
-                payload: json!(OfActivity { activity }),
-                run_at: now,
-                dedupe_key: Some(format!("{DUE}/{activity}")),
-            })
-            .collect();
+        let jobs = due.into_iter().map(|activity| self::due(activity, now)).collect();
         outbox::enqueue_in_tx(conn, &self.0.ids, now, jobs)
     }
 }

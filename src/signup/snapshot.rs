@@ -123,7 +123,8 @@ impl Snapshots {
         if known.people.binary_search(&person).is_ok() {
             return None;
         }
-        metrics::counter!("unionhall_signup_snapshot_answers_total", "code" => refusal.code().as_str()).increment(1);
+        metrics::counter!("unionhall_signup_snapshot_answers_total", "code" => refusal.code().as_str())
+            .increment(1);
         Some(refusal)
     }
 
@@ -169,7 +170,8 @@ impl Snapshots {
     /// Loads the snapshot of `activity` beside, unless that is under way or was done just now.
     fn renew(&self, activity: ActivityId) {
         let now = self.0.clock.now();
-        let young = |snapshot: Arc<Snapshot>| self.0.age(&snapshot, now).is_some_and(|age| age * 2 < self.0.memory);
+        let young =
+            |snapshot: Arc<Snapshot>| self.0.age(&snapshot, now).is_some_and(|age| age * 2 < self.0.memory);
         if self.0.memory.is_zero() || self.0.kept.get(&activity).is_some_and(young) {
             return;
         }

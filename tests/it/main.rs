@@ -24,6 +24,7 @@ mod door;
 mod durability;
 mod http;
 mod identity;
+mod imports;
 mod jobs;
 mod ledger;
 mod lifecycle;
@@ -32,11 +33,13 @@ mod outages;
 mod penalties;
 mod people;
 mod plan;
+mod resources;
 mod settings;
 mod signup;
 mod smoke;
 mod snapshot;
 mod storage;
+mod templates;
 mod vault;
 
 use harness::suite::Test;
@@ -84,6 +87,9 @@ const ROOMS: &[&[Test]] = &[
     cli::PLAIN,
     settings::PLAIN,
     vault::TESTS,
+    resources::TESTS,
+    templates::TESTS,
+    imports::TESTS,
 ];
 
 fn main() -> std::process::ExitCode {

@@ -178,7 +178,8 @@ async fn not_yet_open_and_closed_are_said_from_memory(app: TestApp) {
     let app = remembering(&app).await;
     let people = crowd(&app, 3).await;
     let hours = TimeDelta::hours;
-    let activity = app.activity(|a: Wanted| a.signup(hours(1), hours(5)).sessions(&[(hours(6), hours(7))])).await;
+    let activity =
+        app.activity(|a: Wanted| a.signup(hours(1), hours(5)).sessions(&[(hours(6), hours(7))])).await;
     let by_registrar = people[0].sign_up(&activity).await.problem(409, "signup_not_yet_open");
     assert!(refuses(&app, activity.id).await);
     let opens = (app.now() - hours(1)).naive_utc();
@@ -289,7 +290,12 @@ async fn an_edit_is_public_at_once_here_and_soon_elsewhere(app: TestApp) {
     let path = format!("/api/v1/activities/{}", activity.id);
     let list = |app: &TestApp| {
         let anon = app.anon();
-        async move { anon.get("/api/v1/activities?limit=100&q=测试电工班").await.ok(200)["items"].as_array().unwrap().len() }
+        async move {
+            anon.get("/api/v1/activities?limit=100&q=测试电工班").await.ok(200)["items"]
+                .as_array()
+                .unwrap()
+                .len()
+        }
     };
     assert_eq!((list(&here).await, list(&there).await), (0, 0));
     let publish = format!("/api/v1/managed-activities/{}/publications", activity.id);

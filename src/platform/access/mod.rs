@@ -90,6 +90,11 @@ impl Scope {
         if self.covers(path) { Ok(()) } else { Err(Error::not_found()) }
     }
 
+    /// The roots of the subtrees.
+    pub fn roots(&self) -> impl Iterator<Item = &str> + '_ {
+        self.paths.iter().map(String::as_str)
+    }
+
     /// LIKE patterns of the subtrees. Codes have no `%` or `_`, so nothing needs escaping.
     pub fn patterns(&self) -> impl Iterator<Item = String> + '_ {
         self.paths.iter().map(|root| format!("{root}%"))

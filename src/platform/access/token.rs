@@ -130,7 +130,8 @@ impl AccessTokens {
             return Err(refuse());
         }
         let (_, decoding) = header.kid.as_deref().and_then(|kid| self.keys.get(kid)).ok_or_else(refuse)?;
-        let claims = jsonwebtoken::decode::<Claims>(token, decoding, &self.rules).map_err(|_| refuse())?.claims;
+        let claims =
+            jsonwebtoken::decode::<Claims>(token, decoding, &self.rules).map_err(|_| refuse())?.claims;
         let now = self.clock.now().timestamp();
         if claims.nbf > now + 5 {
             return Err(refuse());

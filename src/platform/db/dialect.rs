@@ -29,7 +29,9 @@ macro_rules! insert_rows {
         let rows = $rows;
         let mut inserted: usize = 0;
         match $conn {
-            $crate::platform::db::Conn::Postgres(c) if rows.len() >= $crate::platform::db::dialect::COPY_ROWS => {
+            $crate::platform::db::Conn::Postgres(c)
+                if rows.len() >= $crate::platform::db::dialect::COPY_ROWS =>
+            {
                 inserted +=
                     diesel::ExecuteCopyFromDsl::execute(diesel::copy_from($table).from_insertable(rows), c)?;
             }

@@ -73,7 +73,7 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for ApiJson<T> {
         let payload = payload.take();
         Box::pin(async move {
             passed(&req).await;
-            let bytes = read_body(&req, payload).await?;
+            let bytes = read_body(&req, payload, BODY_LIMIT).await?;
             parse::<T>(&req, &bytes).map(ApiJson)
         })
     }
@@ -89,7 +89,7 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Idempotent<T> {
         Box::pin(async move {
             passed(&req).await;
             let key = idempotency_key(&req)?;
-            let bytes = read_body(&req, payload).await?;
+            let bytes = read_body(&req, payload, BODY_LIMIT).await?;
             let body = parse::<T>(&req, &bytes)?;
             let mut hash = Sha256::new();
             let content: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
@@ -102,7 +102,7 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Idempotent<T> {
     }
 }
 
-fn idempotency_key(req: &HttpRequest) -> Result<String> {
+pub(super) fn idempotency_key(req: &HttpRequest) -> Result<String> {
     let mut values = req.headers().get_all("idempotency-key");
     let Some(value) = values.next() else {
         return Err(Error::new(Code::IdempotencyKeyMissing).detail(
@@ -127,7 +127,7 @@ fn idempotency_key(req: &HttpRequest) -> Result<String> {
     ))
 }
 
-async fn read_body(req: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
+pub(super) async fn read_body(req: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes> {
     let declared = req
         .headers()
         .get(header::CONTENT_LENGTH)
@@ -136,16 +136,16 @@ async fn read_body(req: &HttpRequest, mut payload: Payload) -> Result<Bytes> {
         .unwrap_or(0);
     let too_large = || {
         Error::new(Code::BodyTooLarge)
-            .detail(format!("最多 {} KB", BODY_LIMIT / 1024), format!("At most {} KiB", BODY_LIMIT / 1024))
+            .detail(format!("最多 {} KB", limit / 1024), format!("At most {} KiB", limit / 1024))
     };
-    if declared > BODY_LIMIT {
+    if declared > limit {
         return Err(too_large());
     }
     let read = async {
         let mut body = BytesMut::with_capacity(declared);
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|error| Error::new(Code::BadRequest).cause(error.to_string()))?;
-            if body.len() + chunk.len() > BODY_LIMIT {
+            if body.len() + chunk.len() > limit {
                 return Err(too_large());
             }
             body.extend_from_slice(&chunk);
@@ -167,7 +167,8 @@ fn parse<T: DeserializeOwned + ToSchema>(req: &HttpRequest, bytes: &[u8]) -> Res
         if bytes.is_empty() && !req.headers().contains_key(header::CONTENT_TYPE) { b"{}" } else { bytes };
     let coded = req.headers().get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity");
     if coded || (!json_type && bytes != b"{}") {
-        return Err(Error::new(Code::UnsupportedMediaType));
+        return Err(Error::new(Code::UnsupportedMediaType)
+            .detail("须为 application/json，且不压缩", "It must be application/json, not compressed"));
     }
     let value = super::json::read(bytes).map_err(|error| {
         let (line, column) = (error.line(), error.column());

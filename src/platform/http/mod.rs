@@ -6,6 +6,7 @@
 
 pub mod contract;
 pub mod extract;
+pub mod file;
 pub mod idempotency;
 pub mod json;
 pub mod limits;
@@ -17,5 +18,6 @@ pub mod reply;
 
 pub use contract::Contract;
 pub use extract::{ApiJson, ApiPath, ApiPaths, ApiQuery, Idempotent, IfMatch};
+pub use file::{FileKind, IdempotentFile};
 pub use page::{Cursors, Page, PageQuery};
 pub use reply::{Reply, Stored};

@@ -102,7 +102,9 @@ impl Worker {
     /// Runs jobs of one kind in one transaction, where they are of that sort; false when nothing was done.
     fn run_together(&self, claimed: &[Job]) -> Result<bool> {
         let kind = claimed.first().map(|job| job.kind.as_str()).unwrap_or_default();
-        let Some(handler) = self.handlers.get(kind).filter(|handler| handler.shares()) else { return Ok(false) };
+        let Some(handler) = self.handlers.get(kind).filter(|handler| handler.shares()) else {
+            return Ok(false);
+        };
         if claimed.len() < 2 || claimed.iter().any(|job| job.attempts > 1) {
             return Ok(false);
         }

@@ -54,6 +54,23 @@ impl Stage {
         crate::penalties::given(&self.app, person.person(), signup, contested).await
     }
 
+    /// A venue of 平湖.
+    async fn venue(&self) -> String {
+        let body = json!({ "kind": "venue", "organisation_id": self.organisation, "name": self.organiser.fresh_key() });
+        let made = self.organiser.post("/api/v1/resources", body).await.ok(201);
+        format!("/api/v1/resources/{}", made["id"].as_str().unwrap())
+    }
+
+    /// A template of 平湖.
+    async fn template(&self) -> String {
+        let body = json!({
+            "name": self.organiser.fresh_key(), "organisation_id": self.organisation,
+            "from_activity_id": self.activity.id,
+        });
+        let made = self.organiser.post("/api/v1/activity-templates", body).await.ok(201);
+        format!("/api/v1/activity-templates/{}", made["id"].as_str().unwrap())
+    }
+
     /// A job that has failed too often.
     async fn dead_job(&self) -> JobId {
         let (id, now) = (self.app.ids().id(), db_time(self.app.now()));
@@ -81,22 +98,23 @@ pub struct Call {
     pub path: String,
     etag: Option<String>,
     body: Option<Value>,
+    sheet: Option<String>,
 }
 
 fn get(path: impl Into<String>) -> Call {
-    Call { method: Method::GET, path: path.into(), etag: None, body: None }
+    Call { method: Method::GET, path: path.into(), etag: None, body: None, sheet: None }
 }
 
 fn post(path: impl Into<String>, body: Value) -> Call {
-    Call { method: Method::POST, path: path.into(), etag: None, body: Some(body) }
+    Call { method: Method::POST, path: path.into(), etag: None, body: Some(body), sheet: None }
 }
 
 fn put(path: impl Into<String>, etag: String, body: Value) -> Call {
-    Call { method: Method::PUT, path: path.into(), etag: Some(etag), body: Some(body) }
+    Call { method: Method::PUT, path: path.into(), etag: Some(etag), body: Some(body), sheet: None }
 }
 
 fn delete(path: impl Into<String>) -> Call {
-    Call { method: Method::DELETE, path: path.into(), etag: None, body: None }
+    Call { method: Method::DELETE, path: path.into(), etag: None, body: None, sheet: None }
 }
 
 impl Call {
@@ -108,6 +126,9 @@ impl Call {
         }
         if let Some(body) = self.body {
             request = request.json(&body);
+        }
+        if let Some(sheet) = self.sheet {
+            request = request.header("content-type", "text/csv").body(sheet);
         }
         actor.send(request).await
     }
@@ -199,6 +220,40 @@ pub async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call
             let sessions = [(hours(2), hours(4)), (hours(5), hours(6))];
             let fresh = app.activity_by(&stage.organiser, |a| a.sessions(&sessions)).await.session;
             post(format!("/api/v1/sessions/{fresh}/cancellations"), json!({ "reason": "台风" }))
+        }
+        "resource_create" => post(
+            "/api/v1/resources",
+            json!({ "kind": "trainer", "organisation_id": stage.organisation, "name": someone.fresh_key() }),
+        ),
+        "resource_list" => get("/api/v1/resources"),
+        "resource_get" => get(stage.venue().await),
+        "booking_list" => get(format!("{}/bookings", stage.venue().await)),
+        "resource_update" => {
+            let path = stage.venue().await;
+            let etag = stage.organiser.get(&path).await.etag();
+            put(path, etag, json!({ "name": someone.fresh_key(), "margin_minutes": 10, "closed": true }))
+        }
+        "template_create" => {
+            let organisation = stage.organisation;
+            let name = someone.fresh_key();
+            let body = json!({ "name": name, "organisation_id": organisation, "from_activity_id": activity });
+            post("/api/v1/activity-templates", body)
+        }
+        "template_list" => get("/api/v1/activity-templates"),
+        "template_get" => get(stage.template().await),
+        "template_delete" => delete(stage.template().await),
+        "template_use" => {
+            post(format!("{}/activities", stage.template().await), json!({ "starts_on": "2025-07-01" }))
+        }
+        "activity_copy" => post(
+            format!("/api/v1/managed-activities/{activity}/copies"),
+            json!({ "starts_on": "2025-07-01" }),
+        ),
+        "activity_import" => {
+            let header = "row_key,organisation,programme,title,venue,capacity,signup_opens_at,signup_closes_at,session_starts_at,session_ends_at";
+            let row = "street-pinghu,demo-skills,电工班,职工之家,20,2025-06-20 09:00,2025-06-30 18:00,2025-07-01 09:00,2025-07-01 11:00";
+            let sheet = format!("{header}\n{},{row}\n", someone.fresh_key());
+            Call { sheet: Some(sheet), body: None, ..post("/api/v1/activity-imports", json!({})) }
         }
 
         "signup_create" => {

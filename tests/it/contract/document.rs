@@ -35,7 +35,9 @@ fn the_committed_document_is_the_code_s() {
 fn every_body_type_is_in_the_contract() {
     let contract = Contract::compile(&unionhall::openapi::document()).unwrap();
     for operation in OPERATIONS.iter() {
-        if operation.value.get("requestBody").is_none() {
+        let content = operation.value.pointer("/requestBody/content").and_then(Value::as_object);
+        // What takes no JSON takes files.
+        if content.is_none_or(|content| !content.contains_key("application/json")) {
             continue;
         }
         let name = operation.body.as_ref();
@@ -59,7 +61,7 @@ fn refusals(operation: &Operation) -> Vec<u16> {
     if operation.path.contains('{') {
         statuses.push(404);
     }
-    if operation.body.is_some() {
+    if operation.value.get("requestBody").is_some() {
         statuses.extend([413, 415, 422]);
     }
     if operation.method == "GET" && operation.path.starts_with("/api/") {
