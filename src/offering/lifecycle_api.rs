@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::CATALOGUE;
 use super::changing::Acting;
 use super::following::Followers;
 use super::manage_api::detail;
@@ -261,6 +262,7 @@ pub async fn session_cancel(
         Stored::done(session.version, &SessionView::from(session))
     };
     let stored = platform.idempotency.run(guard.person(), body.key, act).await?;
+    platform.changes.tell(CATALOGUE, &[id.0]);
     platform.jobs.ring();
     Ok(stored)
 }

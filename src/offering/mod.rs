@@ -47,5 +47,5 @@ pub mod template_api;
 pub mod template_store;
 pub mod views;
 
-/// The topic of news about what the public sees: `ids` are activities, or programmes.
+/// The topic of news about what the public sees: `ids` are of activities, programmes or sessions.
 pub const CATALOGUE: &str = "catalogue";

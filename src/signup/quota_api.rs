@@ -263,6 +263,7 @@ pub async fn quota_set(
             Ok((list, version))
         })
         .await?;
+    platform.changes.tell(offering::CATALOGUE, &[id.0]);
     platform.jobs.ring();
     Ok(Reply::new(list).version(version))
 }
@@ -522,6 +523,7 @@ pub async fn quota_transfer_answer(
         Stored::done(1, &view)
     };
     let stored = platform.idempotency.run(actor, body.key, act).await?;
+    platform.changes.tell(offering::CATALOGUE, &[id.0]);
     platform.jobs.ring();
     Ok(stored)
 }

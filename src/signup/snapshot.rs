@@ -37,7 +37,8 @@ use diesel::prelude::*;
 use moka::sync::Cache as LocalCache;
 
 use super::model::SignupState;
-use crate::clock::SharedClock;
+use super::penalty::model::PenaltyState;
+use crate::clock::{SharedClock, db_time};
 use crate::error::{Code, Error, Result};
 use crate::ids::{ActivityId, PersonId};
 use crate::offering::model::{Activity, Allocation, OwnClash, WaitingPolicy};
@@ -198,7 +199,7 @@ impl Inner {
     }
 
     fn load(&self, activity: ActivityId, loaded_at: DateTime<Utc>) {
-        let loaded = self.db.snapshot_blocking(|conn| load(conn, activity));
+        let loaded = self.db.snapshot_blocking(|conn| load(conn, activity, loaded_at));
         // Held while the snapshot is put, so that no change comes between.
         let mut loading = self.loading();
         let changed = loading.remove(&activity).unwrap_or(true);
@@ -211,7 +212,7 @@ impl Inner {
 }
 
 /// The activity and everybody who ever came; none where that is of no use.
-fn load(conn: &mut Conn, id: ActivityId) -> Result<Option<Known>> {
+fn load(conn: &mut Conn, id: ActivityId, now: DateTime<Utc>) -> Result<Option<Known>> {
     let found: Option<Activity> =
         activities::table.find(id).select(Activity::as_select()).first(conn).optional()?;
     let Some(activity) = found else { return Ok(None) };
@@ -238,7 +239,8 @@ fn load(conn: &mut Conn, id: ActivityId) -> Result<Option<Known>> {
     let mut people: Vec<PersonId> = rows.into_iter().map(|(person, _, _)| person).collect();
     // Sign-up opens later for some.
     let penalised: Vec<PersonId> = penalties::table
-        .filter(penalties::state.eq("live"))
+        .filter(penalties::state.eq_any(PenaltyState::WEIGHING))
+        .filter(penalties::expires_at.gt(db_time(now)))
         .limit(i64::try_from(PEOPLE).unwrap_or(i64::MAX).saturating_add(1))
         .select(penalties::person_id)
         .load(conn)?;
@@ -278,7 +280,7 @@ fn refusal(known: &Known, loaded_at: DateTime<Utc>, now: DateTime<Utc>) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{ManualClock, db_time};
+    use crate::clock::ManualClock;
     use crate::offering::model::ActivityState;
     use crate::platform::db::{DbTarget, PoolConfig, migrate};
 
