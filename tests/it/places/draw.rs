@@ -36,8 +36,7 @@ async fn whoever_comes_in_the_first_minutes_is_shuffled(app: TestApp) {
     super::cancel(&people[9], &signups[9]).await;
     app.anon().get(&format!("{draw}/entries")).await.problem(404, "not_found");
     app.advance(TimeDelta::minutes(6));
-    app.run_jobs().await;
-    app.run_jobs().await;
+    super::come_round(&app).await;
 
     let done = app.anon().get(&draw).await.ok(200);
     let seed = done["seed"].as_str().unwrap();

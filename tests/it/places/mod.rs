@@ -17,6 +17,29 @@ fn next_week(a: Wanted) -> Wanted {
         .sessions(&[(TimeDelta::days(7), TimeDelta::days(7) + TimeDelta::hours(2))])
 }
 
+/// The same people, logged in again after some days.
+async fn again(app: &TestApp, people: &[Actor]) -> Vec<Actor> {
+    let now = app.now();
+    let logins: Vec<_> = people.iter().map(|one| (one.person(), app.ids().id())).collect();
+    let rows = logins.clone();
+    app.write(move |conn| {
+        for (person, family) in rows {
+            unionhall::identity::store::family_create_in_tx(conn, family, person, now, now + TimeDelta::days(9))?;
+        }
+        Ok(())
+    })
+    .await;
+    let tokens = app.app().platform().access.tokens();
+    let renewed = logins.into_iter().zip(people);
+    renewed.map(|((person, family), one)| one.with_token(tokens.issue(person, family).unwrap())).collect()
+}
+
+/// A minute's round of everything that comes back.
+async fn come_round(app: &TestApp) {
+    app.app().worker().plant_recurring().unwrap();
+    app.run_jobs().await;
+}
+
 /// `number` workers who are logged in.
 async fn workers(app: &TestApp, number: usize) -> Vec<Actor> {
     crate::signup::crowd(app, number).await

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{all_sign_up, next_week, now, states, workers};
+use super::{again, all_sign_up, next_week, now, states, workers};
 use crate::harness::factory::Made;
 use crate::harness::{Actor, Test, TestApp};
 
@@ -117,8 +117,8 @@ async fn unused_places_go_on_when_their_time_has_come(app: TestApp) {
     app.run_jobs().await;
     assert_eq!(now(&ours[1], &signups[1]).await["state"], "waiting", "not yet");
     app.advance(TimeDelta::days(3) + TimeDelta::minutes(2));
-    app.run_jobs().await;
-    app.run_jobs().await;
+    let ours = again(&app, &ours).await;
+    super::come_round(&app).await;
     let asked = [now(&ours[1], &signups[1]).await, now(&ours[2], &signups[2]).await];
     assert_eq!(states(&asked), ["offered", "offered"]);
     let all = listed(&app, &activity).await;
@@ -129,7 +129,7 @@ async fn unused_places_go_on_when_their_time_has_come(app: TestApp) {
     assert_eq!(capacities, [("street", 3), ("street", 0), ("pool", 1)]);
     // Once: another minute changes nothing. A stranger may have what is everybody's now.
     app.advance(TimeDelta::minutes(2));
-    app.run_jobs().await;
+    super::come_round(&app).await;
     assert_eq!(listed(&app, &activity).await, all);
     let stranger = workers(&app, 1).await;
     assert_eq!(stranger[0].sign_up(&activity).await.ok(201)["state"], "confirmed");
@@ -159,7 +159,7 @@ async fn streets_agree_about_places(app: TestApp) {
     let (giver, taker) = (app.worker("officer-pingdi").await, app.worker("officer-pinghu").await);
     for (who, place) in [(&giver, pingdi), (&taker, pinghu)] {
         let body = json!({ "person_id": who.person(), "role": "organiser", "organisation_id": place });
-        admin.post("/api/v1/grants", body).await.ok(201);
+        admin.post("/api/v1/staff-grants", body).await.ok(201);
     }
     taker.post(&path, offer(1)).await.problem(404, "not_found");
     giver.post(&path, offer(3)).await.problem(409, "quota_below_use");

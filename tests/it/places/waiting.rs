@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use super::{accept_path, all_sign_up, cancel, next_week, now, states, workers};
+use super::{again, accept_path, all_sign_up, cancel, next_week, now, states, workers};
 use crate::harness::{Test, TestApp};
 
 pub const TESTS: &[Test] = tests![
@@ -57,6 +57,7 @@ async fn an_offer_that_nobody_answers_goes_on(app: TestApp) {
     cancel(&people[0], &signups[0]).await;
     app.run_jobs().await;
     app.advance(TimeDelta::hours(42));
+    let people = again(&app, &people).await;
     // Too late, even before the job has run.
     people[1].post(&accept_path(&signups[1]), json!({})).await.problem(409, "offer_over");
     app.run_jobs().await;
@@ -81,6 +82,7 @@ async fn a_newcomer_does_not_pass_those_who_wait(app: TestApp) {
     let signups = all_sign_up(&people[..2], &activity).await;
     // Half an hour before the start nobody is asked any more: the place is free and somebody still waits for it.
     app.advance(TimeDelta::days(6) - TimeDelta::hours(1));
+    let people = again(&app, &people).await;
     cancel(&people[0], &signups[0]).await;
     let late = people[2].sign_up(&activity).await.ok(201);
     assert_eq!(late["state"], "waiting", "the first in the queue was asked");
@@ -187,8 +189,8 @@ async fn whoever_waits_at_the_start_is_told_that_it_is_over(app: TestApp) {
     let activity = app.activity(|a| next_week(a).capacity(1).set("waiting_list", json!("strict"))).await;
     let signups = all_sign_up(&people, &activity).await;
     app.advance(TimeDelta::days(7) + TimeDelta::minutes(1));
-    app.run_jobs().await;
-    app.run_jobs().await;
+    let people = again(&app, &people).await;
+    super::come_round(&app).await;
     let over = now(&people[1], &signups[1]).await;
     assert_eq!(
         (over["state"].as_str(), over["ended_because"].as_str()),
@@ -200,8 +202,8 @@ async fn whoever_waits_at_the_start_is_told_that_it_is_over(app: TestApp) {
 
 async fn the_chance_is_what_the_past_says(app: TestApp) {
     let people = workers(&app, 3).await;
-    let organiser = app.staff("organiser").await;
     for moved_up in [1, 0, 1] {
+        let people = again(&app, &people).await;
         let activity = app.activity(|a| next_week(a).capacity(1).set("waiting_list", json!("strict"))).await;
         let signups = all_sign_up(&people[..2], &activity).await;
         if moved_up == 1 {
@@ -210,13 +212,14 @@ async fn the_chance_is_what_the_past_says(app: TestApp) {
         }
         app.advance(TimeDelta::days(7) + TimeDelta::minutes(1));
         app.run_jobs().await;
-        organiser.finalise(activity.session).await.ok(200);
+        app.staff("organiser").await.finalise(activity.session).await.ok(200);
     }
     // Whoever did not come has penalties by now; the third is new.
     let activity = app.activity(|a| next_week(a).capacity(1).set("waiting_list", json!("strict"))).await;
     app.advance(TimeDelta::hours(24));
     let first = workers(&app, 1).await;
     all_sign_up(&first, &activity).await;
+    let people = again(&app, &people).await;
     let waiting = people[2].sign_up(&activity).await.ok(201);
     assert_eq!(now(&people[2], &waiting).await["chance"], json!({ "activities": 3, "reached": 2 }));
     app.run_jobs().await;
