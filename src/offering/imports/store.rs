@@ -97,13 +97,10 @@ pub fn import_in_tx(
     resource_store::lock_in_tx(conn, &used.into_iter().collect::<Vec<_>>())?;
     let known = imported(conn, &found)?;
     let done = Done { outcomes: HashMap::new(), faults, entries: Vec::new() };
-    let mut work = Work { maker, actor, known, rows: Vec::new(), done };
+    let mut work = Work { maker, acting, known, rows: Vec::new(), done };
     for Found { draft, input } in &found {
         let fine = draft.rows.iter().all(|row| !work.done.faults.contains_key(row));
         let outcome = match input {
-            Some(input) if fine => {
-                one_in_tx(conn, maker, acting, draft, input, &known, &mut rows, &mut done)?
-            }
             Some(input) if fine => work.one_in_tx(conn, draft, input)?,
             _ => Outcome::Wrong,
         };
@@ -140,39 +137,10 @@ fn imported(conn: &mut Conn, found: &[Found<'_>]) -> Result<Known> {
         .collect())
 }
 
-#[expect(clippy::too_many_arguments, reason = "one step of one loop")]
-fn one_in_tx(
-    conn: &mut Conn,
-    maker: &Maker<'_>,
-    acting: &Acting,
-    draft: &Draft,
-    input: &ActivityInput,
-    known: &HashMap<(OrganisationId, String), (Vec<u8>, ActivityId)>,
-    rows: &mut Vec<Imported>,
-    done: &mut Done,
-) -> Result<Outcome> {
-    let digest = digest(input, draft.publish);
-    if let Some((before, id)) = known.get(&(input.organisation_id, draft.row_key.clone())) {
-        if *before == digest {
-            return Ok(Outcome::Unchanged(*id));
-        }
-        let text = Text::new(
-            format!("该行号键已导入为 {id}，内容不同；请直接修改该活动，或换一个行号键"),
-            format!("imported as {id} with other content; change that activity, or use another key"),
-        );
-        draft.note(&Fault::new("/row_key", "changed", text), &mut done.faults);
-        return Ok(Outcome::Wrong);
-    }
-    let id: ActivityId = maker.ids.id();
-    match making::activity_make_in_tx(conn, maker, id, input) {
-        Ok(_) => {}
-        Err(error) if matches!(error.code(), Code::ValidationFailed | Code::ResourceClash) => {
-            for fault in &error.inner().faults {
-                draft.note(fault, &mut done.faults);
 /// An import at work.
 struct Work<'a> {
     maker: &'a Maker<'a>,
-    actor: PersonId,
+    acting: &'a Acting,
     known: Known,
     rows: Vec<Imported>,
     done: Done,
@@ -181,7 +149,7 @@ struct Work<'a> {
 impl Work<'_> {
     /// Makes one activity, unless it was made before.
     fn one_in_tx(&mut self, conn: &mut Conn, draft: &Draft, input: &ActivityInput) -> Result<Outcome> {
-        let (maker, actor) = (self.maker, self.actor);
+        let (maker, acting) = (self.maker, self.acting);
         let digest = digest(input, draft.publish);
         if let Some((before, id)) = self.known.get(&(input.organisation_id, draft.row_key.clone())) {
             if *before == digest {
@@ -194,34 +162,9 @@ impl Work<'_> {
             draft.note(&Fault::new("/row_key", "changed", text), &mut self.done.faults);
             return Ok(Outcome::Wrong);
         }
-        Err(error) => return Err(error),
-    }
-    done.entries.push(Entry::new(acting.actor, "activity.import", id));
-    if draft.publish {
-        match acting.published_in_tx(conn, id) {
-            Ok(entries) => done.entries.extend(entries),
-            Err(error) if error.code() == Code::StateForbids => {
-                let text = error.inner().detail.clone().unwrap_or_else(|| error.code().title());
-                let row = draft.rows.first().copied().unwrap_or_default();
-                let fault = super::columns::CellFault::new("publish", error.code().as_str(), text);
-                done.faults.entry(row).or_default().push(fault);
-                return Ok(Outcome::Wrong);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    rows.push(Imported {
-        organisation_id: input.organisation_id,
-        row_key: draft.row_key.clone(),
-        digest,
-        activity_id: id,
-        imported_by: acting.actor,
-        imported_at: db_time(maker.now),
-    });
-    Ok(Outcome::Created(id))
         let id: ActivityId = maker.ids.id();
-        let made = match making::activity_make_in_tx(conn, maker, id, input) {
-            Ok(made) => made,
+        match making::activity_make_in_tx(conn, maker, id, input) {
+            Ok(_) => {}
             Err(error) if matches!(error.code(), Code::ValidationFailed | Code::ResourceClash) => {
                 for fault in &error.inner().faults {
                     draft.note(fault, &mut self.done.faults);
@@ -229,25 +172,27 @@ impl Work<'_> {
                 return Ok(Outcome::Wrong);
             }
             Err(error) => return Err(error),
-        };
-        self.done.entries.push(Entry::new(actor, "activity.import", id));
+        }
+        self.done.entries.push(Entry::new(acting.actor, "activity.import", id));
         if draft.publish {
-            if let Err(error) = rules::check_publish(&made.activity, made.sessions.len(), maker.now) {
-                let text = error.inner().detail.clone().unwrap_or_else(|| error.code().title());
-                let row = draft.rows.first().copied().unwrap_or_default();
-                let fault = CellFault::new("publish", error.code().as_str(), text);
-                self.done.faults.entry(row).or_default().push(fault);
-                return Ok(Outcome::Wrong);
+            match acting.published_in_tx(conn, id) {
+                Ok(entries) => self.done.entries.extend(entries),
+                Err(error) if error.code() == Code::StateForbids => {
+                    let text = error.inner().detail.clone().unwrap_or_else(|| error.code().title());
+                    let row = draft.rows.first().copied().unwrap_or_default();
+                    let fault = CellFault::new("publish", error.code().as_str(), text);
+                    self.done.faults.entry(row).or_default().push(fault);
+                    return Ok(Outcome::Wrong);
+                }
+                Err(error) => return Err(error),
             }
-            store::activity_publish_in_tx(conn, id, maker.now)?;
-            self.done.entries.push(Entry::new(actor, "activity.publish", id));
         }
         self.rows.push(Imported {
             organisation_id: input.organisation_id,
             row_key: draft.row_key.clone(),
             digest,
             activity_id: id,
-            imported_by: actor,
+            imported_by: acting.actor,
             imported_at: db_time(maker.now),
         });
         Ok(Outcome::Created(id))

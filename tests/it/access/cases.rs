@@ -368,7 +368,7 @@ pub async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call
             let path = format!("/api/v1/people/{person}/audiences/model_worker");
             if operation == "person_audience_record" {
                 let body = Some(json!({ "basis": "奖章证书" }));
-                Call { method: Method::PUT, path, etag: None, body }
+                Call { method: Method::PUT, path, etag: None, body, sheet: None }
             } else {
                 delete(path)
             }

@@ -209,7 +209,8 @@ async fn a_consequence_that_fails_undoes_everything(app: TestApp) {
     let closed = app
         .activity(|a| a.sessions(&two_sessions()[1..]).signup(TimeDelta::hours(-2), TimeDelta::hours(-1)))
         .await;
-    let first = Arc::new(SignupFollower { ids: app.ids().clone() });
+    let first =
+        Arc::new(SignupFollower { ids: app.ids().clone(), vault: app.app().platform().vault.clone() });
     let acting = Acting {
         followers: Followers(vec![first, Arc::new(Fails)]),
         scope: Scope::of(vec!["/".into()]),
