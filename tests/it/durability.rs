@@ -187,7 +187,7 @@ async fn make_activity(site: &Site, organiser: &str) -> (String, String) {
     let input = json!({
         "programme_id": programmes["items"][0]["id"], "organisation_id": streets["items"][0]["id"], "title": "crash",
         "summary": "", "venue": "v", "address": "", "capacity": 100_000, "signup_opens_at": now - hours(1),
-        "signup_closes_at": now + hours(3), "sessions": [{ "starts_at": now - hours(1), "ends_at": now + hours(4) }],
+        "signup_closes_at": now + hours(3), "free_cancel_hours": 0, "sessions": [{ "starts_at": now + hours(1), "ends_at": now + hours(4) }],
     });
     let (status, made) =
         site.post("/api/v1/activities", Some(organiser), "crash-make", &input).await.unwrap();

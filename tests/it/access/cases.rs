@@ -15,13 +15,13 @@ use crate::harness::{Actor, Reply, TestApp};
 
 /// What the cases stand on.
 pub struct Stage {
-    app: TestApp,
-    organiser: Actor,
+    pub(super) app: TestApp,
+    pub(super) organiser: Actor,
     /// Published; the session runs, and one worker has a place.
-    activity: Made,
+    pub(super) activity: Made,
     /// The worker with the place.
     pub guest: Actor,
-    organisation: OrganisationId,
+    pub(super) organisation: OrganisationId,
     milestone: MilestoneId,
 }
 
@@ -118,15 +118,15 @@ pub struct Call {
     sheet: Option<String>,
 }
 
-fn get(path: impl Into<String>) -> Call {
+pub(super) fn get(path: impl Into<String>) -> Call {
     Call { method: Method::GET, path: path.into(), etag: None, body: None, sheet: None }
 }
 
-fn post(path: impl Into<String>, body: Value) -> Call {
+pub(super) fn post(path: impl Into<String>, body: Value) -> Call {
     Call { method: Method::POST, path: path.into(), etag: None, body: Some(body), sheet: None }
 }
 
-fn put(path: impl Into<String>, etag: String, body: Value) -> Call {
+pub(super) fn put(path: impl Into<String>, etag: String, body: Value) -> Call {
     Call { method: Method::PUT, path: path.into(), etag: Some(etag), body: Some(body), sheet: None }
 }
 
@@ -386,6 +386,6 @@ pub async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call
         "dead_job_revive" => {
             post(format!("/api/v1/dead-jobs/{}/revivals", stage.dead_job().await), json!({}))
         }
-        _ => return None,
+        _ => return super::places_cases::case(stage, operation, someone).await,
     })
 }

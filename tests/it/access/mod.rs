@@ -3,6 +3,7 @@
 
 pub mod cases;
 pub mod coverage;
+mod places_cases;
 pub mod scope;
 pub mod tokens;
 

@@ -87,8 +87,17 @@ fn imports_go_down_only() {
 
 /// Macros are exported at the crate's root.
 fn is_macro(name: &str) -> bool {
-    ["id_type", "text_enum", "on_each", "insert_rows", "insert_new", "load_locked", "load_unclaimed"]
-        .contains(&name)
+    [
+        "id_type",
+        "text_enum",
+        "on_each",
+        "insert_rows",
+        "insert_new",
+        "load_locked",
+        "load_pairs",
+        "load_unclaimed",
+    ]
+    .contains(&name)
 }
 
 fn every_room_says_what_it_is() {

@@ -72,6 +72,10 @@ async fn sign_up_as(
             version: 1,
         };
         diesel::insert_into(signups::table).values(row).execute(conn)?;
+        // As the registrar does: the next one is numbered after this.
+        diesel::update(activities::table.find(activity))
+            .set(activities::numbered.eq(number + 1))
+            .execute(conn)?;
         let needs: bool =
             attendance_roles::table.find(role).select(attendance_roles::takes_place).first(conn)?;
         let by = |is: bool| i64::from(is && needs);

@@ -33,7 +33,28 @@ use unionhall::signup::registrar::{Act, RegistrarHandler, Request};
 
 use crate::harness::{Test, TestApp};
 
-pub const TESTS: &[Test] = tests![no_history_breaks_an_invariant];
+pub const TESTS: &[Test] = tests![
+    no_history_breaks_an_invariant_first_quarter,
+    no_history_breaks_an_invariant_second_quarter,
+    no_history_breaks_an_invariant_third_quarter,
+    no_history_breaks_an_invariant_last_quarter,
+];
+
+async fn no_history_breaks_an_invariant_first_quarter(app: TestApp) {
+    no_history_breaks_an_invariant(app, 0).await;
+}
+
+async fn no_history_breaks_an_invariant_second_quarter(app: TestApp) {
+    no_history_breaks_an_invariant(app, 1).await;
+}
+
+async fn no_history_breaks_an_invariant_third_quarter(app: TestApp) {
+    no_history_breaks_an_invariant(app, 2).await;
+}
+
+async fn no_history_breaks_an_invariant_last_quarter(app: TestApp) {
+    no_history_breaks_an_invariant(app, 3).await;
+}
 
 const PEOPLE: usize = 10;
 
@@ -43,7 +64,7 @@ fn histories(engine: Engine) -> u64 {
     wanted.unwrap_or(if engine == Engine::Sqlite { 10_000 } else { 500 })
 }
 
-async fn no_history_breaks_an_invariant(app: TestApp) {
+async fn no_history_breaks_an_invariant(app: TestApp, quarter: u64) {
     let crowd: Vec<PersonId> = crate::signup::crowd_ids(&app, PEOPLE).await;
     let (db, vault, ids, start) =
         (app.db().clone(), app.app().platform().vault.clone(), app.ids().clone(), app.now());
@@ -51,7 +72,7 @@ async fn no_history_breaks_an_invariant(app: TestApp) {
     let number = histories(app.engine());
     let seen = tokio::task::spawn_blocking(move || {
         let mut seen: BTreeMap<String, u64> = BTreeMap::new();
-        for seed in 0..number {
+        for seed in (0..number).filter(|seed| seed % 4 == quarter) {
             let clock = Arc::new(ManualClock::at(start));
             let tools =
                 Tools { clock: Arc::clone(&clock) as SharedClock, ids: ids.clone(), vault: vault.clone() };
@@ -204,7 +225,7 @@ impl<'a> World<'a> {
 
     /// Some batches, with time, jobs and the door between them.
     fn live(&mut self, conn: &mut Conn) -> Result<()> {
-        for _ in 0..self.random.random_range(2..7) {
+        for _ in 0..self.random.random_range(2..9) {
             match self.random.random_range(0..10) {
                 0 => self.clock.advance(TimeDelta::minutes(self.random.random_range(1..8))),
                 1 => self.clock.advance(TimeDelta::hours(self.random.random_range(1..20))),
@@ -219,10 +240,10 @@ impl<'a> World<'a> {
     }
 
     fn batch(&mut self, conn: &mut Conn) -> Result<()> {
-        let mine: Vec<(SignupId, PersonId)> = signups::table
+        let mine: Vec<(SignupId, PersonId, SignupState)> = signups::table
             .filter(signups::activity_id.eq(self.activity))
             .order(signups::number)
-            .select((signups::id, signups::person_id))
+            .select((signups::id, signups::person_id, signups::state))
             .load(conn)?;
         let batch: Vec<Request> = (0..self.random.random_range(1..7)).map(|_| self.request(&mine)).collect();
         let replies = self.registrar.handle_in_tx(conn, &batch)?;
@@ -259,7 +280,7 @@ impl<'a> World<'a> {
     }
 
     /// Something that somebody asks for: new, or again under a key that was used.
-    fn request(&mut self, mine: &[(SignupId, PersonId)]) -> Request {
+    fn request(&mut self, mine: &[(SignupId, PersonId, SignupState)]) -> Request {
         let random = &mut self.random;
         if let Some((person, key, act, _)) =
             self.answers.choose(random).filter(|_| random.next_u32() % 6 == 0)
@@ -272,9 +293,12 @@ impl<'a> World<'a> {
             };
         }
         let signup = mine.choose(random).copied();
-        let (person, act) = match (random.random_range(0..10), signup) {
-            (0..3, Some((signup, person))) => (person, Act::Cancel { signup, excuse: None }),
-            (3..5, Some((signup, person))) => (person, Act::Accept(signup)),
+        // Most who accept are asked.
+        let asked: Vec<_> = mine.iter().filter(|one| one.2 == SignupState::Offered).copied().collect();
+        let accepting = asked.choose(random).copied().filter(|_| random.random_bool(0.7)).or(signup);
+        let (person, act) = match (random.random_range(0..10), signup, accepting) {
+            (0..3, Some((signup, person, _)), _) => (person, Act::Cancel { signup, excuse: None }),
+            (3..5, _, Some((signup, person, _))) => (person, Act::Accept(signup)),
             _ => (*self.crowd.choose(random).unwrap(), Act::Create(self.activity)),
         };
         self.keys += 1;
@@ -286,6 +310,9 @@ impl<'a> World<'a> {
     }
 
     fn expire(&mut self, conn: &mut Conn) -> Result<()> {
+        if self.random.random_bool(0.5) {
+            self.clock.advance(TimeDelta::hours(12));
+        }
         let open: Vec<OfferId> = offers::table
             .filter(offers::activity_id.eq(self.activity))
             .filter(offers::state.eq(OfferState::Open))

@@ -12,7 +12,7 @@ use crate::harness::factory::{Made, Wanted};
 use crate::harness::{Actor, TestApp};
 
 /// A session in a week, open for sign-up until the day before.
-fn next_week(a: Wanted) -> Wanted {
+pub fn next_week(a: Wanted) -> Wanted {
     a.signup(TimeDelta::days(-1), TimeDelta::days(6))
         .sessions(&[(TimeDelta::days(7), TimeDelta::days(7) + TimeDelta::hours(2))])
 }
@@ -24,7 +24,13 @@ async fn again(app: &TestApp, people: &[Actor]) -> Vec<Actor> {
     let rows = logins.clone();
     app.write(move |conn| {
         for (person, family) in rows {
-            unionhall::identity::store::family_create_in_tx(conn, family, person, now, now + TimeDelta::days(9))?;
+            unionhall::identity::store::family_create_in_tx(
+                conn,
+                family,
+                person,
+                now,
+                now + TimeDelta::days(9),
+            )?;
         }
         Ok(())
     })
@@ -50,7 +56,7 @@ async fn now(worker: &Actor, signup: &Value) -> Value {
     worker.get(&format!("/api/v1/signups/{}", signup["id"].as_str().unwrap())).await.ok(200)
 }
 
-async fn cancel(worker: &Actor, signup: &Value) -> Value {
+pub async fn cancel(worker: &Actor, signup: &Value) -> Value {
     let path = format!("/api/v1/signups/{}/cancellations", signup["id"].as_str().unwrap());
     worker.post(&path, json!({})).await.ok(200)
 }

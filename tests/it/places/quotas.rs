@@ -141,7 +141,9 @@ async fn unused_places_go_on_when_their_time_has_come(app: TestApp) {
 
 async fn streets_agree_about_places(app: TestApp) {
     let (pinghu, pingdi) = (app.organisation("street-pinghu").await, app.organisation("street-pingdi").await);
-    let activity = app.activity(|a| next_week(a).capacity(4).set("waiting_list", json!("strict"))).await;
+    let activity = app
+        .activity(|a| next_week(a).organisation("longgang").capacity(4).set("waiting_list", json!("strict")))
+        .await;
     let quotas = json!([
         { "kind": "street", "organisation_id": pinghu, "capacity": 1 },
         { "kind": "street", "organisation_id": pingdi, "capacity": 3 },
