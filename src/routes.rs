@@ -79,6 +79,12 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(signup::penalty::staff_api::penalty_list)
         .service(signup::penalty::staff_api::penalty_claim_reveal)
         .service(signup::penalty::staff_api::penalty_decide)
+        // Whom others sign up
+        .service(signup::roster::api::roster_create)
+        .service(signup::roster::holds_api::place_hold_list)
+        .service(signup::roster::holds_api::place_hold_name)
+        .service(signup::roster::holds_api::place_hold_release)
+        .service(signup::roster::proxy_api::proxy_signup_create)
         // The door
         .service(attendance::api::checkin_create)
         .service(attendance::api::checkin_list)

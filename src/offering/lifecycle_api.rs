@@ -15,7 +15,6 @@ use super::store;
 use super::views::{ActivityDetail, SessionView};
 use crate::error::Result;
 use crate::ids::{ActivityId, SessionId};
-use crate::offering::CATALOGUE;
 use crate::platform::Platform;
 use crate::platform::access::Guard;
 use crate::platform::access::policy::CatalogueManage;

@@ -21,6 +21,9 @@
 //! ```
 //! A change of state has consequences in rooms above: they are [`following`]. [`changing`] makes the change and has
 //! them follow, in one transaction.
+//!
+//! Every activity is made by [`making`]: from what an organiser writes ([`input`]), from a [`pattern`] (a copy or a template), or
+//! from a sheet ([`imports`]). Its sessions book venues and trainers, which are in one place at a time ([`clash`]).
 
 pub mod api;
 pub mod changing;

@@ -190,7 +190,8 @@ pub async fn signup_cancel(
     ask(&platform, &registrar, &snapshots, guard.person(), body.key, act).await
 }
 
-async fn ask(
+/// Asks the registrar.
+pub(super) async fn ask(
     platform: &Platform,
     registrar: &Registrar,
     snapshots: &Snapshots,

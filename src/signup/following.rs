@@ -300,7 +300,11 @@ fn release_holds_in_tx(conn: &mut Conn, activity: ActivityId, places: &mut Place
     for (quota, unnamed) in kept {
         places.add(conn, activity, quota, PlacesMove { taken: 0, held: -unnamed, numbered: 0 })?;
     }
-    let released = (place_holds::state.eq("released"), place_holds::version.eq(place_holds::version + 1));
+    let released = (
+        place_holds::state.eq("released"),
+        place_holds::unnamed.eq(0),
+        place_holds::version.eq(place_holds::version + 1),
+    );
     Ok(diesel::update(open()).set(released).execute(conn)?)
 }
 

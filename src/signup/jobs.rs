@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::model::{Ending, Offer, OfferState, Signup, SignupState};
 use super::placing::{Beside, Ground};
-use super::{draw, quota_store, store};
+use super::{draw, quota_store, roster, store};
 use crate::clock::{SharedClock, db_time};
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, Ids, OfferId};
@@ -147,6 +147,7 @@ impl JobHandler for Sweep {
             .load(conn)?;
         due.extend(begun);
         due.extend(quota_store::releases_due(conn, now)?);
+        due.extend(roster::store::activities_due(conn, now)?);
         due.sort();
         due.dedup();
         let jobs = due.into_iter().map(|activity| self::due(activity, now)).collect();
@@ -165,8 +166,12 @@ impl JobHandler for Due {
     fn run_in_tx(&self, conn: &mut Conn, job: &Job) -> Result<()> {
         let of: OfActivity = serde_json::from_str(&job.payload).map_err(Error::internal)?;
         let now = self.0.clock.now();
-        let activity = lock(conn, of.activity)?;
+        let mut activity = lock(conn, of.activity)?;
         let mut beside = Beside::default();
+        // Before quotas are given on, so that what nobody was named for goes with them.
+        if roster::nominate::release_due_in_tx(conn, &self.0.ids, &activity, now, &mut beside)? {
+            activity = lock(conn, of.activity)?;
+        }
         if activity.state == ActivityState::Published
             && let Some(release) = quota_store::release_of(conn, activity.id)?
             && now >= release.release_at.and_utc()

@@ -24,6 +24,7 @@ pub mod quota_api;
 pub mod quota_store;
 pub mod quotas;
 pub mod registrar;
+pub mod roster;
 pub mod rules;
 pub mod snapshot;
 pub mod store;

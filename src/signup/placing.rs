@@ -14,7 +14,7 @@ use super::rules;
 use super::tree::{self, Bound, NodeAt, Tree};
 use super::{store, terms, waiting};
 use crate::error::{Code, Error, Result};
-use crate::ids::{Ids, PersonId};
+use crate::ids::{Ids, PersonId, QuotaId};
 use crate::notify::jobs::Message;
 use crate::offering;
 use crate::offering::fair::FairDraw;
@@ -273,12 +273,21 @@ impl Ground {
         self.activity.numbered + self.numbered
     }
 
-    /// Keeps a place for somebody, past the queue: for those whom their union signs up.
+    /// Keeps a place for somebody whom their union signs up. Nobody who waits is passed.
     ///
     /// # Errors
     /// Not covered, or full.
     pub fn hold(&mut self, conn: &mut Conn, person: PersonId) -> Result<NodeAt> {
-        let leaves = self.tree.leaves(&self.profile(person));
+        let profile = self.profile(person);
+        self.hold_as(conn, &profile)
+    }
+
+    /// [`Self::hold`] for somebody of whom nothing but `profile` is known yet.
+    ///
+    /// # Errors
+    /// Not covered, or full.
+    pub fn hold_as(&mut self, conn: &mut Conn, profile: &Profile) -> Result<NodeAt> {
+        let leaves = self.tree.leaves(profile);
         if leaves.is_empty() {
             return Err(Error::new(Code::SignupNotCovered));
         }
@@ -288,6 +297,12 @@ impl Ground {
             }
         }
         Err(self.full(conn, &leaves)?)
+    }
+
+    /// Gives back a place of `quota` that was kept for somebody who was never named.
+    pub fn let_go(&mut self, quota: Option<QuotaId>) {
+        self.tree.unbind(self.tree.find(quota), Bound::Held);
+        self.freed = true;
     }
 
     /// Places may be free that were not: [`Self::settle_in_tx`] looks at those who wait.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::error::Result;
 use crate::ids::{OrganisationId, PersonId};
 use crate::offering::model::{Audience, QuotaKind, Wave};
+use crate::org::model::Organisation;
 use crate::platform::db::Conn;
 use crate::{org, people};
 
@@ -41,6 +42,13 @@ impl Profile {
     pub fn is_in_wave(&self, wave: &Wave) -> bool {
         self.is_in(wave.kind, wave.organisation_id, wave.audience)
     }
+}
+
+/// The profile of somebody of whom only the workplace is known.
+pub fn of_workplace(conn: &mut Conn, workplace: &Organisation) -> Result<Profile> {
+    let codes: Vec<&str> = codes_of(&workplace.path).collect();
+    let above = org::store::ids_by_code(conn, &codes)?.into_values().collect();
+    Ok(Profile { street: workplace.street_id, above, audiences: Vec::new() })
 }
 
 /// The profiles of `ids`.

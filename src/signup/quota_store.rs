@@ -13,7 +13,7 @@ use crate::ids::{ActivityId, Ids, PersonId, QuotaId, QuotaMoveId};
 use crate::offering;
 use crate::offering::model::{Activity, Quota, QuotaKind};
 use crate::platform::db::Conn;
-use crate::platform::db::schema::{activities, quota_moves, quota_releases, quotas, signups};
+use crate::platform::db::schema::{activities, place_holds, quota_moves, quota_releases, quotas, signups};
 
 crate::text_enum! {
     /// Why places go from one quota to another.
@@ -107,7 +107,9 @@ pub fn set_in_tx(conn: &mut Conn, ids: &Ids, activity: &Activity, wanted: &[Want
     // Children before their parents.
     for quota in old.iter().filter(|quota| !kept.contains(&quota.id)).rev() {
         let used: i64 = signups::table.filter(signups::quota_id.eq(quota.id)).count().get_result(conn)?;
-        if used > 0 || quota.taken + quota.held > 0 {
+        let kept: i64 =
+            place_holds::table.filter(place_holds::quota_id.eq(quota.id)).count().get_result(conn)?;
+        if used + kept > 0 || quota.taken + quota.held > 0 {
             return Err(below_use(quota));
         }
         diesel::delete(

@@ -50,6 +50,8 @@ pub enum Act {
         person: PersonId,
         /// Why staff may.
         basis: Basis,
+        /// In words.
+        note: Option<String>,
     },
     /// Give up a sign-up of one's own: a place, an offered one, or a wait.
     Cancel {
@@ -205,13 +207,13 @@ impl RegistrarHandler {
                 _ => None,
             })
             .collect();
-        let mut known = Known {
-            by_id: if named.is_empty() { HashMap::new() } else { store::by_id(conn, &named)? },
-            live: store::live(conn, activity.id, &wanted)?,
-        };
         let mut ground = Ground::load(conn, activity, &wanted, now)?;
         // Whoever comes after the first minutes comes after all who came in them.
         draw::draw_in_tx(conn, &self.0.vault, &mut ground, now, &mut work.beside)?;
+        let mut known = Known {
+            by_id: if named.is_empty() { HashMap::new() } else { store::by_id(conn, &named)? },
+            live: store::live(conn, ground.activity.id, &wanted)?,
+        };
         for (place, request) in requests {
             let decided = match &request.act {
                 Act::Create(_) | Act::Proxy { .. } => {
@@ -254,9 +256,11 @@ impl RegistrarHandler {
         }
         let placement = ground.place(conn, person, now)?;
         let mut row = ground.enrol(&self.0.ids, person, placement, now);
-        if let Act::Proxy { basis, .. } = request.act {
+        let mut said = serde_json::json!({ "state": row.state, "person": person });
+        if let Act::Proxy { basis, note, .. } = &request.act {
             row.made_by = Some(request.one.principal);
-            row.basis = Some(basis);
+            row.basis = Some(*basis);
+            said = serde_json::json!({ "state": row.state, "person": person, "basis": basis, "note": note });
         }
         let mut view = SignupView::new(row.clone(), ground.activity.title.clone());
         if let Placement::Waiting(leaf) = placement {
@@ -265,10 +269,7 @@ impl RegistrarHandler {
         }
         let stored = Stored::created(link(row.id), row.version, &view)?;
         work.beside.messages.push(welcome(&row, &ground.activity, view.position));
-        work.beside.entries.push(
-            Entry::new(request.one.principal, "signup.create", row.id)
-                .detail(serde_json::json!({ "state": row.state, "person": person, "basis": row.basis })),
-        );
+        work.beside.entries.push(Entry::new(request.one.principal, "signup.create", row.id).detail(said));
         known.live.insert(person, row.id);
         known.by_id.insert(row.id, row.clone());
         ground.add(row);
@@ -428,6 +429,8 @@ fn link(id: SignupId) -> String {
 
 /// What somebody is told who has signed up.
 fn welcome(row: &Signup, activity: &Activity, position: Option<i64>) -> Message {
+    // Whoever was nominated by their union has confirmed it themselves.
+    let by_staff = row.made_by.is_some() && row.basis != Some(Basis::UnionRoster);
     let (kind, detail) = match row.state {
         SignupState::Entered => {
             let at = super::rules::draw_at(activity).with_timezone(&shanghai()).format("%Y-%m-%d %H:%M");
@@ -437,8 +440,15 @@ fn welcome(row: &Signup, activity: &Activity, position: Option<i64>) -> Message 
             let position = position.map(|at| format!("您排在第 {at} 位。")).unwrap_or_default();
             (NoticeKind::WaitingJoined, position)
         }
-        _ if row.made_by.is_some() => (NoticeKind::SignupByStaff, String::new()),
         _ => (NoticeKind::SignupConfirmed, String::new()),
+    };
+    let (kind, detail) = match (by_staff, kind) {
+        (false, kind) => (kind, detail),
+        (true, NoticeKind::WaitingJoined) => {
+            (NoticeKind::SignupByStaff, format!("名额已满，您已进入候补。{detail}"))
+        }
+        (true, NoticeKind::DrawEntered) => (NoticeKind::SignupByStaff, format!("您已参与摇号。{detail}")),
+        (true, _) => (NoticeKind::SignupByStaff, detail),
     };
     Message { person: row.person_id, kind, subject: activity.title.clone(), detail, link: link(row.id) }
 }

@@ -9,10 +9,10 @@ use diesel::prelude::*;
 use serde_json::json;
 use unionhall::clock::db_time;
 use unionhall::error::{Code, Error, Result};
-use unionhall::platform::audit::{self, Entry};
 use unionhall::ids::PersonId;
 use unionhall::notify::jobs::Message;
 use unionhall::notify::model::NoticeKind;
+use unionhall::platform::audit::{self, Entry};
 use unionhall::platform::db::schema::{audit_entries, jobs, notices};
 use unionhall::platform::db::{Conn, Db, Engine};
 use unionhall::platform::outbox::{Bell, Job, JobHandler, JobState, NewJob, Worker, enqueue_in_tx};
@@ -385,18 +385,21 @@ async fn of_jobs_that_share_a_transaction_one_that_fails_stops_no_other(app: Tes
     app.expect_failed_jobs();
     let (now, ids) = (app.now(), app.ids().clone());
     app.write(move |conn| {
-        let job = |payload: &str| NewJob { kind: KIND, payload: json!(payload), run_at: now, dedupe_key: None };
+        let job =
+            |payload: &str| NewJob { kind: KIND, payload: json!(payload), run_at: now, dedupe_key: None };
         enqueue_in_tx(conn, &ids, now, ["one", "bad", "two", "three"].map(job).into())
     })
     .await;
     let clock = Arc::clone(&app.app().platform().clock);
     let handler = Sharing(Handler { every: None, effect: leave_a_trace(&app) });
-    let worker = Worker::new(app.db().clone(), clock, app.ids().clone(), Bell::default(), vec![Arc::new(handler)]);
+    let worker =
+        Worker::new(app.db().clone(), clock, app.ids().clone(), Bell::default(), vec![Arc::new(handler)]);
     tokio::task::spawn_blocking(move || worker.drain()).await.unwrap().unwrap();
     let (traces, left) = app
         .read(|conn| {
             let traces = audit_entries::table.filter(audit_entries::action.eq("test.effect"));
-            let traces: Vec<String> = traces.order(audit_entries::object).select(audit_entries::object).load(conn)?;
+            let traces: Vec<String> =
+                traces.order(audit_entries::object).select(audit_entries::object).load(conn)?;
             let left = jobs::table.filter(jobs::kind.eq(KIND));
             let left: Vec<(String, i64)> = left.select((jobs::payload, jobs::attempts)).load(conn)?;
             Ok((traces, left))
@@ -409,7 +412,10 @@ async fn of_jobs_that_share_a_transaction_one_that_fails_stops_no_other(app: Tes
 async fn messages_that_share_a_job_are_written_once_each(app: TestApp) {
     let mine: Vec<PersonId> = (0..70).map(|_| app.ids().id()).collect();
     let (at, made) = (app.now(), mine.clone());
-    app.write(move |conn| made.iter().try_for_each(|id| unionhall::people::store::create_in_tx(conn, *id, at))).await;
+    app.write(move |conn| {
+        made.iter().try_for_each(|id| unionhall::people::store::create_in_tx(conn, *id, at))
+    })
+    .await;
     let (now, ids, told) = (app.now(), app.ids().clone(), mine.clone());
     app.write(move |conn| {
         let message = |person| Message {
@@ -423,11 +429,16 @@ async fn messages_that_share_a_job_are_written_once_each(app: TestApp) {
         enqueue_in_tx(conn, &ids, now, unionhall::notify::jobs::jobs(&messages, now))
     })
     .await;
-    let queued = app.read(|conn| Ok(jobs::table.filter(jobs::kind.eq("notice.write")).count().get_result::<i64>(conn)?));
+    let queued = app.read(|conn| {
+        Ok(jobs::table.filter(jobs::kind.eq("notice.write")).count().get_result::<i64>(conn)?)
+    });
     assert_eq!(queued.await, 2);
     app.run_jobs().await;
-    let mut written: Vec<PersonId> =
-        app.read(|conn| Ok(notices::table.filter(notices::title.eq("报名成功")).select(notices::person_id).load(conn)?)).await;
+    let mut written: Vec<PersonId> = app
+        .read(|conn| {
+            Ok(notices::table.filter(notices::title.eq("报名成功")).select(notices::person_id).load(conn)?)
+        })
+        .await;
     let mut wanted = mine;
     (written.sort(), wanted.sort());
     assert_eq!(written, wanted);

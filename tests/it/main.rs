@@ -32,8 +32,10 @@ mod opening;
 mod outages;
 mod penalties;
 mod people;
+mod places;
 mod plan;
 mod resources;
+mod rosters;
 mod settings;
 mod signup;
 mod smoke;
@@ -57,6 +59,10 @@ const ROOMS: &[&[Test]] = &[
     access::scope::TESTS,
     access::tokens::TESTS,
     signup::TESTS,
+    places::waiting::TESTS,
+    places::quotas::TESTS,
+    places::draw::TESTS,
+    places::histories::TESTS,
     snapshot::TESTS,
     door::TESTS,
     durability::TESTS,
@@ -77,6 +83,7 @@ const ROOMS: &[&[Test]] = &[
     people::TESTS,
     audiences::TESTS,
     penalties::TESTS,
+    rosters::TESTS,
     plan::TESTS,
     audit::TESTS,
     storage::TESTS,

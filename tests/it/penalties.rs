@@ -347,6 +347,20 @@ async fn illness_at_cancelling_is_contested_at_once(app: TestApp) {
             appeal(&zhang, penalty.id, "再补充").await.problem(409, "state_forbids");
         }
     }
+    // What is said with the cancellation itself is kept for who decides.
+    let li = app.worker("li").await;
+    let signup = place(&li, &app.activity(|a| a).await).await;
+    let body = json!({ "ground": "illness", "text": "突发腹痛" });
+    li.post(&format!("/api/v1/signups/{signup}/cancellations"), body).await.ok(200);
+    let seen = mine(&li).await;
+    assert_eq!((&seen["points"], &seen["items"][0]["state"]), (&json!(0), &json!("contested")));
+    let id = seen["items"][0]["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(reveal(&app.staff("reviewer").await, id).await.ok(200)["text"], "突发腹痛");
+    appeal(&li, id, "再补充").await.problem(409, "state_forbids");
+    // Without a ground it weighs at once.
+    let signup = place(&li, &app.activity(|a| a).await).await;
+    li.post(&format!("/api/v1/signups/{signup}/cancellations"), json!({})).await.ok(200);
+    assert_eq!(points(&app, &li).await, Some(1));
     app.run_jobs().await;
     let told = notices(&zhang, "penalty_given").await;
     assert!(told.iter().any(|text| text.contains("审核前不计分")), "{told:?}");

@@ -15,7 +15,7 @@ use crate::harness::factory::{Made, Wanted};
 use crate::harness::{Actor, Test, TestApp};
 
 pub const TESTS: &[Test] = tests![
-    two_thousand_people_twenty_places_twenty_times,
+    two_thousand_people_twenty_places_again_and_again,
     two_instances_give_the_last_places_once,
     one_person_asking_from_everywhere_has_one_place,
     every_refusal_has_its_own_code,
@@ -30,6 +30,19 @@ pub const TESTS: &[Test] = tests![
 
 /// `number` people with logins, made behind the application's back: a crowd that logs in takes too long.
 pub async fn crowd(app: &TestApp, number: usize) -> Vec<Actor> {
+    let made = make_crowd(app, number).await;
+    let tokens = app.app().platform().access.tokens();
+    made.into_iter()
+        .map(|(person, family)| app.anon().with_login(tokens.issue(person, family).unwrap(), person))
+        .collect()
+}
+
+/// The same for whoever needs no tokens.
+pub async fn crowd_ids(app: &TestApp, number: usize) -> Vec<PersonId> {
+    make_crowd(app, number).await.into_iter().map(|(person, _)| person).collect()
+}
+
+async fn make_crowd(app: &TestApp, number: usize) -> Vec<(PersonId, FamilyId)> {
     let now = app.now();
     let made: Vec<(PersonId, FamilyId)> = (0..number).map(|_| (app.ids().id(), app.ids().id())).collect();
     let rows = made.clone();
@@ -47,10 +60,7 @@ pub async fn crowd(app: &TestApp, number: usize) -> Vec<Actor> {
         Ok(())
     })
     .await;
-    let tokens = app.app().platform().access.tokens();
-    made.iter()
-        .map(|(person, family)| app.anon().with_token(tokens.issue(*person, *family).unwrap()))
-        .collect()
+    made
 }
 
 async fn counts(app: &TestApp, activity: ActivityId) -> (i64, i64, usize) {
@@ -86,9 +96,11 @@ async fn rush(people: Vec<Actor>, activity: &Made) -> Answers {
     })
 }
 
-async fn two_thousand_people_twenty_places_twenty_times(app: TestApp) {
+/// `UNIONHALL_RUSHES=20` for more.
+async fn two_thousand_people_twenty_places_again_and_again(app: TestApp) {
     let people = crowd(&app, 2000).await;
-    for seed in 0..20 {
+    let rounds = std::env::var("UNIONHALL_RUSHES").ok().and_then(|n| n.parse().ok()).unwrap_or(4);
+    for seed in 0..rounds {
         let activity = app.activity(|a| a.capacity(20)).await;
         let mut order = people.clone();
         order.shuffle(&mut StdRng::seed_from_u64(seed));

@@ -282,9 +282,9 @@ mod tests {
     fn an_excel_time_is_rounded_to_the_second() {
         let at = |value| time_of(&ExcelDateTime::new(value, calamine::ExcelDateTimeType::DateTime, false));
         let day = NaiveDate::from_ymd_opt(2025, 3, 1).unwrap();
-        assert_eq!(at(45717.583_333_333), day.and_hms_opt(14, 0, 0));
-        assert_eq!(at(45717.0), day.and_hms_opt(0, 0, 0));
-        assert_eq!(at(45717.999_999_999), day.succ_opt().unwrap().and_hms_opt(0, 0, 0));
+        assert_eq!(at(45_717.583_333_333), day.and_hms_opt(14, 0, 0));
+        assert_eq!(at(45_717.0), day.and_hms_opt(0, 0, 0));
+        assert_eq!(at(45_717.999_999_999), day.succ_opt().unwrap().and_hms_opt(0, 0, 0));
     }
 
     proptest! {

@@ -7,6 +7,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::columns::CellFault;
 use super::drafts::{Draft, Plan, RowFaults, allocation_of, waiting_of};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Fault, Result, Text};
@@ -56,7 +57,7 @@ pub struct Done {
     pub entries: Vec<Entry>,
 }
 
-/// A draft with its names found.
+/// A draft with its names looked up; without input where something that it needs could not be read.
 struct Found<'a> {
     draft: &'a Draft,
     input: Option<ActivityInput>,
@@ -95,18 +96,17 @@ pub fn import_in_tx(
         .collect();
     resource_store::lock_in_tx(conn, &used.into_iter().collect::<Vec<_>>())?;
     let known = imported(conn, &found)?;
-    let mut done = Done { outcomes: HashMap::new(), faults, entries: Vec::new() };
-    let mut rows = Vec::new();
+    let done = Done { outcomes: HashMap::new(), faults, entries: Vec::new() };
+    let mut work = Work { maker, acting, known, rows: Vec::new(), done };
     for Found { draft, input } in &found {
-        let fine = draft.rows.iter().all(|row| !done.faults.contains_key(row));
+        let fine = draft.rows.iter().all(|row| !work.done.faults.contains_key(row));
         let outcome = match input {
-            Some(input) if fine => {
-                one_in_tx(conn, maker, acting, draft, input, &known, &mut rows, &mut done)?
-            }
+            Some(input) if fine => work.one_in_tx(conn, draft, input)?,
             _ => Outcome::Wrong,
         };
-        done.outcomes.insert(draft.row_key.clone(), outcome);
+        work.done.outcomes.insert(draft.row_key.clone(), outcome);
     }
+    let Work { mut rows, done, .. } = work;
     if done.faults.is_empty() {
         rows.sort_by(|a, b| (a.organisation_id, &a.row_key).cmp(&(b.organisation_id, &b.row_key)));
         let kept: Vec<String> = crate::insert_new!(
@@ -119,10 +119,10 @@ pub fn import_in_tx(
     Ok(done)
 }
 
-fn imported(
-    conn: &mut Conn,
-    found: &[Found<'_>],
-) -> Result<HashMap<(OrganisationId, String), (Vec<u8>, ActivityId)>> {
+/// What was imported earlier, by organisation and row key.
+type Known = HashMap<(OrganisationId, String), (Vec<u8>, ActivityId)>;
+
+fn imported(conn: &mut Conn, found: &[Found<'_>]) -> Result<Known> {
     let of: Vec<OrganisationId> =
         found.iter().filter_map(|one| one.input.as_ref()).map(|input| input.organisation_id).collect();
     let keys: Vec<&str> = found.iter().map(|one| one.draft.row_key.as_str()).collect();
@@ -137,63 +137,66 @@ fn imported(
         .collect())
 }
 
-#[expect(clippy::too_many_arguments, reason = "one step of one loop")]
-fn one_in_tx(
-    conn: &mut Conn,
-    maker: &Maker<'_>,
-    acting: &Acting,
-    draft: &Draft,
-    input: &ActivityInput,
-    known: &HashMap<(OrganisationId, String), (Vec<u8>, ActivityId)>,
-    rows: &mut Vec<Imported>,
-    done: &mut Done,
-) -> Result<Outcome> {
-    let digest = digest(input, draft.publish);
-    if let Some((before, id)) = known.get(&(input.organisation_id, draft.row_key.clone())) {
-        if *before == digest {
-            return Ok(Outcome::Unchanged(*id));
-        }
-        let text = Text::new(
-            format!("该行号键已导入为 {id}，内容不同；请直接修改该活动，或换一个行号键"),
-            format!("imported as {id} with other content; change that activity, or use another key"),
-        );
-        draft.note(&Fault::new("/row_key", "changed", text), &mut done.faults);
-        return Ok(Outcome::Wrong);
-    }
-    let id: ActivityId = maker.ids.id();
-    match making::activity_make_in_tx(conn, maker, id, input) {
-        Ok(_) => {}
-        Err(error) if matches!(error.code(), Code::ValidationFailed | Code::ResourceClash) => {
-            for fault in &error.inner().faults {
-                draft.note(fault, &mut done.faults);
+/// An import at work.
+struct Work<'a> {
+    maker: &'a Maker<'a>,
+    acting: &'a Acting,
+    known: Known,
+    rows: Vec<Imported>,
+    done: Done,
+}
+
+impl Work<'_> {
+    /// Makes one activity, unless it was made before.
+    fn one_in_tx(&mut self, conn: &mut Conn, draft: &Draft, input: &ActivityInput) -> Result<Outcome> {
+        let (maker, acting) = (self.maker, self.acting);
+        let digest = digest(input, draft.publish);
+        if let Some((before, id)) = self.known.get(&(input.organisation_id, draft.row_key.clone())) {
+            if *before == digest {
+                return Ok(Outcome::Unchanged(*id));
             }
+            let text = Text::new(
+                format!("该行号键已导入为 {id}，内容不同；请直接修改该活动，或换一个行号键"),
+                format!("imported as {id} with other content; change that activity, or use another key"),
+            );
+            draft.note(&Fault::new("/row_key", "changed", text), &mut self.done.faults);
             return Ok(Outcome::Wrong);
         }
-        Err(error) => return Err(error),
-    }
-    done.entries.push(Entry::new(acting.actor, "activity.import", id));
-    if draft.publish {
-        match acting.published_in_tx(conn, id) {
-            Ok(entries) => done.entries.extend(entries),
-            Err(error) if error.code() == Code::StateForbids => {
-                let text = error.inner().detail.clone().unwrap_or_else(|| error.code().title());
-                let row = draft.rows.first().copied().unwrap_or_default();
-                let fault = super::columns::CellFault::new("publish", error.code().as_str(), text);
-                done.faults.entry(row).or_default().push(fault);
+        let id: ActivityId = maker.ids.id();
+        match making::activity_make_in_tx(conn, maker, id, input) {
+            Ok(_) => {}
+            Err(error) if matches!(error.code(), Code::ValidationFailed | Code::ResourceClash) => {
+                for fault in &error.inner().faults {
+                    draft.note(fault, &mut self.done.faults);
+                }
                 return Ok(Outcome::Wrong);
             }
             Err(error) => return Err(error),
         }
+        self.done.entries.push(Entry::new(acting.actor, "activity.import", id));
+        if draft.publish {
+            match acting.published_in_tx(conn, id) {
+                Ok(entries) => self.done.entries.extend(entries),
+                Err(error) if error.code() == Code::StateForbids => {
+                    let text = error.inner().detail.clone().unwrap_or_else(|| error.code().title());
+                    let row = draft.rows.first().copied().unwrap_or_default();
+                    let fault = CellFault::new("publish", error.code().as_str(), text);
+                    self.done.faults.entry(row).or_default().push(fault);
+                    return Ok(Outcome::Wrong);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.rows.push(Imported {
+            organisation_id: input.organisation_id,
+            row_key: draft.row_key.clone(),
+            digest,
+            activity_id: id,
+            imported_by: acting.actor,
+            imported_at: db_time(maker.now),
+        });
+        Ok(Outcome::Created(id))
     }
-    rows.push(Imported {
-        organisation_id: input.organisation_id,
-        row_key: draft.row_key.clone(),
-        digest,
-        activity_id: id,
-        imported_by: acting.actor,
-        imported_at: db_time(maker.now),
-    });
-    Ok(Outcome::Created(id))
 }
 
 /// What the rows of an activity come to, whatever their order and the language of their headers. New fields of

@@ -149,9 +149,12 @@ fn what_the_sessions_table_does_not_name_is_refused() {
     let early = now() - TimeDelta::hours(1) - TimeDelta::seconds(1);
     assert_eq!(with(SessionEvent::Finalise, &one, &[], early), Err(Code::SessionNotBegun));
     let gone = session(2, SessionState::Cancelled);
-    assert_eq!(with(SessionEvent::Cancel, &one, &[gone.clone()], now()), Err(Code::StateForbids));
+    assert_eq!(with(SessionEvent::Cancel, &one, std::slice::from_ref(&gone), now()), Err(Code::StateForbids));
     let done = session(2, SessionState::Finalised);
-    assert_eq!(with(SessionEvent::Cancel, &one, &[done.clone()], now()), Ok(SessionState::Cancelled));
+    assert_eq!(
+        with(SessionEvent::Cancel, &one, std::slice::from_ref(&done), now()),
+        Ok(SessionState::Cancelled)
+    );
     assert_eq!(with(SessionEvent::Void, &done, &[gone], now()), Ok(SessionState::Cancelled));
     assert_eq!(with(SessionEvent::Finalise, &done, &[], now()), Err(Code::SessionFinalised));
 }

@@ -19,6 +19,7 @@ use crate::platform::access::{Guard, Scope};
 use crate::platform::db::Conn;
 use crate::platform::http::{ApiPath, Idempotent, Stored};
 use crate::signup::jobs::Tools;
+use crate::signup::snapshot::PLACES;
 
 /// Somebody whom a union names.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -139,8 +140,7 @@ pub async fn roster_create(
     id: ApiPath<ActivityId>,
     body: Idempotent<RosterInput>,
 ) -> Result<Stored> {
-    let (actor, now, scope, activity) =
-        (guard.person(), platform.clock.now(), guard.scope().clone(), id.0);
+    let (actor, now, scope, activity) = (guard.person(), platform.clock.now(), guard.scope().clone(), id.0);
     let RosterInput { organisation_id, together, rows: input, name_later, name_by } = body.body;
     if input.is_empty() && name_later == 0 {
         let text = Text::new("名单为空", "nobody is named, and no place is asked for");
@@ -155,6 +155,7 @@ pub async fn roster_create(
     };
     let stored = platform.idempotency.run(actor, body.key, act).await?;
     platform.jobs.ring();
+    platform.changes.tell(PLACES, &[activity.0]);
     Ok(stored)
 }
 

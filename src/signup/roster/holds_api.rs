@@ -20,6 +20,7 @@ use crate::platform::db::Conn;
 use crate::platform::http::{ApiPath, ApiQuery, Idempotent, Page, PageQuery, Reply, Stored};
 use crate::signup::jobs::{self, Tools};
 use crate::signup::placing::{Beside, Ground};
+use crate::signup::snapshot::PLACES;
 
 /// Places that a union keeps for people whom it will name later.
 #[derive(Debug, Serialize, ToSchema)]
@@ -155,7 +156,7 @@ pub async fn place_hold_release(
     id: ApiPath<PlaceHoldId>,
 ) -> Result<HttpResponse> {
     let (actor, now, scope, id) = (guard.person(), platform.clock.now(), guard.scope().clone(), id.0);
-    platform
+    let activity = platform
         .db
         .write(move |c| {
             let (hold, union) = store::hold_get(c, id)?;
@@ -171,9 +172,11 @@ pub async fn place_hold_release(
                 return Err(Error::not_found());
             }
             ground.settle_in_tx(c, &tools.ids, now, &mut beside)?;
-            beside.write_in_tx(c, &tools.ids, now)
+            beside.write_in_tx(c, &tools.ids, now)?;
+            Ok(hold.activity_id)
         })
         .await?;
     platform.jobs.ring();
+    platform.changes.tell(PLACES, &[activity.0]);
     Ok(HttpResponse::NoContent().finish())
 }

@@ -20,7 +20,7 @@ crate::text_enum! {
 
 /// Places that a union keeps for people whom it will name later, all on one quota.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = place_holds)]
+#[diesel(table_name = place_holds, treat_none_as_default_value = false)]
 pub struct PlaceHold {
     /// Its id.
     pub id: PlaceHoldId,

@@ -12,7 +12,7 @@ use super::rules::{self, Row, Verdict};
 use super::store;
 use crate::clock::db_time;
 use crate::error::{Code, Error, Fault, Result, Text};
-use crate::ids::{ActivityId, PersonId, PlaceHoldId, QuotaId, SignupId};
+use crate::ids::{ActivityId, Ids, PersonId, PlaceHoldId, QuotaId, SignupId};
 use crate::notify::jobs::Message;
 use crate::notify::model::NoticeKind;
 use crate::offering;
@@ -118,13 +118,15 @@ pub fn names_in_tx(
     actor: PersonId,
     now: DateTime<Utc>,
 ) -> Result<Outcome> {
-    let activity = jobs::lock(conn, store::hold_get(conn, id)?.0.activity_id)?;
+    let (hold, _) = store::hold_get(conn, id)?;
+    let activity = jobs::lock(conn, hold.activity_id)?;
     // Again, behind the lock.
     let (hold, union) = store::hold_get(conn, id)?;
     let is_open = hold.state == HoldState::Open && hold.name_by > db_time(now);
     if !is_open || activity.state != ActivityState::Published {
-        return Err(Error::new(Code::StateForbids)
-            .detail("保留的名额已失效", "The places are not kept any more"));
+        return Err(
+            Error::new(Code::StateForbids).detail("保留的名额已失效", "The places are not kept any more")
+        );
     }
     let answer_by = answer_by(conn, &activity, now)?;
     let found = store::identify(conn, &tools.vault, &union, rows)?;
@@ -173,22 +175,30 @@ pub fn release_in_tx(
         ground.let_go(hold.quota_id);
     }
     let entry = Entry { actor, ..Entry::system("place_hold.release", hold.id) };
-    let detail = json!({ "activity": hold.activity_id, "union": hold.organisation_id, "places": hold.unnamed });
+    let detail =
+        json!({ "activity": hold.activity_id, "union": hold.organisation_id, "places": hold.unnamed });
     beside.entries.push(entry.detail(detail));
     Ok(true)
 }
 
-/// Gives up what is due of the activity of `ground`.
+/// Gives up all places of a locked activity for which nobody was named in time; false when there are none.
 pub fn release_due_in_tx(
     conn: &mut Conn,
-    ground: &mut Ground,
+    ids: &Ids,
+    activity: &Activity,
     now: DateTime<Utc>,
     beside: &mut Beside,
-) -> Result<()> {
-    for hold in store::holds_due(conn, ground.activity.id, now)? {
-        release_in_tx(conn, ground, &hold, None, beside)?;
+) -> Result<bool> {
+    let due = store::holds_due(conn, activity.id, now)?;
+    if due.is_empty() {
+        return Ok(false);
     }
-    Ok(())
+    let mut ground = Ground::load(conn, activity.clone(), &[], now)?;
+    for hold in due {
+        release_in_tx(conn, &mut ground, &hold, None, beside)?;
+    }
+    ground.settle_in_tx(conn, ids, now, beside)?;
+    Ok(true)
 }
 
 /// Until when the nominated must answer.
@@ -221,11 +231,7 @@ fn refused(
     })
 }
 
-fn all_or_nobody(
-    rows: &[(Verdict, Option<SignupId>)],
-    name_later: i64,
-    holds: &[PlaceHold],
-) -> Result<()> {
+fn all_or_nobody(rows: &[(Verdict, Option<SignupId>)], name_later: i64, holds: &[PlaceHold]) -> Result<()> {
     let mut faults: Vec<Fault> = rows
         .iter()
         .enumerate()

@@ -21,6 +21,7 @@ use crate::platform::vault::Vault;
 use crate::signup::api::{SignupView, ask};
 use crate::signup::model::Basis;
 use crate::signup::registrar::{Act, Registrar};
+use crate::signup::snapshot::Snapshots;
 
 /// Whom to sign up, and why staff may.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -54,6 +55,7 @@ pub struct ProxyInput {
 pub async fn proxy_signup_create(
     platform: Data<Platform>,
     registrar: Data<Registrar>,
+    snapshots: Data<Snapshots>,
     guard: Guard<RosterWrite>,
     id: ApiPath<ActivityId>,
     body: Idempotent<ProxyInput>,
@@ -69,7 +71,8 @@ pub async fn proxy_signup_create(
     if person == actor {
         return Err(fault("/person_id", "self", "请为自己直接报名", "sign up yourself"));
     }
-    ask(&platform, &registrar, actor, body.key, Act::Proxy { activity, person, basis, note }).await
+    let act = Act::Proxy { activity, person, basis, note };
+    ask(&platform, &registrar, &snapshots, actor, body.key, act).await
 }
 
 fn fault(pointer: &'static str, code: &'static str, zh: &'static str, en: &'static str) -> Error {
@@ -88,7 +91,12 @@ impl Who {
             (None, Some(phone)) => Phone::parse(phone)
                 .map(Self::Phone)
                 .map_err(|wrong| fault("/phone", "phone", wrong.zh(), wrong.en())),
-            _ => Err(fault("/person_id", "one_of", "须且只须填写 person_id 或 phone", "give one of person_id and phone")),
+            _ => Err(fault(
+                "/person_id",
+                "one_of",
+                "须且只须填写 person_id 或 phone",
+                "give one of person_id and phone",
+            )),
         }
     }
 }
@@ -103,12 +111,10 @@ fn beneficiary(
 ) -> Result<PersonId> {
     let organises = scope.covers(&offering::store::activity_get(conn, activity)?.path);
     let found = match who {
-        Who::Person(person) => {
-            people::store::profiles(conn, &[*person], false)?
-                .into_iter()
-                .map(|(person, profile)| (person, profile.path, profile.disabled))
-                .collect::<Vec<_>>()
-        }
+        Who::Person(person) => people::store::profiles(conn, &[*person], false)?
+            .into_iter()
+            .map(|(person, profile)| (person, profile.path, profile.disabled))
+            .collect::<Vec<_>>(),
         Who::Phone(phone) => store::known(conn, vault, &[phone.as_str()])?
             .into_values()
             .flatten()

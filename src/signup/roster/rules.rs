@@ -45,7 +45,9 @@ impl Verdict {
             }
             Self::Full => Text::new("名额不足", "no place is left"),
             Self::NotCovered => Text::new("没有对应的名额", "no quota covers them"),
-            Self::Clash => Text::new("与其已报名的其他活动时间冲突", "they have a place elsewhere at that time"),
+            Self::Clash => {
+                Text::new("与其已报名的其他活动时间冲突", "they have a place elsewhere at that time")
+            }
         }
     }
 

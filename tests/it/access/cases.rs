@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use reqwest::Method;
 use serde_json::{Value, json};
 use unionhall::clock::db_time;
-use unionhall::ids::{JobId, MilestoneId, OrganisationId, PenaltyId};
+use unionhall::ids::{ActivityId, JobId, MilestoneId, OrganisationId, PenaltyId};
 use unionhall::platform::db::schema::jobs;
 use unionhall::platform::outbox::{Job, JobState};
 
@@ -45,6 +45,23 @@ impl Stage {
 
     async fn fresh_activity(&self, publish: bool) -> Made {
         self.app.activity_by(&self.organiser, |a| if publish { a } else { a.draft() }).await
+    }
+
+    /// An activity that begins late enough for somebody to be asked.
+    async fn bookable_activity(&self) -> ActivityId {
+        let times = [(TimeDelta::days(2), TimeDelta::days(2) + TimeDelta::hours(2))];
+        self.app.activity_by(&self.organiser, |a| a.sessions(&times)).await.id
+    }
+
+    /// Places that a union of the district keeps.
+    async fn place_hold(&self) -> String {
+        let fresh = self.bookable_activity().await;
+        let body = json!({
+            "organisation_id": self.app.organisation("demo-enterprise-pinghu-1").await,
+            "name_later": 2, "name_by": self.app.now() + TimeDelta::minutes(30),
+        });
+        let roster = self.organiser.post(&format!("/api/v1/activities/{fresh}/rosters"), body).await.ok(200);
+        roster["holds"][0]["id"].as_str().unwrap().to_owned()
     }
 
     /// A penalty of `person`, contested or live.
@@ -271,6 +288,24 @@ pub async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call
             }
         }
 
+        "roster_create" => {
+            let fresh = stage.bookable_activity().await;
+            let union = app.organisation("demo-enterprise-pinghu-1").await;
+            let (rows, name_by) = (json!([]), app.now() + TimeDelta::minutes(30));
+            let body = json!({ "organisation_id": union, "rows": rows, "name_later": 1, "name_by": name_by });
+            post(format!("/api/v1/activities/{fresh}/rosters"), body)
+        }
+        "place_hold_list" => get(format!("/api/v1/activities/{activity}/place-holds")),
+        "place_hold_name" => {
+            let rows = json!([{ "name": "张三丰", "phone": "13800138000" }]);
+            post(format!("/api/v1/place-holds/{}/names", stage.place_hold().await), json!({ "rows": rows }))
+        }
+        "place_hold_release" => delete(format!("/api/v1/place-holds/{}", stage.place_hold().await)),
+        "proxy_signup_create" => {
+            let fresh = stage.fresh_activity(true).await.id;
+            let body = json!({ "person_id": stage.guest.person(), "basis": "paper_form" });
+            post(format!("/api/v1/activities/{fresh}/proxy-signups"), body)
+        }
         "my_penalty_list" => get("/api/v1/me/penalties"),
         "penalty_appeal" => {
             let penalty = stage.penalty(someone, false).await;
@@ -333,7 +368,7 @@ pub async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call
             let path = format!("/api/v1/people/{person}/audiences/model_worker");
             if operation == "person_audience_record" {
                 let body = Some(json!({ "basis": "奖章证书" }));
-                Call { method: Method::PUT, path, etag: None, body }
+                Call { method: Method::PUT, path, etag: None, body, sheet: None }
             } else {
                 delete(path)
             }

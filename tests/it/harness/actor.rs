@@ -81,6 +81,11 @@ impl Actor {
         Self { token: Some(token.into()), ..self.clone() }
     }
 
+    /// Somebody who logged in elsewhere.
+    pub fn with_login(&self, token: String, person: PersonId) -> Self {
+        Self { token: Some(token), person: Some(person), ..self.clone() }
+    }
+
     /// Reads.
     pub async fn get(&self, path: &str) -> Reply {
         self.send(self.request(Method::GET, path)).await

@@ -34,6 +34,7 @@ pub struct Wanted {
     signup: (TimeDelta, TimeDelta),
     sessions: Vec<(TimeDelta, TimeDelta)>,
     publish: bool,
+    extra: Vec<(String, Value)>,
 }
 
 impl Wanted {
@@ -48,6 +49,7 @@ impl Wanted {
             signup: (TimeDelta::days(-1), TimeDelta::hours(1)),
             sessions: vec![(TimeDelta::minutes(-30), TimeDelta::minutes(90))],
             publish: true,
+            extra: Vec::new(),
         }
     }
 
@@ -89,6 +91,12 @@ impl Wanted {
     /// When its sessions begin and end, from now.
     pub fn sessions(self, sessions: &[(TimeDelta, TimeDelta)]) -> Self {
         Self { sessions: sessions.to_vec(), ..self }
+    }
+
+    /// Any other field of the input, such as `waiting_list`.
+    pub fn set(mut self, field: &str, value: Value) -> Self {
+        self.extra.push((field.into(), value));
+        self
     }
 
     /// Leaves it unpublished.
@@ -146,6 +154,9 @@ impl TestApp {
             "signup_closes_at": at(wanted.signup.1),
             "sessions": sessions,
         });
+        for (field, value) in &wanted.extra {
+            body[field] = value.clone();
+        }
         if let Some(allocation) = &wanted.allocation {
             body["allocation"] = json!(allocation);
         }

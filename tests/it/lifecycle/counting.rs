@@ -197,11 +197,10 @@ async fn a_person_who_comes_again_counts_again(app: TestApp) {
 async fn a_person_is_checked_in_elsewhere_while_their_session_is_voided(app: TestApp) {
     let (organiser, gate) = (app.staff("organiser").await, app.staff("gate").await);
     let other = app.second_instance().await;
-    let people = super::super::signup::crowd(&app, 12).await;
-    for round in 0..6 {
+    let people = super::super::signup::crowd(&app, 6).await;
+    for (round, person) in (1..).zip(&people) {
         let void = app.activity(|a| a.programme(DISTINCT).sessions(&two_sessions())).await;
         let stays = app.activity(|a| a.programme(DISTINCT)).await;
-        let person = &people[round];
         attend(&gate, person, &void).await;
         person.sign_up(&stays).await.ok(201);
         let (pass, elsewhere) = (person.pass().await, gate.at(&other));
@@ -209,8 +208,7 @@ async fn a_person_is_checked_in_elsewhere_while_their_session_is_voided(app: Tes
             tokio::join!(cancel_session(&organiser, void.session), elsewhere.scan(stays.session, &pass));
         voided.ok(200);
         scanned.ok(200);
-        let expected = i64::try_from(round).unwrap() + 1;
-        assert_eq!(values(&app, "09e").await, [expected], "whichever was first");
+        assert_eq!(values(&app, "09e").await, [round], "whichever was first");
     }
     app.run_jobs().await;
 }

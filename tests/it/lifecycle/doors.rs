@@ -17,6 +17,8 @@ pub const TESTS: &[Test] = tests![
     a_room_holds_its_capacity_and_no_more,
     many_doors_fill_a_room_once,
     nobody_slips_in_while_an_activity_is_cancelled,
+    of_a_scan_and_a_postponement_one_comes_first,
+    two_who_cancel_at_once_cancel_once,
 ];
 
 /// What became of every scan, sorted.
@@ -173,4 +175,37 @@ async fn nobody_slips_in_while_an_activity_is_cancelled(app: TestApp) {
         assert_eq!(values(&app, "07b,21b").await, [0, 0], "round {round}");
     }
     app.run_jobs().await;
+}
+
+async fn of_a_scan_and_a_postponement_one_comes_first(app: TestApp) {
+    let (organiser, gate) = (app.staff("organiser").await, app.staff("gate").await);
+    let other = app.second_instance().await;
+    let zhang = app.worker("zhang").await;
+    for round in 0..12 {
+        let activity = app.activity_by(&organiser, |a| a.sessions(&two_sessions())).await;
+        zhang.sign_up(&activity).await.ok(201);
+        let (pass, door) = (zhang.pass().await, gate.at(&other));
+        let (postponed, scanned) = tokio::join!(
+            act(&organiser, activity.id, "postponements", because("台风")),
+            door.scan(activity.session, &pass)
+        );
+        let both = (postponed.status, scanned.status);
+        assert!([(200, 409), (409, 200)].contains(&both), "round {round}: {both:?} {}", postponed.text);
+    }
+    app.run_jobs().await;
+}
+
+async fn two_who_cancel_at_once_cancel_once(app: TestApp) {
+    let organiser = app.staff("organiser").await;
+    let elsewhere = organiser.at(&app.second_instance().await);
+    for _ in 0..6 {
+        let activity = app.activity_by(&organiser, |a| a.sessions(&two_sessions())).await;
+        let (one, two) = tokio::join!(
+            act(&organiser, activity.id, "cancellations", because("台风")),
+            act(&elsewhere, activity.id, "cancellations", because("台风"))
+        );
+        let mut statuses = [one.status, two.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 409], "{} {}", one.text, two.text);
+    }
 }

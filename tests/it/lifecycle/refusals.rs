@@ -202,12 +202,15 @@ impl Follower for Fails {
     }
 }
 
+type Act = Box<dyn FnOnce(&Acting, &mut Conn) -> Result<()> + Send>;
+
 async fn a_consequence_that_fails_undoes_everything(app: TestApp) {
     let scene = Scene::set(&app, true).await;
     let closed = app
         .activity(|a| a.sessions(&two_sessions()[1..]).signup(TimeDelta::hours(-2), TimeDelta::hours(-1)))
         .await;
-    let first = Arc::new(SignupFollower { ids: app.ids().clone() });
+    let first =
+        Arc::new(SignupFollower { ids: app.ids().clone(), vault: app.app().platform().vault.clone() });
     let acting = Acting {
         followers: Followers(vec![first, Arc::new(Fails)]),
         scope: Scope::of(vec!["/".into()]),
@@ -228,7 +231,7 @@ async fn a_consequence_that_fails_undoes_everything(app: TestApp) {
         )],
         release: true,
     };
-    let fails = async |act: Box<dyn FnOnce(&Acting, &mut Conn) -> Result<()> + Send>| {
+    let fails = async |act: Act| {
         let acting = acting.clone();
         let error = app.db().write(move |conn| act(&acting, conn)).await.unwrap_err();
         assert_eq!(error.code(), Code::Conflict, "{error}");
