@@ -52,7 +52,8 @@ pub fn serve_if_asked() {
     let system = actix_web::rt::System::new();
     let server = HttpServer::new(move || {
         let body = body.clone();
-        let answer = move || {
+        // Reading what was sent, as a handler of a POST does.
+        let answer = move |_: web::Bytes| {
             let body = body.clone();
             async move { HttpResponse::Ok().json(&body) }
         };

@@ -6,7 +6,7 @@
 //! the catalogue is seen at once in the instance that made it, and in the others as soon as the news of it arrives. How many
 //! places are left moves with every sign-up, and may be a second old: the sign-up itself decides, not what was shown.
 //!
-//! Half-way to its end one request makes an answer anew, while the others are still given the old one. Where it has ended, one
+//! Shortly before its end one request makes an answer anew, while the others are still given the old one. Where it has ended, one
 //! request asks the database and the others wait for it.
 
 use std::sync::Arc;
@@ -105,7 +105,7 @@ impl PublicAnswers {
         let Some(kept) = self.0.kept.get(address) else { return asking(None, None) };
         let turn = Arc::clone(&kept.turn);
         if let Some(age) = self.age(&kept) {
-            let due = age * 2 >= self.0.memory && !kept.renewing.swap(true, Ordering::Relaxed);
+            let due = age * 5 >= self.0.memory * 4 && !kept.renewing.swap(true, Ordering::Relaxed);
             return if due { asking(Some(turn), None) } else { Found::Known(kept) };
         }
         if let Ok(held) = Arc::clone(&turn).try_lock_owned() {
