@@ -70,7 +70,12 @@ pub fn activity_span_set_in_tx(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let changed = diesel::update(activities::table.find(id))
-        .set((span, activities::version.eq(activities::version + 1), activities::updated_at.eq(db_time(now))))
+        .set((
+            span,
+            activities::moved_at.eq(db_time(now)),
+            activities::version.eq(activities::version + 1),
+            activities::updated_at.eq(db_time(now)),
+        ))
         .execute(conn)?;
     expect_one(changed, id)
 }

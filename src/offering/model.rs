@@ -232,6 +232,8 @@ pub struct Activity {
     pub starts_at: NaiveDateTime,
     /// End of its last session.
     pub ends_at: NaiveDateTime,
+    /// When it was last given other dates.
+    pub moved_at: Option<NaiveDateTime>,
     /// Counts changes of what is edited, not of places.
     pub version: i64,
     /// When it was made.
@@ -277,6 +279,7 @@ impl Activity {
             signup_closes_at: at,
             starts_at: at,
             ends_at: at,
+            moved_at: None,
             version: 1,
             created_at: at,
             updated_at: at,

@@ -318,8 +318,10 @@ impl RegistrarHandler {
             link: link(id),
         });
         work.beside.entries.push(Entry::new(person, "signup.cancel", id));
-        // Whom others signed up owes nothing.
-        if had_place && ended.made_by.is_none() {
+        // Whom others signed up owes nothing, nor who agreed to other dates.
+        let moved = ground.activity.state == ActivityState::Postponed
+            || ground.activity.moved_at.is_some_and(|moved| moved >= ended.created_at);
+        if had_place && ended.made_by.is_none() && !moved {
             let entry = self.weigh(conn, &ground.activity, &ended, excuse, now)?;
             work.beside.entries.extend(entry);
         }

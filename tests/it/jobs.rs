@@ -440,6 +440,7 @@ async fn messages_that_share_a_job_are_written_once_each(app: TestApp) {
         })
         .await;
     let mut wanted = mine;
-    (written.sort(), wanted.sort());
+    written.sort();
+    wanted.sort();
     assert_eq!(written, wanted);
 }

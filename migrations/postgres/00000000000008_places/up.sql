@@ -42,6 +42,8 @@ CREATE TABLE activities_new (
     -- of its first and last session; equal to the sign-up window's end while it has none
     starts_at TIMESTAMP NOT NULL,
     ends_at TIMESTAMP NOT NULL,
+    -- when it was last given other dates: who signed up before may give the place back free of weight
+    moved_at TIMESTAMP,
     version BIGINT NOT NULL,
     created_at TIMESTAMP NOT NULL,
     updated_at TIMESTAMP NOT NULL,
@@ -53,7 +55,7 @@ INSERT INTO activities_new
 SELECT id, code, programme_id, organisation_id, street_id, title, summary, venue, address, state, NULL, allocation,
        capacity, capacity, taken, 0,
        (SELECT count(*) FROM signups WHERE signups.activity_id = activities.id), FALSE, 'none', 'warn', NULL, 0, '[]',
-       signup_opens_at, signup_closes_at, starts_at, ends_at, version, created_at, updated_at
+       signup_opens_at, signup_closes_at, starts_at, ends_at, NULL, version, created_at, updated_at
 FROM activities;
 
 CREATE TABLE sessions_new (

@@ -298,6 +298,7 @@ diesel::table! {
         signup_closes_at -> Timestamp,
         starts_at -> Timestamp,
         ends_at -> Timestamp,
+        moved_at -> Nullable<Timestamp>,
         version -> BigInt,
         created_at -> Timestamp,
         updated_at -> Timestamp,

@@ -206,11 +206,11 @@ mod tests {
     #[test]
     fn a_holiday_in_between_is_added() {
         let spring = pause(NaiveDate::from_ymd_opt(2025, 1, 28).unwrap(), 7);
-        assert_eq!(expiry(start(), 90, &[spring.clone()]), start() + TimeDelta::days(98));
+        assert_eq!(expiry(start(), 90, std::slice::from_ref(&spring)), start() + TimeDelta::days(98));
         // Given on a holiday, it runs from the holiday's end.
         let given = Utc.with_ymd_and_hms(2025, 1, 30, 2, 0, 0).unwrap();
         let end = Utc.with_ymd_and_hms(2025, 2, 4, 16, 0, 0).unwrap();
-        assert_eq!(expiry(given, 1, &[spring.clone()]), end + TimeDelta::days(1));
+        assert_eq!(expiry(given, 1, std::slice::from_ref(&spring)), end + TimeDelta::days(1));
         // Over before the holiday begins.
         assert_eq!(expiry(start(), 2, &[spring]), start() + TimeDelta::days(2));
     }

@@ -283,7 +283,7 @@ impl<'a> World<'a> {
     fn request(&mut self, mine: &[(SignupId, PersonId, SignupState)]) -> Request {
         let random = &mut self.random;
         if let Some((person, key, act, _)) =
-            self.answers.choose(random).filter(|_| random.next_u32() % 6 == 0)
+            self.answers.choose(random).filter(|_| random.next_u32().is_multiple_of(6))
         {
             let other = random.random_bool(0.3);
             let fingerprint = fingerprint(if other { "another" } else { "the same" }, act);

@@ -17,6 +17,7 @@ pub const TESTS: &[Test] = tests![
     whoever_waits_at_the_start_is_told_that_it_is_over,
     the_chance_is_what_the_past_says,
     overlapping_places_are_refused_where_the_organiser_says_so,
+    whoever_cannot_come_on_other_dates_owes_nothing,
 ];
 
 async fn the_next_is_asked_and_the_place_is_kept(app: TestApp) {
@@ -238,5 +239,28 @@ async fn overlapping_places_are_refused_where_the_organiser_says_so(app: TestApp
     cancel(&people[0], &signup).await;
     cancel(&people[0], &second).await;
     people[0].sign_up(&denies).await.ok(201);
+    app.run_jobs().await;
+}
+
+async fn whoever_cannot_come_on_other_dates_owes_nothing(app: TestApp) {
+    let hours = TimeDelta::hours;
+    let people = workers(&app, 2).await;
+    let soon =
+        |a: crate::harness::factory::Wanted| a.signup(hours(-1), hours(2)).sessions(&[(hours(3), hours(4))]);
+    let activity = app.activity(soon).await;
+    let late = people[0].sign_up(&activity).await.ok(201);
+    cancel(&people[0], &late).await;
+    let mine = |who: &crate::harness::Actor| who.request(reqwest::Method::GET, "/api/v1/me/penalties");
+    let owed = people[0].send(mine(&people[0])).await.ok(200);
+    assert_eq!(owed["items"].as_array().unwrap().len(), 1, "three hours before the start is late");
+
+    let kept = people[1].sign_up(&activity).await.ok(201);
+    let moved = json!([{ "id": activity.session, "starts_at": app.now() + hours(4), "ends_at": app.now() + hours(5) }]);
+    let body = json!({ "reason": "场地检修", "sessions": moved, "signups": "keep" });
+    let path = format!("/api/v1/managed-activities/{}/reschedulings", activity.id);
+    app.staff("organiser").await.post(&path, body).await.ok(200);
+    cancel(&people[1], &kept).await;
+    let owed = people[1].send(mine(&people[1])).await.ok(200);
+    assert_eq!(owed["items"], json!([]));
     app.run_jobs().await;
 }
