@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::jobs::told;
 use super::model::{Ending, Signup, SignupState};
-use super::placing::{Beside, Ground, Placement};
+use super::placing::{Ground, Placement};
+use crate::notify::beside::Beside;
 use super::rules;
 use super::store;
 use crate::clock::db_time;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::model::{Ending, Offer, OfferState, Signup, SignupState};
-use super::placing::{Beside, Ground};
+use super::placing::Ground;
+use crate::notify::beside::Beside;
 use super::{draw, quota_store, roster, store};
 use crate::clock::{SharedClock, db_time};
 use crate::error::{Error, Result};

@@ -15,35 +15,12 @@ use super::tree::{self, Bound, NodeAt, Tree};
 use super::{store, terms, waiting};
 use crate::error::{Code, Error, Result};
 use crate::ids::{Ids, PersonId, QuotaId};
-use crate::notify::jobs::Message;
+use crate::notify::beside::Beside;
 use crate::offering;
 use crate::offering::fair::FairDraw;
 use crate::offering::model::{Activity, AttendanceRole, OwnClash, QuotaKind, WaitingPolicy, Wave};
 use crate::org;
-use crate::platform::audit::{self, Entry};
 use crate::platform::db::Conn;
-use crate::platform::outbox::{self, NewJob};
-
-/// What is written beside a decision: messages and jobs with it, the audit chain last.
-#[derive(Debug, Default)]
-pub struct Beside {
-    /// To the people concerned.
-    pub messages: Vec<Message>,
-    /// Work at a later time.
-    pub jobs: Vec<NewJob>,
-    /// Who did what.
-    pub entries: Vec<Entry>,
-}
-
-impl Beside {
-    /// Writes everything. The audit chain is appended last, so the caller does nothing after this.
-    pub fn write_in_tx(self, conn: &mut Conn, ids: &Ids, now: DateTime<Utc>) -> Result<()> {
-        let mut jobs = self.jobs;
-        jobs.extend(crate::notify::jobs::jobs(&self.messages, now));
-        outbox::enqueue_in_tx(conn, ids, now, jobs)?;
-        audit::append_in_tx(conn, now, self.entries)
-    }
-}
 
 /// What a person without a place gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

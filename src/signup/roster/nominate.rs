@@ -22,7 +22,8 @@ use crate::platform::audit::Entry;
 use crate::platform::db::Conn;
 use crate::signup::jobs::{self, Tools};
 use crate::signup::model::{Basis, OfferKind, Signup, SignupState};
-use crate::signup::placing::{Beside, Ground};
+use crate::notify::beside::Beside;
+use crate::signup::placing::Ground;
 use crate::signup::{draw, profile, store as signups, terms, waiting};
 
 /// What a union asks for.
