@@ -42,11 +42,13 @@ use crate::platform::http::{Contract, Cursors};
 use crate::platform::outbox::{Bell, JobHandler, Worker};
 use crate::platform::vault::Vault;
 use crate::platform::wechat::{WechatClient, WechatConfig};
+use crate::review::subject::Subjects;
 use crate::routes;
 use crate::signup::following::SignupFollower;
 use crate::signup::registrar::{Registrar, RegistrarHandler};
+use crate::signup::reviewed::SignupSubject;
 use crate::signup::snapshot::{PLACES, Snapshots};
-use crate::{docs, openapi, signup};
+use crate::{docs, openapi, review, signup};
 
 /// Why the system cannot start. Each text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -180,14 +182,21 @@ impl App {
         };
         let counting: Arc<dyn Counting> =
             Arc::new(PlanCounting { clock: Arc::clone(&clock), ids: ids.clone() });
+        let reviews = review::deciding::Desk {
+            clock: Arc::clone(&clock),
+            ids: ids.clone(),
+            vault: platform.vault.clone(),
+            subjects: Subjects(vec![Arc::new(SignupSubject { ids: ids.clone() })]),
+        };
         let tools = signup::jobs::Tools {
             clock: Arc::clone(&clock),
             ids: ids.clone(),
             vault: platform.vault.clone(),
+            desk: reviews.clone(),
         };
         let registrar = Arc::new(RegistrarHandler(tools.clone()));
         let followers = Followers(vec![
-            Arc::new(SignupFollower { ids: ids.clone(), vault: platform.vault.clone() }),
+            Arc::new(SignupFollower { ids: ids.clone(), vault: platform.vault.clone(), desk: reviews }),
             Arc::new(AttendanceFollower { counting: Arc::clone(&counting) }),
         ]);
         let desk = Arc::new(DeskHandler {
@@ -275,6 +284,7 @@ impl App {
             .app_data(Data::new(self.registrar.clone()))
             .app_data(Data::new(self.snapshots.clone()))
             .app_data(Data::new(self.tools.clone()))
+            .app_data(Data::new(self.tools.desk.clone()))
             .app_data(Data::new(self.desk.clone()))
             .app_data(Data::new(self.passes.clone()))
             .app_data(Data::new(self.login.clone()))

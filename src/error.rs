@@ -81,7 +81,7 @@ codes! {
     SignupNotYetOpen = "signup_not_yet_open", 409, "报名尚未开始", "Sign-up is not open yet";
     SignupClosed = "signup_closed", 409, "报名已截止", "Sign-up is closed";
     SignupDuplicate = "signup_duplicate", 409, "您已报名，请勿重复报名", "You are already signed up";
-    SignupNotDirect = "signup_not_direct", 409, "该活动不采用先到先得，暂不能直接报名", "Places of this activity are not given first come, first served";
+    SignupNotDirect = "signup_not_direct", 409, "该活动以抽签分配名额，暂不能直接报名", "Places of this activity are given by a draw; one cannot sign up directly";
     SignupAttended = "signup_attended", 409, "已签到，不能取消报名", "Already checked in; the sign-up cannot be cancelled";
     SignupNotCovered = "signup_not_covered", 409, "没有分配给您所在单位或人群的名额", "No quota covers your employer or group";
     SignupClash = "signup_clash", 409, "与您已报名的其他活动时间冲突", "It overlaps another activity that you have a place in";

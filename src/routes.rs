@@ -60,6 +60,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(signup::api::signup_get)
         .service(signup::api::signup_cancel)
         .service(signup::api::signup_accept)
+        .service(signup::reviewed_api::activity_form_get)
         .service(signup::waiting_api::party_create)
         .service(signup::waiting_api::party_join)
         .service(signup::waiting_api::party_get)

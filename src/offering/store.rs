@@ -229,7 +229,7 @@ pub fn activity_list(
     if filter.open_now {
         query = query
             .filter(activities::state.eq(ActivityState::Published))
-            .filter(activities::allocation.eq(Allocation::FirstCome))
+            .filter(activities::allocation.ne(Allocation::Draw))
             .filter(activities::signup_opens_at.le(db_time(now)))
             .filter(activities::signup_closes_at.gt(db_time(now)))
             .filter((activities::taken + activities::held).lt(activities::bookable));

@@ -15,7 +15,7 @@ use super::subject::{Refused, Subjects};
 use super::{leave, stages, store, views};
 use crate::clock::{SharedClock, civil_day, db_time};
 use crate::error::{Code, Error, Fault, Result, Text};
-use crate::ids::{Ids, PersonId, ReviewId, SubjectId};
+use crate::ids::{Ids, OrganisationId, PersonId, ReviewId, SubjectId};
 use crate::notify::beside::Beside;
 use crate::notify::jobs::Message;
 use crate::notify::model::NoticeKind;
@@ -52,6 +52,8 @@ pub struct Opening {
     pub applicant: PersonId,
     /// What they answer.
     pub answers: Answers,
+    /// Where the chain begins; the applicant's workplace when none.
+    pub at: Option<OrganisationId>,
 }
 
 /// What is decided.
@@ -113,7 +115,8 @@ impl Desk {
         chain::check(form, &opening.answers, None)?;
         let person = people::store::get(conn, opening.applicant)?;
         let all: Vec<org::model::Organisation> = org::store::all(conn)?.into_values().collect();
-        let workplace = person.workplace_id.and_then(|id| all.iter().find(|one| one.id == id));
+        let employer = opening.at.or(person.workplace_id);
+        let workplace = employer.and_then(|id| all.iter().find(|one| one.id == id));
         let amount = chain::amount(form, &opening.answers);
         let planned = chain::plan(&chain.definition, &Bodies::of(workplace, &all), amount)?;
         let id: ReviewId = self.ids.id();
@@ -125,7 +128,7 @@ impl Desk {
             subject_id: opening.subject,
             title: opening.title,
             applicant_id: opening.applicant,
-            employer_id: person.workplace_id,
+            employer_id: employer,
             amount_fen: amount,
             state: ReviewState::Open,
             step: 0,
@@ -237,9 +240,9 @@ impl Desk {
                 stages::decide_in_tx(conn, &stage, StageState::Rejected, officer.person, seat.on_behalf_of(), now)?;
                 self.refuse_in_tx(conn, &review, Refused::Rejected, now, beside)?
             }
-            Verdict::Return(missing) => self.return_in_tx(conn, &review, &stage, missing, officer.person, now)?,
+            Verdict::Return(missing) => self.return_in_tx(conn, &review, missing, officer.person, now)?,
         };
-        self.tell(&after, &deciding.verdict, &written, now, beside);
+        tell(&after, &deciding.verdict, &written, beside);
         let action = match deciding.verdict {
             Verdict::Approve => "review.approve",
             Verdict::Reject => "review.reject",
@@ -300,8 +303,7 @@ impl Desk {
             let path = bodies.get(&stage.body_id).map(|body| body.path.as_str()).unwrap_or_default();
             let seats = rules::seats(&officer.rights, path, stage.breached_at.is_some());
             match rules::seat(review, stage, &ties, officer.person, &seats) {
-                Ok(seat) if is_claimed_by_another(stage, officer.person, now) => {
-                    let _ = seat;
+                Ok(_) if is_claimed_by_another(stage, officer.person, now) => {
                     refusal = Some(Error::new(Code::ReviewClaimed));
                 }
                 Ok(seat) => return Ok((stage.clone(), seat)),
@@ -400,7 +402,6 @@ impl Desk {
         &self,
         conn: &mut Conn,
         review: &Review,
-        stage: &Stage,
         missing: &[String],
         actor: PersonId,
         now: DateTime<Utc>,
@@ -439,31 +440,8 @@ impl Desk {
             ..review.clone()
         };
         store::update_in_tx(conn, review, &after)?;
-        let _ = stage;
         stages::pause_in_tx(conn, &after, until, now)?;
         Ok(after)
-    }
-
-    /// Tells the applicant what was decided. Approvals before the last are seen, not told.
-    fn tell(&self, after: &Review, verdict: &Verdict, reasons: &[Reason], now: DateTime<Utc>, beside: &mut Beside) {
-        let said: String = reasons.iter().map(|reason| format!("{}（{}）；", reason.text, reason.basis)).collect();
-        match verdict {
-            Verdict::Approve => {}
-            Verdict::Reject => {
-                let appeal = if after.appeal_of.is_none() {
-                    "如有异议，可在申诉期限内向上一级工会申诉。"
-                } else {
-                    ""
-                };
-                beside.messages.push(message(after, NoticeKind::ReviewRejected, format!("理由：{said}{appeal}")));
-            }
-            Verdict::Return(_) => {
-                let until = after.supplement_due_at.map(|at| views::shown(at.and_utc())).unwrap_or_default();
-                let text = format!("原因：{said}请于{until}前补正，逾期视为撤回。");
-                beside.messages.push(message(after, NoticeKind::ReviewReturned, text));
-            }
-        }
-        let _ = now;
     }
 
     #[expect(clippy::too_many_arguments, reason = "what one event says")]
@@ -508,6 +486,24 @@ impl Desk {
         let plain =
             self.vault.open(FORM, review.id.0.as_bytes(), &review.form_sealed).map_err(Error::internal)?;
         serde_json::from_str(plain.expose_secret()).map_err(Error::internal)
+    }
+}
+
+/// Tells the applicant what was decided. Approvals before the last are seen, not told; the last one is told by what it means.
+fn tell(after: &Review, verdict: &Verdict, reasons: &[Reason], beside: &mut Beside) {
+    let said: String = reasons.iter().map(|reason| format!("{}（{}）；", reason.text, reason.basis)).collect();
+    match verdict {
+        Verdict::Approve => {}
+        Verdict::Reject => {
+            let appeal =
+                if after.appeal_of.is_none() { "如有异议，可在申诉期限内向上一级工会申诉。" } else { "" };
+            beside.messages.push(message(after, NoticeKind::ReviewRejected, format!("理由：{said}{appeal}")));
+        }
+        Verdict::Return(_) => {
+            let until = after.supplement_due_at.map(|at| views::shown(at.and_utc())).unwrap_or_default();
+            let text = format!("原因：{said}请于{until}前补正，逾期视为撤回。");
+            beside.messages.push(message(after, NoticeKind::ReviewReturned, text));
+        }
     }
 }
 

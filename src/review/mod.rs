@@ -26,6 +26,7 @@ pub mod clocks;
 pub mod cover;
 pub mod cover_api;
 pub mod deciding;
+pub mod form;
 pub mod jobs;
 pub mod leave_api;
 pub mod machine;

@@ -55,7 +55,9 @@ pub fn draw_in_tx(
                 (SignupState::Confirmed, Some(leaf), NoticeKind::SignupConfirmed)
             }
             Some(Placement::Waiting(leaf)) => (SignupState::Waiting, Some(leaf), NoticeKind::WaitingJoined),
-            Some(Placement::Entered) | None => (SignupState::Cancelled, None, NoticeKind::NoPlace),
+            Some(Placement::Entered | Placement::Applied) | None => {
+                SignupState::Cancelled, None, NoticeKind::NoPlace)
+            }
         };
         let outcome = Signup {
             state,

@@ -21,6 +21,7 @@ use crate::platform::db::Conn;
 use crate::platform::db::schema::{activities, offers, signups};
 use crate::platform::outbox::{self, Job, JobHandler, NewJob};
 use crate::platform::vault::Vault;
+use crate::review::deciding::Desk;
 
 const EXPIRY: &str = "offer.expire";
 const DUE: &str = "places.due";
@@ -64,6 +65,8 @@ pub struct Tools {
     pub ids: Ids,
     /// Opens the seeds of shuffles.
     pub vault: Vault,
+    /// Decides about sign-ups that are reviewed.
+    pub desk: Desk,
 }
 
 /// The locked activity `id`.

@@ -14,11 +14,11 @@ use super::rules;
 use super::tree::{self, Bound, NodeAt, Tree};
 use super::{store, terms, waiting};
 use crate::error::{Code, Error, Result};
-use crate::ids::{Ids, PersonId, QuotaId};
+use crate::ids::{Ids, PersonId, QuotaId, SignupId};
 use crate::notify::beside::Beside;
 use crate::offering;
 use crate::offering::fair::FairDraw;
-use crate::offering::model::{Activity, AttendanceRole, OwnClash, QuotaKind, WaitingPolicy, Wave};
+use crate::offering::model::{Activity, Allocation, AttendanceRole, OwnClash, QuotaKind, WaitingPolicy, Wave};
 use crate::org;
 use crate::platform::db::Conn;
 
@@ -31,6 +31,8 @@ pub enum Placement {
     Waiting(NodeAt),
     /// A lot in the shuffle.
     Entered,
+    /// A request that the desk decides.
+    Applied,
 }
 
 /// What weighs on somebody's sign-up.
@@ -165,6 +167,9 @@ impl Ground {
         }
         let leaves = self.tree.leaves(&profile);
         let Some(own) = leaves.first().copied() else { return Err(Error::new(Code::SignupNotCovered)) };
+        if self.activity.allocation == Allocation::Review {
+            return Ok(Placement::Applied);
+        }
         if self.draw.as_ref().is_some_and(|draw| draw.drawn_at.is_none())
             && rules::is_shuffled(&self.activity, now)
         {
@@ -227,13 +232,20 @@ impl Ground {
     }
 
     /// A new sign-up as `placement` says, numbered; inserted by [`Self::settle_in_tx`].
-    pub fn enrol(&mut self, ids: &Ids, person: PersonId, placement: Placement, now: DateTime<Utc>) -> Signup {
+    pub fn enrol(
+        &mut self,
+        id: SignupId,
+        person: PersonId,
+        placement: Placement,
+        now: DateTime<Utc>,
+    ) -> Signup {
         let (state, leaf) = match placement {
             Placement::Confirmed(leaf) => (SignupState::Confirmed, Some(leaf)),
             Placement::Waiting(leaf) => (SignupState::Waiting, Some(leaf)),
             Placement::Entered => (SignupState::Entered, None),
+            Placement::Applied => (SignupState::Applied, None),
         };
-        let mut row = Signup::new(ids.id(), self.activity.id, person, state, self.next_number(), now);
+        let mut row = Signup::new(id, self.activity.id, person, state, self.next_number(), now);
         row.quota_id = leaf.and_then(|leaf| self.tree.quota(leaf));
         row.priority = self.weight(person).priority;
         row
@@ -339,6 +351,37 @@ impl Ground {
             }
         }
         Ok(true)
+    }
+
+    /// A place for somebody whose request is approved, or a place in the queue in the order in which they came. Nobody who
+    /// waits is passed. None when the sign-up is not in `row`'s state any more.
+    ///
+    /// # Errors
+    /// A clash, not covered, or full: the request stands as before.
+    pub fn promote_in_tx(&mut self, conn: &mut Conn, row: &Signup) -> Result<Option<Signup>> {
+        if self.clashing.contains(&row.person_id) {
+            return Err(Error::new(Code::SignupClash));
+        }
+        let leaves = self.tree.leaves(&self.profile(row.person_id));
+        let Some(own) = leaves.first().copied() else { return Err(Error::new(Code::SignupNotCovered)) };
+        let priority = self.priority(row.person_id);
+        let (state, leaf) = match self.seat(conn, &leaves, own, priority)? {
+            Placement::Waiting(leaf) => (SignupState::Waiting, leaf),
+            Placement::Confirmed(leaf) => (SignupState::Confirmed, leaf),
+            Placement::Entered | Placement::Applied => {
+                return Err(Error::internal("a seat is a place or a wait"));
+            }
+        };
+        let after = Signup {
+            state,
+            priority,
+            quota_id: self.tree.quota(leaf),
+            ended_because: None,
+            cancelled_at: None,
+            version: row.version + 1,
+            ..row.clone()
+        };
+        Ok(store::promote_in_tx(conn, row, &after)?.then_some(after))
     }
 
     fn takes_place(&mut self, conn: &mut Conn, role: AttendanceRole) -> Result<bool> {

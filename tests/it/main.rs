@@ -35,6 +35,7 @@ mod people;
 mod places;
 mod plan;
 mod resources;
+mod reviewed;
 mod rosters;
 mod settings;
 mod signup;
@@ -63,6 +64,7 @@ const ROOMS: &[&[Test]] = &[
     places::quotas::TESTS,
     places::draw::TESTS,
     places::histories::TESTS,
+    reviewed::TESTS,
     snapshot::TESTS,
     door::TESTS,
     durability::TESTS,

@@ -1,3 +1,4 @@
+DROP INDEX people_name;
 DROP TABLE review_messages;
 DROP TABLE review_ties;
 DROP TABLE review_recusals;

@@ -203,3 +203,6 @@ CREATE TABLE review_messages (
     read_at TIMESTAMP
 );
 CREATE INDEX review_messages_review_id ON review_messages (review_id, id);
+
+-- The desk finds people by their names.
+CREATE INDEX people_name ON people (name);

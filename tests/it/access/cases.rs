@@ -192,6 +192,7 @@ pub async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call
         "topic_list" => get("/api/v1/topics"),
         "activity_list" => get("/api/v1/activities"),
         "activity_get" => get(format!("/api/v1/activities/{activity}")),
+        "activity_form_get" => get(format!("/api/v1/activities/{activity}/form")),
         "programme_create" => post(
             "/api/v1/programmes",
             json!({
