@@ -145,7 +145,7 @@ pub fn due(start: DateTime<Utc>, term: Term, pauses: &[Pause], calendar: &Calend
         } else {
             true
         };
-        if counts && (is_last || day == NaiveDate::MAX) {
+        if counts && is_last {
             let unknown_years = unknown.into_iter().collect();
             return Due::Running(Deadline { last_day: day, at: day_start(after(day)), unknown_years });
         }
