@@ -330,6 +330,8 @@ fn handlers(clock: &SharedClock, ids: &Ids, tools: &signup::jobs::Tools) -> Vec<
         Arc::new(signup::jobs::OfferExpiry(tools.clone())),
         Arc::new(signup::jobs::Sweep(tools.clone())),
         Arc::new(signup::jobs::Due(tools.clone())),
+        Arc::new(review::jobs::Sweep(tools.desk.clone())),
+        Arc::new(review::jobs::Due(tools.desk.clone())),
         Arc::new(NoticeWriter { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(jobs::Housekeeping { clock: Arc::clone(clock) }),
         Arc::new(Recount),

@@ -70,6 +70,8 @@ codes! {
     PersonDisabled = "person_disabled", 403, "该账号已停用", "This account is disabled";
     Forbidden = "forbidden", 403, "没有权限", "You do not have the permission";
     WechatUserBlocked = "wechat_user_blocked", 403, "微信认为该用户存在风险，暂不能登录", "WeChat blocks this user as high-risk";
+    ReviewNotYours = "review_not_yours", 403, "此环节不由您办理", "This stage is not yours to decide";
+    ReviewRecused = "review_recused", 403, "您应当回避该申请", "You may not decide about this request";
     NotFound = "not_found", 404, "未找到", "Not found";
     MethodNotAllowed = "method_not_allowed", 405, "不支持的请求方法", "The method is not supported here";
     NotAcceptable = "not_acceptable", 406, "无法提供所请求的格式", "The requested format is not available";
@@ -99,6 +101,10 @@ codes! {
     CheckinNotOpen = "checkin_not_open", 409, "未到签到时间或签到已结束", "The door is not open at this time";
     SessionFinalised = "session_finalised", 409, "场次已结算", "The session has been finalised";
     SessionNotBegun = "session_not_begun", 409, "场次尚未开始，不能结算", "The session has not begun; it cannot be finalised";
+    ReviewLive = "review_live", 409, "已有一份申请正在办理", "A request about this is under review already";
+    ReviewClaimed = "review_claimed", 409, "该申请正由其他人员办理", "Somebody else is working at this request";
+    ReviewLeaveNeeded = "review_leave_needed", 409, "再次退回补正须经上级准许", "A second return needs the leave of a superior";
+    ReviewAppealOver = "review_appeal_over", 409, "不能申诉", "This cannot be appealed against";
     UniqueTaken = "unique_taken", 409, "已被占用", "Already taken by another record";
     PreconditionFailed = "precondition_failed", 412, "数据已被他人修改，请重新读取后再试", "Somebody changed this meanwhile; read it again";
     BodyTooLarge = "body_too_large", 413, "请求体过大", "The body is too large";
@@ -150,6 +156,8 @@ pub struct Inner {
     pub retry_after: Option<Duration>,
     /// `Allow` of a 405.
     pub allow: Option<String>,
+    /// What stands in place of what the caller read, of a 412.
+    pub current: Option<serde_json::Value>,
     /// Logged, never sent.
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -166,6 +174,7 @@ impl Error {
             faults: Vec::new(),
             retry_after: None,
             allow: None,
+            current: None,
             cause: None,
         }))
     }
@@ -188,6 +197,13 @@ impl Error {
     #[must_use]
     pub fn allow(mut self, methods: String) -> Self {
         self.0.allow = Some(methods);
+        self
+    }
+
+    /// Adds what stands in place of what the caller read.
+    #[must_use]
+    pub fn current(mut self, current: serde_json::Value) -> Self {
+        self.0.current = Some(current);
         self
     }
 

@@ -24,6 +24,7 @@ pub mod people;
 pub mod plan;
 pub mod platform;
 pub mod policy;
+pub mod review;
 pub mod routes;
 pub mod seed;
 pub mod signup;

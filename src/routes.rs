@@ -3,7 +3,7 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::{attendance, identity, notify, offering, ops, org, people, plan, signup};
+use crate::{attendance, identity, notify, offering, ops, org, people, plan, review, signup};
 
 /// Registers every operation.
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
@@ -86,6 +86,21 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(signup::roster::holds_api::place_hold_name)
         .service(signup::roster::holds_api::place_hold_release)
         .service(signup::roster::proxy_api::proxy_signup_create)
+        // The desk
+        .service(review::api::review_queue)
+        .service(review::api::review_counts)
+        .service(review::api::review_reasons)
+        .service(review::api::review_get)
+        .service(review::api::review_read)
+        .service(review::api::review_claim)
+        .service(review::api::review_assign)
+        .service(review::api::review_decide)
+        .service(review::api::review_decide_many)
+        .service(review::own_api::my_review_list)
+        .service(review::own_api::my_review_get)
+        .service(review::own_api::my_review_supplement)
+        .service(review::own_api::my_review_withdraw)
+        .service(review::own_api::my_review_appeal)
         // The door
         .service(attendance::api::checkin_create)
         .service(attendance::api::checkin_list)

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::platform::db::Conn;
 use crate::policy;
 use crate::policy::calendar::Calendar;
-use crate::policy::clock::{self, Pause};
+use crate::policy::clock::{self, Pause, Trail};
 
 /// The calendar of the day, and from when on something is amber.
 pub struct Clocks {
@@ -56,19 +56,21 @@ impl Clocks {
     }
 
     fn due(&self, conn: &mut Conn, key: &str, from: DateTime<Utc>, pauses: &[Pause]) -> Result<DueAt> {
-        let rule = policy::store::term_on(conn, key, civil_day(from))?;
-        let trail = clock::trail(&rule, from, pauses, &self.calendar);
-        let at = trail.due_at().ok_or_else(|| Error::internal("a clock that stands is not due"))?;
-        let amber_at = clock::amber_at(from, at, self.amber_percent);
-        Ok(DueAt { at, amber_at, trail: serde_json::to_string(&trail).map_err(Error::internal)? })
+        let rule = policy::store::rule_on(conn, key, civil_day(from))?;
+        let term = rule.term;
+        let trail = Trail::reckon(rule, from, pauses.to_vec(), &self.calendar);
+        let deadline =
+            trail.due.deadline().ok_or_else(|| Error::internal("a clock that stands is not due"))?;
+        let signals = clock::signals(deadline, term, pauses, self.amber_percent, &self.calendar);
+        Ok(DueAt {
+            at: deadline.at,
+            amber_at: signals.amber_at,
+            trail: serde_json::to_string(&trail).map_err(Error::internal)?,
+        })
     }
 }
 
 /// Years that matter within the next three months and of which the calendar is not known.
 pub fn unknown_years(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<i32>> {
-    let calendar = policy::store::calendar(conn)?;
-    let (first, last) = (civil_day(now), civil_day(now + chrono::TimeDelta::days(90)));
-    let mut years = vec![chrono::Datelike::year(&first), chrono::Datelike::year(&last)];
-    years.dedup();
-    Ok(years.into_iter().filter(|year| !calendar.knows(*year)).collect())
+    policy::store::unknown_years(conn, civil_day(now))
 }

@@ -593,6 +593,11 @@ diesel::table! {
         name -> Text,
         source -> Text,
         definition -> Text,
+    calendar_days (day) {
+        day -> Date,
+        kind -> Text,
+        name -> Text,
+        source -> Text,
     }
 }
 
@@ -752,6 +757,9 @@ diesel::table! {
         text_sealed -> Text,
         sent_at -> Timestamp,
         read_at -> Nullable<Timestamp>,
+    calendar_years (year) {
+        year -> BigInt,
+        source -> Text,
     }
 }
 
@@ -865,4 +873,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     review_recusals,
     review_ties,
     review_messages,
+    calendar_days,
+    calendar_years,
 );
