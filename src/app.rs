@@ -42,6 +42,7 @@ use crate::platform::http::{Contract, Cursors};
 use crate::platform::outbox::{Bell, JobHandler, Worker};
 use crate::platform::vault::Vault;
 use crate::platform::wechat::{WechatClient, WechatConfig};
+use crate::membership::subject::MembershipSubject;
 use crate::review::subject::Subjects;
 use crate::routes;
 use crate::signup::following::SignupFollower;
@@ -186,7 +187,7 @@ impl App {
             clock: Arc::clone(&clock),
             ids: ids.clone(),
             vault: platform.vault.clone(),
-            subjects: Subjects(vec![Arc::new(SignupSubject { ids: ids.clone() })]),
+            subjects: Subjects(vec![Arc::new(SignupSubject { ids: ids.clone() }), Arc::new(MembershipSubject)]),
         };
         let tools = signup::jobs::Tools {
             clock: Arc::clone(&clock),

@@ -106,6 +106,8 @@ codes! {
     ReviewLeaveNeeded = "review_leave_needed", 409, "再次退回补正须经上级准许", "A second return needs the leave of a superior";
     ReviewAppealOver = "review_appeal_over", 409, "不能申诉", "This cannot be appealed against";
     UniqueTaken = "unique_taken", 409, "已被占用", "Already taken by another record";
+    MembersOnly = "signup_members_only", 409, "该活动仅限已认证的工会会员报名，请先在“我的会籍”中申请认证", "Only verified members of a union may sign up; claim your membership first";
+    MembershipHeld = "membership_held", 409, "已是认证会员", "Already a verified member";
     PreconditionFailed = "precondition_failed", 412, "数据已被他人修改，请重新读取后再试", "Somebody changed this meanwhile; read it again";
     BodyTooLarge = "body_too_large", 413, "请求体过大", "The body is too large";
     UriTooLong = "uri_too_long", 414, "请求地址过长", "The address is too long";

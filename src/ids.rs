@@ -279,6 +279,8 @@ mod kinds {
         TieId, "tie");
     crate::id_type!(/// What applicant and desk say to each other.
         ReviewMessageId, "rvm");
+    crate::id_type!(/// That somebody is, was, or says to be a member of a union.
+        MembershipId, "mbs");
     crate::id_type!(/// A message in the inbox.
         NoticeId, "ntc");
     crate::id_type!(/// Work that follows a commit.

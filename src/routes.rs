@@ -3,7 +3,7 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::{attendance, identity, notify, offering, ops, org, people, plan, review, signup};
+use crate::{attendance, identity, membership, notify, offering, ops, org, people, plan, review, signup};
 
 /// Registers every operation.
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
@@ -20,6 +20,10 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(signup::api::my_signup_list)
         .service(signup::api::my_activity_get)
         .service(signup::penalty::api::my_penalty_list)
+        .service(membership::api::membership_form_get)
+        .service(membership::api::membership_claim)
+        .service(membership::api::my_membership_list)
+        .service(membership::api::my_membership_get)
         .service(notify::api::notice_list)
         .service(notify::api::notice_read)
         // The union tree
@@ -101,6 +105,20 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(review::own_api::my_review_supplement)
         .service(review::own_api::my_review_withdraw)
         .service(review::own_api::my_review_appeal)
+        .service(review::leave_api::review_leave_ask)
+        .service(review::leave_api::review_leave_list)
+        .service(review::leave_api::review_leave_decide)
+        .service(review::cover_api::review_delegation_create)
+        .service(review::cover_api::review_delegation_list)
+        .service(review::cover_api::review_delegation_revoke)
+        .service(review::cover_api::review_recuse)
+        .service(review::cover_api::my_tie_declare)
+        .service(review::cover_api::my_tie_list)
+        .service(review::cover_api::my_tie_end)
+        .service(review::talk_api::my_review_message_list)
+        .service(review::talk_api::my_review_message_send)
+        .service(review::talk_api::review_message_list)
+        .service(review::talk_api::review_message_send)
         // The door
         .service(attendance::api::checkin_create)
         .service(attendance::api::checkin_list)
@@ -119,6 +137,8 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(identity::grants_api::grant_get)
         .service(identity::grants_api::grant_revoke)
         .service(people::api::person_reveal)
+        .service(membership::staff_api::membership_list)
+        .service(membership::staff_api::membership_end)
         .service(people::audiences::person_audience_list)
         .service(people::audiences::person_audience_record)
         .service(people::audiences::person_audience_remove)

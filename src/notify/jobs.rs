@@ -155,6 +155,9 @@ fn text(message: &Message) -> (String, String) {
         NoticeKind::SessionCancelled => ("场次取消", format!("“{subject}”的一个场次已取消。{detail}")),
         NoticeKind::PenaltyGiven => ("信用提醒", format!("“{subject}”：{detail}如有特殊原因，可以申诉。")),
         NoticeKind::PenaltyDecided => ("申诉结果", format!("关于“{subject}”的申诉：{detail}")),
+        NoticeKind::MembershipEnded => {
+            ("会籍终止", format!("您在“{subject}”的会籍已终止。{detail}如有疑问，请联系工会。"))
+        }
         NoticeKind::ReviewReturned => ("申请需要补正", format!("您的申请“{subject}”需要补正。{detail}")),
         NoticeKind::ReviewApproved => ("申请已通过", format!("您的申请“{subject}”已通过。{detail}")),
         NoticeKind::ReviewRejected => ("申请未通过", format!("很抱歉，您的申请“{subject}”未通过。{detail}")),

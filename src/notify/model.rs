@@ -39,6 +39,8 @@ crate::text_enum! {
         PenaltyGiven = "penalty_given",
         /// 申诉结果
         PenaltyDecided = "penalty_decided",
+        /// 会籍终止
+        MembershipEnded = "membership_ended",
         /// 申请需要补正
         ReviewReturned = "review_returned",
         /// 申请已通过

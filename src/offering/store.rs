@@ -282,6 +282,8 @@ pub struct ActivityChange {
     pub waiting_list: WaitingPolicy,
     /// What happens to somebody who has a place elsewhere at the same time.
     pub own_clash: OwnClash,
+    /// Whether only verified members may sign up.
+    pub members_only: bool,
     /// How late a place may be given back; the policy's when none.
     #[diesel(treat_none_as_null = true)]
     pub free_cancel_hours: Option<i64>,

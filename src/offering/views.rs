@@ -143,6 +143,8 @@ pub struct ActivityView {
     pub waiting_list: WaitingPolicy,
     /// What happens to somebody who has a place elsewhere at the same time.
     pub own_clash: OwnClash,
+    /// Whether only verified members of a union may sign up.
+    pub members_only: bool,
     /// A place given back later than so many hours before the start weighs on the next sign-up; the policy's when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 720)]
@@ -192,6 +194,7 @@ impl ActivityView {
             bookable: row.bookable,
             waiting_list: row.waiting_list,
             own_clash: row.own_clash,
+            members_only: row.members_only,
             free_cancel_hours: row.free_cancel_hours,
             fair_minutes: row.fair_minutes,
             signup_opens_at: row.signup_opens_at.and_utc(),

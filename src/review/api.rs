@@ -24,8 +24,9 @@ use crate::platform::access::guard::Guard;
 use crate::platform::access::policy::ReviewDecide;
 use crate::platform::audit::{self, Entry};
 use crate::platform::db::Conn;
+use crate::platform::http::extract::RequestKey;
 use crate::platform::http::{
-    ApiJson, ApiPath, ApiQuery, Idempotent, IfMatch, Page, PageQuery, Reply, RequestKey, Stored,
+    ApiJson, ApiPath, ApiQuery, Idempotent, IfMatch, Page, PageQuery, Reply, Stored,
 };
 use crate::policy;
 

@@ -263,7 +263,8 @@ impl Desk {
         id: ReviewId,
     ) -> Result<(Review, Vec<Stage>)> {
         let seen = store::get(conn, id)?;
-        if !officer.sees(&paths(conn, &stages::of(conn, id)?)?) {
+        let all = stages::of(conn, id)?;
+        if !officer.sees(&paths(conn, &all)?) {
             return Err(Error::not_found());
         }
         self.subjects.of(seen.kind)?.lock_in_tx(conn, seen.subject_id)?;

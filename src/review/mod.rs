@@ -28,6 +28,7 @@ pub mod cover_api;
 pub mod deciding;
 pub mod form;
 pub mod jobs;
+pub mod leave;
 pub mod leave_api;
 pub mod machine;
 pub mod model;

@@ -2,6 +2,7 @@
 
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::chain::ReviewKind;
 pub use super::machine::ReviewState;
@@ -22,7 +23,7 @@ pub const EVENT_TEXT: Field = Field("review_events.text");
 pub const MESSAGE_TEXT: Field = Field("review_messages.text");
 
 /// A chain as it holds from a day on.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = review_chains)]
 pub struct Chain {
     /// Such as `signup.convalescence`.
@@ -50,7 +51,7 @@ crate::text_enum! {
 }
 
 /// A written reason.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = review_reasons)]
 pub struct Reason {
     /// Such as `not_covered`.
@@ -401,6 +402,8 @@ pub struct TalkMessage {
     pub author_id: PersonId,
     /// On which side.
     pub side: Side,
+    /// For which body an officer wrote it; none for the applicant.
+    pub body_id: Option<OrganisationId>,
     /// The text, sealed.
     pub text_sealed: String,
     /// When.

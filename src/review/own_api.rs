@@ -18,7 +18,8 @@ use crate::platform::Platform;
 use crate::platform::access::guard::Guard;
 use crate::platform::access::policy::OwnData;
 use crate::platform::db::Conn;
-use crate::platform::http::{ApiPath, ApiQuery, Idempotent, Page, PageQuery, Reply, RequestKey, Stored};
+use crate::platform::http::extract::RequestKey;
+use crate::platform::http::{ApiPath, ApiQuery, Idempotent, Page, PageQuery, Reply, Stored};
 
 /// A request of one's own, in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -110,7 +111,7 @@ pub async fn my_review_get(
 #[schema(example = json!({"form": {"health": "yes"}}))]
 pub struct SupplementInput {
     /// The missing fields, all of them, and no others.
-    #[schema(value_type = std::collections::BTreeMap<String, String>, max_properties = 40)]
+    #[schema(schema_with = super::form::schema)]
     pub form: Answers,
 }
 

@@ -56,7 +56,7 @@ pub fn draw_in_tx(
             }
             Some(Placement::Waiting(leaf)) => (SignupState::Waiting, Some(leaf), NoticeKind::WaitingJoined),
             Some(Placement::Entered | Placement::Applied) | None => {
-                SignupState::Cancelled, None, NoticeKind::NoPlace)
+                (SignupState::Cancelled, None, NoticeKind::NoPlace)
             }
         };
         let outcome = Signup {

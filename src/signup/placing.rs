@@ -20,6 +20,7 @@ use crate::offering;
 use crate::offering::fair::FairDraw;
 use crate::offering::model::{Activity, Allocation, AttendanceRole, OwnClash, QuotaKind, WaitingPolicy, Wave};
 use crate::org;
+use crate::people::memberships;
 use crate::platform::db::Conn;
 
 /// What a person without a place gets.
@@ -54,6 +55,8 @@ pub struct Ground {
     weights: HashMap<PersonId, Weight>,
     /// Who has a place elsewhere at the same time, of an activity that refuses them.
     clashing: HashSet<PersonId>,
+    /// Who is a verified member, of an activity for members only.
+    members: HashSet<PersonId>,
     /// How many wait, by the leaf at which they queue and their priority.
     queues: HashMap<(NodeAt, i64), i64>,
     draw: Option<FairDraw>,
@@ -87,6 +90,7 @@ impl Ground {
             profiles: HashMap::new(),
             weights: HashMap::new(),
             clashing: HashSet::new(),
+            members: HashSet::new(),
             queues,
             draw,
             roles: HashMap::new(),
@@ -127,6 +131,9 @@ impl Ground {
         if self.activity.own_clash == OwnClash::Deny {
             self.clashing.extend(store::clashing(conn, &self.activity, people)?);
         }
+        if self.activity.members_only {
+            self.members.extend(memberships::verified(conn, people)?.into_keys());
+        }
         Ok(())
     }
 
@@ -157,11 +164,12 @@ impl Ground {
     /// Finds a place for somebody who has no live sign-up; it is taken in the tree.
     ///
     /// # Errors
-    /// The refusal: not open yet, closed, not covered, a clash, or full, naming the quotas that are used up.
+    /// The refusal: not open yet, closed, for members only, not covered, a clash, or full, naming the quotas that are used up.
     pub fn place(&mut self, conn: &mut Conn, person: PersonId, now: DateTime<Utc>) -> Result<Placement> {
         let (profile, weight) = (self.profile(person), self.weight(person));
         let opens = rules::opens_for(&self.activity, &self.waves, &profile, weight.delay);
         rules::window(&self.activity, opens, now)?;
+        self.for_members(person)?;
         if self.clashing.contains(&person) {
             return Err(Error::new(Code::SignupClash));
         }
@@ -176,6 +184,14 @@ impl Ground {
             return Ok(Placement::Entered);
         }
         self.seat(conn, &leaves, own, weight.priority)
+    }
+
+    /// Refuses whoever is no verified member, of an activity for members only.
+    fn for_members(&self, person: PersonId) -> Result<()> {
+        if self.activity.members_only && !self.members.contains(&person) {
+            return Err(Error::new(Code::MembersOnly));
+        }
+        Ok(())
     }
 
     /// A place on one of `leaves`, or in the queue of `own`.
@@ -357,8 +373,9 @@ impl Ground {
     /// waits is passed. None when the sign-up is not in `row`'s state any more.
     ///
     /// # Errors
-    /// A clash, not covered, or full: the request stands as before.
+    /// No member any more, a clash, not covered, or full: the request stands as before.
     pub fn promote_in_tx(&mut self, conn: &mut Conn, row: &Signup) -> Result<Option<Signup>> {
+        self.for_members(row.person_id)?;
         if self.clashing.contains(&row.person_id) {
             return Err(Error::new(Code::SignupClash));
         }

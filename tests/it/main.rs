@@ -28,6 +28,7 @@ mod imports;
 mod jobs;
 mod ledger;
 mod lifecycle;
+mod membership;
 mod opening;
 mod outages;
 mod penalties;
@@ -36,6 +37,7 @@ mod places;
 mod plan;
 mod resources;
 mod reviewed;
+mod reviews;
 mod rosters;
 mod settings;
 mod signup;
@@ -65,6 +67,9 @@ const ROOMS: &[&[Test]] = &[
     places::draw::TESTS,
     places::histories::TESTS,
     reviewed::TESTS,
+    reviews::cover::TESTS,
+    reviews::leave::TESTS,
+    reviews::talk::TESTS,
     snapshot::TESTS,
     door::TESTS,
     durability::TESTS,
@@ -86,6 +91,7 @@ const ROOMS: &[&[Test]] = &[
     audiences::TESTS,
     penalties::TESTS,
     rosters::TESTS,
+    membership::TESTS,
     plan::TESTS,
     audit::TESTS,
     storage::TESTS,

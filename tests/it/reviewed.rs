@@ -480,7 +480,7 @@ async fn an_activity_that_moves_keeps_its_applications(app: TestApp) {
 
 async fn who_has_only_applied_is_not_let_in(app: TestApp) {
     let (district, gate) = (app.staff("reviewer").await, app.staff("gate").await);
-    let activity = app.activity(|a| a.allocation("review")).await;
+    let activity = app.activity(|a| a.programme("demo-convalescence").allocation("review")).await;
     let (zhang, signup) = applied(&app, "zhang", &activity).await;
     let refused =
         gate.scan(activity.session, &zhang.pass().await).await.problem(409, "checkin_not_signed_up");
@@ -532,7 +532,8 @@ async fn the_seeded_trips_and_courses_ask_for_what_their_chains_say(app: TestApp
         let signup = zhang.post(&format!("/api/v1/activities/{id}/signups"), body).await.ok(201);
         let review = zhang.get(&format!("/api/v1/me/reviews/{}", review_of(&signup))).await.ok(200);
         let stages = review["stages"].as_array().unwrap();
-        assert_eq!(stages.len(), 3, "unit, street, district: {code}");
+        let decided: Vec<&Value> = stages.iter().filter(|stage| stage["state"] != "skipped").collect();
+        assert_eq!(decided.len(), 3, "unit, street, district: {code}");
     }
     app.run_jobs().await;
 }

@@ -151,7 +151,8 @@ CREATE TABLE review_leaves (
     CHECK (decided_by <> asked_by),
     CHECK (state = 'asked' OR decided_by IS NOT NULL)
 );
-CREATE UNIQUE INDEX review_leaves_live ON review_leaves (review_id) WHERE state IN ('asked', 'granted');
+CREATE UNIQUE INDEX review_leaves_live ON review_leaves (stage_id) WHERE state IN ('asked', 'granted');
+CREATE INDEX review_leaves_review_id ON review_leaves (review_id);
 
 -- Who may decide in somebody's stead, for a time.
 CREATE TABLE review_delegations (
@@ -198,9 +199,12 @@ CREATE TABLE review_messages (
     review_id BYTEA NOT NULL REFERENCES reviews (id),
     author_id BYTEA NOT NULL REFERENCES people (id),
     side TEXT NOT NULL CHECK (side IN ('applicant', 'desk')),
+    -- for which body an officer wrote it
+    body_id BYTEA REFERENCES organisations (id),
     text_sealed TEXT NOT NULL,
     sent_at TIMESTAMP NOT NULL,
-    read_at TIMESTAMP
+    read_at TIMESTAMP,
+    CHECK ((side = 'desk') = (body_id IS NOT NULL))
 );
 CREATE INDEX review_messages_review_id ON review_messages (review_id, id);
 

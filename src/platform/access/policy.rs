@@ -59,6 +59,8 @@ permissions! {
     PenaltyDecide = "penalty:decide" [Reviewer, Admin];
     /// Decide requests at the desk.
     ReviewDecide = "review:decide" [Reviewer];
+    /// End memberships.
+    MembershipManage = "membership:manage" [Organiser, Admin];
     /// See who signed up and who was there, masked.
     RosterRead = "roster:read" [CheckinStaff, Organiser, Reviewer, Admin];
     /// Check people in.

@@ -302,6 +302,7 @@ diesel::table! {
         version -> BigInt,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        members_only -> Bool,
     }
 }
 
@@ -593,11 +594,6 @@ diesel::table! {
         name -> Text,
         source -> Text,
         definition -> Text,
-    calendar_days (day) {
-        day -> Date,
-        kind -> Text,
-        name -> Text,
-        source -> Text,
     }
 }
 
@@ -754,12 +750,42 @@ diesel::table! {
         review_id -> Binary,
         author_id -> Binary,
         side -> Text,
+        body_id -> Nullable<Binary>,
         text_sealed -> Text,
         sent_at -> Timestamp,
         read_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    calendar_days (day) {
+        day -> Date,
+        kind -> Text,
+        name -> Text,
+        source -> Text,
+    }
+}
+
+diesel::table! {
     calendar_years (year) {
         year -> BigInt,
         source -> Text,
+    }
+}
+
+
+diesel::table! {
+    memberships (id) {
+        id -> Binary,
+        person_id -> Binary,
+        organisation_id -> Binary,
+        state -> Text,
+        since -> Nullable<Date>,
+        claimed_at -> Timestamp,
+        verified_at -> Nullable<Timestamp>,
+        ended_at -> Nullable<Timestamp>,
+        ended_because -> Nullable<Text>,
+        version -> BigInt,
     }
 }
 
@@ -818,6 +844,8 @@ diesel::joinable!(review_queue -> review_stages (stage_id));
 diesel::joinable!(review_queue -> reviews (review_id));
 diesel::joinable!(review_messages -> reviews (review_id));
 diesel::joinable!(review_delegations -> organisations (organisation_id));
+diesel::joinable!(memberships -> people (person_id));
+diesel::joinable!(memberships -> organisations (organisation_id));
 diesel::allow_tables_to_appear_in_same_query!(
     idempotency_keys,
     jobs,
@@ -873,6 +901,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     review_recusals,
     review_ties,
     review_messages,
+    memberships,
     calendar_days,
     calendar_years,
 );
