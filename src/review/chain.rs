@@ -22,7 +22,7 @@ crate::text_enum! {
 crate::text_enum! {
     /// Which body decides a step.
     pub enum StepLevel {
-        /// 所在单位工会: the applicant's enterprise union.
+        /// 所在单位工会: the applicant's enterprise or industry union.
         Unit = "unit",
         /// 街道总工会.
         Street = "street",
@@ -139,7 +139,7 @@ impl Definition {
 /// The bodies above an applicant, from the data of the day.
 #[derive(Debug, Clone, Default)]
 pub struct Bodies {
-    /// The applicant's enterprise union or directly managed union.
+    /// The applicant's enterprise union, industry union or directly managed union.
     pub unit: Option<Organisation>,
     /// The sub-district.
     pub street: Option<Organisation>,
@@ -154,7 +154,7 @@ impl Bodies {
     pub fn of(workplace: Option<&Organisation>, all: &[Organisation]) -> Self {
         let at = |path: &str| all.iter().find(|one| one.path == path).cloned();
         let unit = workplace
-            .filter(|one| matches!(one.kind, OrganisationKind::EnterpriseUnion | OrganisationKind::DirectUnion));
+            .filter(|one| is_unit(one.kind));
         let street = workplace.and_then(|one| one.street_id);
         Self {
             unit: unit.cloned(),
@@ -177,6 +177,13 @@ impl Bodies {
         };
         found.map(|one| one.id)
     }
+}
+
+fn is_unit(kind: OrganisationKind) -> bool {
+    matches!(
+        kind,
+        OrganisationKind::EnterpriseUnion | OrganisationKind::IndustryUnion | OrganisationKind::DirectUnion
+    )
 }
 
 crate::text_enum! {
@@ -207,7 +214,7 @@ pub struct Planned {
 /// The stages of a request over `amount`.
 ///
 /// # Errors
-/// An internal error where nobody would decide: there is always a district.
+/// An internal error where there is no district: the union tree is not loaded.
 pub fn plan(definition: &Definition, bodies: &Bodies, amount: Option<i64>) -> Result<Vec<Planned>> {
     let mut planned: Vec<Planned> = Vec::new();
     for (number, step) in (1..).zip(&definition.steps) {
@@ -236,8 +243,14 @@ pub fn plan(definition: &Definition, bodies: &Bodies, amount: Option<i64>) -> Re
             one.skipped = Some(Skipped::SameBody);
         }
     }
+    // Somebody always decides: of whoever has no body above them, the district does what is left.
     if planned.iter().all(|one| one.skipped.is_some()) {
-        return Err(Error::internal("a request that nobody decides"));
+        let district = bodies.body(StepLevel::District);
+        let last = planned.iter_mut().rfind(|one| one.skipped == Some(Skipped::NoBody));
+        match last.zip(district) {
+            Some((one, district)) => (one.body, one.skipped) = (Some(district), None),
+            None => return Err(Error::internal("a request that nobody decides")),
+        }
     }
     Ok(planned)
 }

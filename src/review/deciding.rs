@@ -10,7 +10,7 @@ use super::machine::{self, ReviewEvent};
 use super::model::{
     EVENT_TEXT, EventKind, FORM, Happened, Reason, ReasonFor, Review, ReviewState, Stage, StageState,
 };
-use super::rules::{self, Right, Seat};
+use super::rules::{Right, Seat};
 use super::subject::{Refused, Subjects};
 use super::{leave, stages, store, views};
 use crate::clock::{SharedClock, civil_day, db_time};
@@ -285,43 +285,6 @@ impl Desk {
             .current(serde_json::to_value(current).map_err(Error::internal)?))
     }
 
-    /// The open stage that the officer decides, and from which seat.
-    pub(super) fn stage_of(
-        &self,
-        conn: &mut Conn,
-        officer: &Officer,
-        review: &Review,
-        all: &[Stage],
-        now: DateTime<Utc>,
-    ) -> Result<(Stage, Seat)> {
-        let mut refusal = None;
-        let mut who: Vec<PersonId> =
-            officer.rights.iter().filter_map(|right| right.seat.on_behalf_of()).collect();
-        who.push(officer.person);
-        let ties = store::ties(conn, review, &who)?;
-        let bodies = store::bodies(conn, &all.iter().map(|stage| stage.body_id).collect::<Vec<_>>())?;
-        for stage in all.iter().filter(|stage| stage.state == StageState::Open) {
-            let path = bodies.get(&stage.body_id).map(|body| body.path.as_str()).unwrap_or_default();
-            let seats = rules::seats(&officer.rights, path, stage.breached_at.is_some());
-            match rules::seat(review, stage, &ties, officer.person, &seats) {
-                Ok(_) if is_claimed_by_another(stage, officer.person, now) => {
-                    refusal = Some(Error::new(Code::ReviewClaimed));
-                }
-                Ok(seat) => return Ok((stage.clone(), seat)),
-                Err(error) if error.code() == Code::ReviewNotYours => {
-                    let name = bodies.get(&stage.body_id).map(|body| body.short_name.clone()).unwrap_or_default();
-                    let error = error.detail(
-                        format!("此环节由{name}办理"),
-                        format!("This stage is decided by another body: {name}"),
-                    );
-                    refusal = refusal.or(Some(error));
-                }
-                Err(error) => refusal = Some(error),
-            }
-        }
-        Err(refusal.unwrap_or_else(|| Error::new(Code::ReviewNotYours)))
-    }
-
     /// The reasons that a decision names, as they stand in the catalogue.
     fn written(&self, conn: &mut Conn, review: &Review, deciding: &Deciding) -> Result<Vec<Reason>> {
         let named = match deciding.verdict {
@@ -506,12 +469,6 @@ fn tell(after: &Review, verdict: &Verdict, reasons: &[Reason], beside: &mut Besi
             beside.messages.push(message(after, NoticeKind::ReviewReturned, text));
         }
     }
-}
-
-/// Whether somebody else works at a stage now.
-pub(super) fn is_claimed_by_another(stage: &Stage, person: PersonId, now: DateTime<Utc>) -> bool {
-    stage.claimed_by.is_some_and(|by| by != person)
-        && stage.claimed_until.is_none_or(|until| until.and_utc() > now)
 }
 
 /// The paths of the bodies of stages.

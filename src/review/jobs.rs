@@ -1,4 +1,4 @@
-//! What happens to requests when a time has come: bodies are warned, terms run out and are noted for ever, superiors are told, and
+//! What happens to requests when a time has come: claims lapse, bodies are warned, terms run out and are noted for ever, superiors are told, and
 //! what was not supplemented lapses.
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -56,6 +56,12 @@ impl JobHandler for Sweep {
             .select(review_stages::review_id)
             .load(conn)?;
         due.extend(amber);
+        // A claim that has lapsed leaves the queue as well: it is nobody's again.
+        let lapsed: Vec<ReviewId> = open()
+            .filter(review_stages::claimed_until.le(at))
+            .select(review_stages::review_id)
+            .load(conn)?;
+        due.extend(lapsed);
         due.extend(store::lapsing(conn, now, SWEPT)?);
         due.sort();
         due.dedup();
@@ -101,13 +107,16 @@ fn remind_in_tx(
 ) -> Result<()> {
     let (ids, at) = (&desk.ids, db_time(now));
     let come = |time: Option<chrono::NaiveDateTime>| time.is_some_and(|time| time <= at);
+    if come(stage.claimed_until) {
+        stages::unclaim_in_tx(conn, stage.id)?;
+    }
     if stage.warned_at.is_none() && come(stage.amber_at) {
         let unwarned = review_stages::table.filter(review_stages::id.eq(stage.id)).filter(review_stages::warned_at.is_null());
         diesel::update(unwarned).set(review_stages::warned_at.eq(at)).execute(conn)?;
         stages::note_in_tx(conn, ids, review.id, Some(stage.id), EventKind::Warned, None, now)?;
         let whom = match stage.claimed_by {
-            Some(person) => vec![person],
-            None => stages::deciders(conn, review, stage, stage.body_id, now)?,
+            Some(person) if !come(stage.claimed_until) => vec![person],
+            _ => stages::deciders(conn, review, stage, stage.body_id, now)?,
         };
         beside.messages.extend(told(review, stage, &whom, NoticeKind::ReviewDue));
     }
@@ -116,10 +125,7 @@ fn remind_in_tx(
         diesel::update(kept).set(review_stages::breached_at.eq(at)).execute(conn)?;
         stages::note_in_tx(conn, ids, review.id, Some(stage.id), EventKind::Breached, None, now)?;
         let mut whom = stages::deciders(conn, review, stage, stage.body_id, now)?;
-        let bodies = store::bodies(conn, &[stage.body_id])?;
-        if let Some(superior) = bodies.get(&stage.body_id).and_then(|body| body.parent_id) {
-            whom.extend(stages::deciders(conn, review, stage, superior, now)?);
-        }
+        whom.extend(stages::superiors(conn, review, stage, now)?);
         whom.sort();
         whom.dedup();
         beside.messages.extend(told(review, stage, &whom, NoticeKind::ReviewBreached));

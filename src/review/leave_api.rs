@@ -11,7 +11,7 @@ use super::api::officer;
 use super::deciding::Desk;
 use super::leave::{self, Asked};
 use super::model::{EventKind, Leave, LeaveState, ReviewState, StageState};
-use super::{stages, talk};
+use super::{seats, stages};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{LeaveId, OrganisationId, PersonId, ReviewId, StageId};
@@ -235,7 +235,7 @@ pub async fn review_leave_decide(
             return Err(Error::new(Code::ReviewNotYours)
                 .detail("再次退回须由上级批准", "A second return is allowed by a superior"));
         }
-        talk::unbarred(c, &review, &all, actor)?;
+        seats::unbarred(c, &officer, &review, &all)?;
         let to = wanted(&input)?;
         let waits = review.state == ReviewState::Open && stage.state == StageState::Open;
         if !waits || !leave::decide_in_tx(c, id, to, actor, now)? {

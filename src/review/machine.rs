@@ -74,10 +74,20 @@ pub const TRANSITIONS: &[(ReviewEvent, ReviewState, ReviewState)] = &[
 /// `state_forbids`, naming the state, for what is not in the table.
 pub fn transition(event: ReviewEvent, state: ReviewState) -> Result<ReviewState> {
     let line = TRANSITIONS.iter().find(|(known, from, _)| (*known, *from) == (event, state));
-    line.map(|(_, _, to)| *to).ok_or_else(|| {
-        let (zh, en) = state.words();
-        Error::new(Code::StateForbids).detail(format!("该申请{zh}"), format!("This request is {en}"))
-    })
+    line.map(|(_, _, to)| *to).ok_or_else(|| forbidden(state))
+}
+
+/// Refuses what is asked of a review that has ended.
+///
+/// # Errors
+/// `state_forbids`, naming the state.
+pub fn live(state: ReviewState) -> Result<()> {
+    if state.is_live() { Ok(()) } else { Err(forbidden(state)) }
+}
+
+fn forbidden(state: ReviewState) -> Error {
+    let (zh, en) = state.words();
+    Error::new(Code::StateForbids).detail(format!("该申请{zh}"), format!("This request is {en}"))
 }
 
 #[cfg(test)]

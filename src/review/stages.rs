@@ -130,6 +130,20 @@ fn staffed(
     Ok(body)
 }
 
+/// Who may decide `stage` above its body: at the nearest one that has somebody.
+pub fn superiors(
+    conn: &mut Conn,
+    review: &Review,
+    stage: &Stage,
+    now: DateTime<Utc>,
+) -> Result<Vec<PersonId>> {
+    let own = organisation(conn, stage.body_id)?;
+    let Some(parent) = own.parent_id else { return Ok(Vec::new()) };
+    let parent = organisation(conn, parent)?;
+    let superior = staffed(conn, review, stage, parent, now)?;
+    deciders(conn, review, stage, superior.id, now)
+}
+
 /// Who may decide `stage` at `body` now.
 pub fn deciders(
     conn: &mut Conn,

@@ -9,8 +9,6 @@ use serde_json::json;
 
 use super::deciding::{self, Desk, Officer};
 use super::model::{MESSAGE_TEXT, Review, Side, Stage, StageState, TalkMessage};
-use super::rules::{self, Bar};
-use super::store;
 use crate::clock::{civil_day, db_time};
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{OrganisationId, PersonId, ReviewId, ReviewMessageId};
@@ -25,13 +23,6 @@ use crate::{people, policy};
 
 /// Messages of one person about one request in an hour at most.
 pub const MESSAGES_AN_HOUR: i64 = 20;
-
-/// Refuses whoever must keep away from the request. Whoever decided about it before need not.
-pub(super) fn unbarred(conn: &mut Conn, review: &Review, all: &[Stage], person: PersonId) -> Result<()> {
-    let ties = store::ties(conn, review, &[person])?;
-    let mut bars = all.iter().filter_map(|stage| rules::bar(review, stage, &ties, person));
-    bars.find(|bar| *bar != Bar::Before).map_or(Ok(()), |bar| Err(bar.refusal()))
-}
 
 /// The body for which an officer speaks: the nearest of theirs to a stage that is open, or to any.
 pub(super) fn body_of(conn: &mut Conn, officer: &Officer, all: &[Stage]) -> Result<OrganisationId> {

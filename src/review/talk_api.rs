@@ -11,7 +11,7 @@ use super::api::{officer, seen};
 use super::deciding::Desk;
 use super::model::{Side, TalkMessage};
 use super::talk::{self, Author, Opened};
-use super::{stages, store};
+use super::{seats, stages, store};
 use crate::error::{Error, Result};
 use crate::ids::{ReviewId, ReviewMessageId};
 use crate::notify::beside::Beside;
@@ -175,7 +175,7 @@ pub async fn review_message_list(
             let officer = officer(c, &guard, now)?;
             let review = seen(c, &officer, id)?;
             let all = stages::of(c, id)?;
-            talk::unbarred(c, &review, &all, actor)?;
+            seats::unbarred(c, &officer, &review, &all)?;
             let rows = talk::read_in_tx(c, id, Side::Desk, after, limit, now)?;
             let rows = talk::open(c, &desk.vault, Side::Desk, rows)?;
             let shown = rows.len().min(usize::try_from(limit).unwrap_or(0));
@@ -213,7 +213,7 @@ pub async fn review_message_send(
     let act = move |c: &mut Conn| {
         let officer = officer(c, &guard, now)?;
         let (review, all) = desk.locked_in_tx(c, &officer, id)?;
-        talk::unbarred(c, &review, &all, actor)?;
+        seats::unbarred(c, &officer, &review, &all)?;
         let author = Author { person: actor, body: Some(talk::body_of(c, &officer, &all)?) };
         let mut beside = Beside::default();
         let sent = talk::write_in_tx(c, &desk, (&review, &all), author, text.trim(), now, &mut beside)?;

@@ -91,6 +91,8 @@ CREATE UNIQUE INDEX review_stages_on_behalf_of ON review_stages (root_id, on_beh
 CREATE INDEX review_stages_review_id ON review_stages (review_id, number, id);
 CREATE INDEX review_stages_due_at ON review_stages (due_at) WHERE state = 'open' AND breached_at IS NULL;
 CREATE INDEX review_stages_amber_at ON review_stages (amber_at) WHERE state = 'open' AND warned_at IS NULL;
+CREATE INDEX review_stages_claimed_until ON review_stages (claimed_until)
+    WHERE state = 'open' AND claimed_until IS NOT NULL;
 
 -- The queue of every organisation: what waits at it or anywhere below it.
 CREATE TABLE review_queue (
