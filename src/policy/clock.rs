@@ -301,3 +301,6 @@ fn day_of(instant: DateTime<Utc>) -> NaiveDate {
     let last = DateTime::from_timestamp(LAST, 0).unwrap_or(DateTime::UNIX_EPOCH);
     civil_day(instant.clamp(DateTime::UNIX_EPOCH, last))
 }
+
+#[cfg(test)]
+mod tests;
