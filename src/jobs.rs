@@ -61,7 +61,8 @@ pub async fn measure(platform: &Platform) {
             metrics::gauge!("unionhall_database_up").set(0.0);
         }
     }
-    if let Ok(years) = platform.db.read(move |conn| policy::store::unknown_years(conn, civil_day(now))).await {
+    if let Ok(years) = platform.db.read(move |conn| policy::store::unknown_years(conn, civil_day(now))).await
+    {
         let unknown = u32::try_from(years.len()).unwrap_or(u32::MAX);
         metrics::gauge!("unionhall_calendar_unknown_years").set(f64::from(unknown));
     }

@@ -140,7 +140,8 @@ impl Work<'_> {
         }
         // The files have the notices of their years whole: a day that they no longer name follows the plain week again.
         let named: HashSet<NaiveDate> = seeds.calendar_days.iter().map(|seed| seed.day).collect();
-        let whole = |day: NaiveDate| seeds.calendar_years.iter().any(|year| year.year == i64::from(day.year()));
+        let whole =
+            |day: NaiveDate| seeds.calendar_years.iter().any(|year| year.year == i64::from(day.year()));
         for day in known.into_keys().filter(|day| whole(*day) && !named.contains(day)) {
             diesel::delete(calendar_days::table.find(day)).execute(conn)?;
             self.note(true, false);
