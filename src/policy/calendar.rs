@@ -83,8 +83,18 @@ pub(super) fn before(day: NaiveDate) -> NaiveDate {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::seed::{self, SeedSource};
+
+    /// The notices as they are seeded.
+    pub(in crate::policy) fn notices() -> Calendar {
+        let seeds = seed::load(&SeedSource::Embedded).unwrap();
+        Calendar::new(
+            seeds.calendar_days.iter().map(|row| (row.day, row.kind)),
+            seeds.calendar_years.iter().map(|row| i32::try_from(row.year).unwrap()),
+        )
+    }
 
     #[test]
     fn a_notice_goes_before_the_week() {

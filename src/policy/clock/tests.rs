@@ -6,18 +6,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::shanghai;
 use crate::policy::calendar::DayKind;
-use crate::seed::{self, SeedSource};
+use crate::policy::calendar::tests::notices;
 
 const CASES: &str = include_str!("cases.txt");
-
-/// The notices as they are seeded.
-fn notices() -> Calendar {
-    let seeds = seed::load(&SeedSource::Embedded).unwrap();
-    Calendar::new(
-        seeds.calendar_days.iter().map(|row| (row.day, row.kind)),
-        seeds.calendar_years.iter().map(|row| i32::try_from(row.year).unwrap()),
-    )
-}
 
 fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
