@@ -3,7 +3,8 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use crate::platform::db::schema::policies;
+use super::calendar::DayKind;
+use crate::platform::db::schema::{calendar_days, calendar_years, policies};
 
 crate::text_enum! {
     /// What a policy's value is counted in.
@@ -54,5 +55,29 @@ pub struct Policy {
     /// What it is counted in.
     pub unit: PolicyUnit,
     /// Law and article, or the notice.
+    pub source: String,
+}
+
+/// A day that differs from the plain week.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = calendar_days)]
+pub struct CalendarDay {
+    /// Which.
+    pub day: NaiveDate,
+    /// Off, or worked.
+    pub kind: DayKind,
+    /// Of the holiday.
+    pub name: String,
+    /// The notice.
+    pub source: String,
+}
+
+/// A year whose days are all known.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = calendar_years)]
+pub struct CalendarYear {
+    /// Which.
+    pub year: i64,
+    /// The notice.
     pub source: String,
 }

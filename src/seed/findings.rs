@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::fault::{Problem, SeedFault, SeedFaults};
 use super::source::{
-    DEMO, FILES, MILESTONES, ORGANISATIONS, PAUSES, PLAN, POLICIES, RULES, SEMANTICS, SeedFile, TARGETS,
-    TOPICS,
+    CALENDAR, CALENDAR_YEARS, DEMO, FILES, MILESTONES, ORGANISATIONS, PAUSES, PLAN, POLICIES, RULES,
+    SEMANTICS, SeedFile, TARGETS, TOPICS,
 };
 
 /// A set of codes in which each is defined once.
@@ -26,6 +26,8 @@ pub(super) enum Space {
     Rule,
     Policy,
     Pause,
+    CalendarYear,
+    CalendarDay,
     Programme,
     Activity,
     User,
@@ -48,6 +50,8 @@ impl Space {
             Self::Rule => (RULES, "target", "rule", "计数规则"),
             Self::Policy => (POLICIES, "key", "policy", "政策参数"),
             Self::Pause => (PAUSES, "from_day", "pause of penalties", "停止计算期间"),
+            Self::CalendarYear => (CALENDAR_YEARS, "year", "year of the calendar", "日历年份"),
+            Self::CalendarDay => (CALENDAR, "day", "day", "日期"),
             Self::Programme => (DEMO, "code", "programme", "项目"),
             Self::Activity => (DEMO, "code", "activity", "活动"),
             Self::User => (DEMO, "user", "user", "用户"),

@@ -274,6 +274,28 @@ pub struct PenaltyPause {
     pub source: String,
 }
 
+/// A year whose holidays are all known.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct CalendarYear {
+    /// Which.
+    pub year: i64,
+    /// The notice.
+    pub source: String,
+}
+
+/// A day that differs from the plain week.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct CalendarDay {
+    /// Which.
+    pub day: NaiveDate,
+    /// Off, or worked.
+    pub kind: DayKind,
+    /// Of the holiday.
+    pub name: String,
+    /// The notice.
+    pub source: String,
+}
+
 /// A standing offer.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Programme {
@@ -400,6 +422,10 @@ pub struct SeedSet {
     pub policies: Vec<Policy>,
     /// Days on which penalties do not run.
     pub penalty_pauses: Vec<PenaltyPause>,
+    /// Years whose holidays are all known.
+    pub calendar_years: Vec<CalendarYear>,
+    /// Days that differ from the plain week.
+    pub calendar_days: Vec<CalendarDay>,
     /// What a fresh installation can be tried with.
     pub demo: Demo,
 }

@@ -5,4 +5,5 @@ pub use crate::org::model::{Level, OrganisationKind};
 pub use crate::plan::model::{Attribution, Comparator, CountedFrom, Each, Measure, ParticipantGroup, Period};
 pub use crate::platform::access::Role as StaffRole;
 pub use crate::platform::db::enums::Named;
+pub use crate::policy::calendar::DayKind;
 pub use crate::policy::model::PolicyUnit;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use chrono::NaiveTime;
+use chrono::{Datelike, NaiveTime};
 
 use super::fault::{Problem, SeedFaults};
 use super::findings::{Findings, Place, Space};
@@ -10,9 +10,10 @@ use super::model::*;
 use super::raw::{csv_rows, toml_root};
 use super::row::Row;
 use super::source::{
-    DEMO, MILESTONES, ORGANISATIONS, PAUSES, PLAN, POLICIES, RULES, SEMANTICS, SeedFile, SeedSource, TARGETS,
-    TOPICS,
+    CALENDAR, CALENDAR_YEARS, DEMO, MILESTONES, ORGANISATIONS, PAUSES, PLAN, POLICIES, RULES, SEMANTICS,
+    SeedFile, SeedSource, TARGETS, TOPICS,
 };
+use crate::policy::calendar::is_weekend;
 
 /// Reads all seed files of `source`.
 ///
@@ -33,6 +34,8 @@ pub fn load(source: &SeedSource) -> Result<SeedSet, SeedFaults> {
     every_attendance_counts(&targets, &counting_rules, &mut findings);
     let policies = table(source, POLICIES, &mut findings, policy);
     let penalty_pauses = table(source, PAUSES, &mut findings, pause);
+    let calendar_years = table(source, CALENDAR_YEARS, &mut findings, calendar_year);
+    let calendar_days = table(source, CALENDAR, &mut findings, calendar_day);
     let demo = document(source, DEMO, &mut findings, demo);
     match findings.settle() {
         Some(faults) => Err(faults),
@@ -45,6 +48,8 @@ pub fn load(source: &SeedSource) -> Result<SeedSet, SeedFaults> {
             counting_rules,
             policies,
             penalty_pauses,
+            calendar_years,
+            calendar_days,
             demo,
         }),
     }
@@ -359,6 +364,26 @@ fn pause(row: &mut Row<'_>) -> PenaltyPause {
         Problem::new("is before from_day", "早于 from_day")
     });
     pause
+}
+
+fn calendar_year(row: &mut Row<'_>) -> CalendarYear {
+    CalendarYear { year: row.define(Space::CalendarYear, "year"), source: row.get("source") }
+}
+
+fn calendar_day(row: &mut Row<'_>) -> CalendarDay {
+    let day = CalendarDay {
+        day: row.get("day"),
+        kind: row.get("kind"),
+        name: row.get("name"),
+        source: row.get("source"),
+    };
+    row.define_as(Space::CalendarDay, "day", day.day.to_string());
+    // Half a notice would pass for a whole one.
+    row.refer_as(Space::CalendarYear, "day", day.day.year().to_string());
+    row.check(&["kind", "day"], day.kind == DayKind::Holiday || is_weekend(day.day), || {
+        Problem::new("a weekday is worked anyhow", "周一至周五本为工作日")
+    });
+    day
 }
 
 fn demo(row: &mut Row<'_>) -> Demo {

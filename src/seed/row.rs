@@ -292,6 +292,14 @@ impl<'a> Row<'a> {
         self.refer_to(space, name, true)
     }
 
+    /// Refers to `key`, which follows from the field `name`.
+    pub(super) fn refer_as(&mut self, space: Space, name: &'static str, key: String) {
+        if self.is_read(name) {
+            let place = self.place(name);
+            self.findings.refer(space, key, place, false);
+        }
+    }
+
     fn refer_to<T: Field + Codes>(&mut self, space: Space, name: &'static str, earlier: bool) -> T {
         let value: T = self.get(name);
         if self.is_read(name) {

@@ -38,11 +38,25 @@ pub(super) const MILESTONES: SeedFile = seed_file!("milestones-2025.csv", false)
 pub(super) const RULES: SeedFile = seed_file!("counting-rules-2025.csv", false);
 pub(super) const POLICIES: SeedFile = seed_file!("policies.csv", false);
 pub(super) const PAUSES: SeedFile = seed_file!("penalty-pauses.csv", false);
+pub(super) const CALENDAR_YEARS: SeedFile = seed_file!("calendar-years.csv", false);
+pub(super) const CALENDAR: SeedFile = seed_file!("calendar.csv", false);
 pub(super) const DEMO: SeedFile = seed_file!("demo.toml", true);
 
 /// Every file, in the order in which they are read and their faults are listed.
-pub(super) const FILES: [SeedFile; 10] =
-    [ORGANISATIONS, TOPICS, PLAN, TARGETS, SEMANTICS, MILESTONES, RULES, POLICIES, PAUSES, DEMO];
+pub(super) const FILES: [SeedFile; 12] = [
+    ORGANISATIONS,
+    TOPICS,
+    PLAN,
+    TARGETS,
+    SEMANTICS,
+    MILESTONES,
+    RULES,
+    POLICIES,
+    PAUSES,
+    CALENDAR_YEARS,
+    CALENDAR,
+    DEMO,
+];
 
 impl SeedSource {
     /// The text of `file`; None where an optional file is absent.

@@ -15,6 +15,7 @@ mod harness;
 mod access;
 mod audiences;
 mod audit;
+mod calendar;
 mod catalogue;
 mod chores;
 mod cli;
@@ -86,6 +87,7 @@ const ROOMS: &[&[Test]] = &[
     rosters::TESTS,
     plan::TESTS,
     audit::TESTS,
+    calendar::TESTS,
     storage::TESTS,
     opening::TESTS,
     opening::PLAIN,

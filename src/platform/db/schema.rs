@@ -585,6 +585,22 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    calendar_days (day) {
+        day -> Date,
+        kind -> Text,
+        name -> Text,
+        source -> Text,
+    }
+}
+
+diesel::table! {
+    calendar_years (year) {
+        year -> BigInt,
+        source -> Text,
+    }
+}
+
 diesel::joinable!(people -> organisations (workplace_id));
 diesel::joinable!(wechat_identities -> people (person_id));
 diesel::joinable!(token_families -> people (person_id));
@@ -676,4 +692,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     bookings,
     activity_templates,
     imported_rows,
+    calendar_days,
+    calendar_years,
 );

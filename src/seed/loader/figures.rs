@@ -1,15 +1,17 @@
-//! Lists and figures that stand by themselves: topics, policies, days on which penalties do not run.
+//! Lists and figures that stand by themselves: topics, policies, days on which penalties do not run, the calendar.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use chrono::{Datelike, NaiveDate};
 use diesel::prelude::*;
 
 use super::Work;
 use crate::error::Result;
 use crate::offering;
 use crate::platform::db::Conn;
-use crate::platform::db::schema::{penalty_pauses, policies, topics};
+use crate::platform::db::schema::{calendar_days, calendar_years, penalty_pauses, policies, topics};
 use crate::policy;
+use crate::policy::model::{CalendarDay, CalendarYear};
 use crate::seed::model::{PolicyValue, SeedSet};
 use crate::signup::penalty::model::Pause;
 
@@ -88,6 +90,61 @@ impl Work<'_> {
                 diesel::update(penalty_pauses::table.find(row.from_day)).set(&row).execute(conn)?;
             }
             self.note(old.is_some(), same);
+        }
+        Ok(())
+    }
+
+    pub(super) fn calendar(&mut self, conn: &mut Conn, seeds: &SeedSet) -> Result<()> {
+        let known: HashMap<i64, CalendarYear> = calendar_years::table
+            .select(CalendarYear::as_select())
+            .load(conn)?
+            .into_iter()
+            .map(|row| (row.year, row))
+            .collect();
+        for seed in &seeds.calendar_years {
+            let row = CalendarYear { year: seed.year, source: seed.source.clone() };
+            let old = known.get(&row.year);
+            let same = old == Some(&row);
+            if old.is_none() {
+                diesel::insert_into(calendar_years::table).values(&row).execute(conn)?;
+            } else if !same {
+                diesel::update(calendar_years::table.find(row.year)).set(&row).execute(conn)?;
+            }
+            self.note(old.is_some(), same);
+        }
+        self.calendar_days(conn, seeds)
+    }
+
+    fn calendar_days(&mut self, conn: &mut Conn, seeds: &SeedSet) -> Result<()> {
+        let known: HashMap<NaiveDate, CalendarDay> = calendar_days::table
+            .select(CalendarDay::as_select())
+            .load(conn)?
+            .into_iter()
+            .map(|row| (row.day, row))
+            .collect();
+        for seed in &seeds.calendar_days {
+            let row = CalendarDay {
+                day: seed.day,
+                kind: seed.kind,
+                name: seed.name.clone(),
+                source: seed.source.clone(),
+            };
+            let old = known.get(&row.day);
+            let same = old == Some(&row);
+            if old.is_none() {
+                diesel::insert_into(calendar_days::table).values(&row).execute(conn)?;
+            } else if !same {
+                diesel::update(calendar_days::table.find(row.day)).set(&row).execute(conn)?;
+            }
+            self.note(old.is_some(), same);
+        }
+        // The files have the notices of their years whole: a day that they no longer name follows the plain week again.
+        let named: HashSet<NaiveDate> = seeds.calendar_days.iter().map(|seed| seed.day).collect();
+        let whole =
+            |day: NaiveDate| seeds.calendar_years.iter().any(|year| year.year == i64::from(day.year()));
+        for day in known.into_keys().filter(|day| whole(*day) && !named.contains(day)) {
+            diesel::delete(calendar_days::table.find(day)).execute(conn)?;
+            self.note(true, false);
         }
         Ok(())
     }
