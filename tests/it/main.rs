@@ -22,6 +22,7 @@ mod contract;
 mod corruption;
 mod door;
 mod durability;
+mod files;
 mod http;
 mod identity;
 mod imports;
@@ -97,6 +98,10 @@ const ROOMS: &[&[Test]] = &[
     resources::TESTS,
     templates::TESTS,
     imports::TESTS,
+    files::TESTS,
+    files::hostile::TESTS,
+    files::access::TESTS,
+    files::keeping::TESTS,
 ];
 
 fn main() -> std::process::ExitCode {

@@ -47,7 +47,9 @@ pub fn boundary(content_type: Option<&str>) -> Result<String> {
         return Err(Error::new(Code::UnsupportedMediaType)
             .detail("此处接受：multipart/form-data", "Here it must be multipart/form-data"));
     }
-    let mut found = pieces.filter_map(|piece| piece.split_once('=')).filter(|(name, _)| name.eq_ignore_ascii_case("boundary"));
+    let mut found = pieces
+        .filter_map(|piece| piece.split_once('='))
+        .filter(|(name, _)| name.eq_ignore_ascii_case("boundary"));
     let (Some((_, text)), None) = (found.next(), found.next()) else {
         return Err(malformed("one boundary is needed"));
     };
@@ -70,7 +72,9 @@ pub fn read(boundary: &str, body: &Bytes) -> Result<Form> {
     };
     for part in parts(boundary, body)? {
         match part.name.as_str() {
-            "file" if file.is_some() => fault("file", "duplicate", "每次只能上传一个文件", "one file a request"),
+            "file" if file.is_some() => {
+                fault("file", "duplicate", "每次只能上传一个文件", "one file a request")
+            }
             "file" => file = Some((part.content, clean(part.file_name.as_deref().unwrap_or_default()))),
             "class" if class.is_some() => fault("class", "duplicate", "只能出现一次", "only once"),
             "class" => class = Some(part.content),
@@ -117,7 +121,8 @@ fn parts(boundary: &str, body: &Bytes) -> Result<Vec<Part>> {
         }
         let head = rest.strip_prefix(b"\r\n").ok_or_else(|| malformed("a boundary is not one"))?;
         let most = head.get(..head.len().min(HEAD)).unwrap_or_default();
-        let length = memmem::find(most, b"\r\n\r\n").ok_or_else(|| malformed("a part has no head, or one too long"))?;
+        let length = memmem::find(most, b"\r\n\r\n")
+            .ok_or_else(|| malformed("a part has no head, or one too long"))?;
         let (name, file_name) = disposition(head.get(..length).unwrap_or_default())?;
         let start = at + 2 + length + 4;
         // The delimiter of an empty part begins with the line's end that ends the head.
@@ -143,7 +148,9 @@ fn disposition(head: &[u8]) -> Result<(String, Option<String>)> {
         match name.to_ascii_lowercase().as_str() {
             "content-disposition" if found.is_none() => found = Some(value.to_owned()),
             "content-disposition" => return Err(malformed("a part has two names")),
-            "content-transfer-encoding" if !["binary", "8bit", "7bit"].contains(&value.to_ascii_lowercase().as_str()) => {
+            "content-transfer-encoding"
+                if !["binary", "8bit", "7bit"].contains(&value.to_ascii_lowercase().as_str()) =>
+            {
                 return Err(malformed("a part is coded"));
             }
             _ => {}
@@ -162,7 +169,8 @@ fn disposition(head: &[u8]) -> Result<(String, Option<String>)> {
             return Err(malformed("a part has two names"));
         }
     }
-    let name = name.filter(|name| name.len() <= 60 && !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic()));
+    let name = name
+        .filter(|name| name.len() <= 60 && !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic()));
     Ok((name.ok_or_else(|| malformed("a part has no name"))?, file_name))
 }
 
@@ -270,7 +278,11 @@ mod tests {
     fn boundaries_are_those_of_the_standard() {
         assert_eq!(boundary(Some("Multipart/Form-Data; charset=utf-8; boundary=\"a b\"")).is_ok(), false);
         assert_eq!(boundary(Some("multipart/form-data; boundary=\"ab\"")).unwrap(), "ab");
-        for wrong in ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=a; boundary=b"] {
+        for wrong in [
+            "multipart/form-data",
+            "multipart/form-data; boundary=",
+            "multipart/form-data; boundary=a; boundary=b",
+        ] {
             assert_eq!(boundary(Some(wrong)).unwrap_err().code(), Code::BadRequest, "{wrong}");
         }
         for other in [None, Some("application/json"), Some("multipart/mixed; boundary=a")] {

@@ -69,6 +69,8 @@ impl Storage {
             .with_access_key_id(bucket.access_key.expose_secret())
             .with_secret_access_key(bucket.secret_key.expose_secret())
             .with_virtual_hosted_style_request(bucket.virtual_host)
+            // Not every compatible service knows the request that deletes many.
+            .with_disable_bulk_delete(true)
             .with_client_options(client)
             .with_retry(retry)
             .build()?;
@@ -78,11 +80,7 @@ impl Storage {
     /// Writes an object whole, or not at all.
     pub async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<()> {
         let (store, path) = (self.clone(), Path::from(key));
-        off(async move {
-            store.store()?.put(&path, bytes.into()).await.map_err(failed)?;
-            store.flush(&path)
-        })
-        .await
+        off(async move { store.write(&path, bytes).await }).await
     }
 
     /// Reads an object. One that is not there is a fault of ours: a row says that it is.
@@ -94,10 +92,7 @@ impl Storage {
     /// [`Storage::put`] for code that is off the async threads.
     pub fn put_blocking(&self, key: &str, bytes: Vec<u8>) -> Result<()> {
         let (store, path) = (self.clone(), Path::from(key));
-        wait(async move {
-            store.store()?.put(&path, bytes.into()).await.map_err(failed)?;
-            store.flush(&path)
-        })
+        wait(async move { store.write(&path, bytes).await })
     }
 
     /// [`Storage::get`] for code that is off the async threads.
@@ -126,28 +121,21 @@ impl Storage {
                 }
                 std::fs::create_dir_all(path).map_err(|error| unavailable().cause(error))?;
                 let folder = LocalFileSystem::new_with_prefix(path).map_err(failed)?;
+                // A row that was committed has its content after a loss of power, too.
+                let folder = folder.with_fsync(true);
                 Ok(Arc::clone(made.get_or_init(|| Arc::new(folder))) as Arc<dyn ObjectStore>)
             }
         }
     }
 
+    async fn write(&self, path: &Path, bytes: Vec<u8>) -> Result<()> {
+        self.store()?.put(path, bytes.into()).await.map_err(failed)?;
+        Ok(())
+    }
+
     async fn read(&self, path: &Path) -> Result<Vec<u8>> {
         let found = self.store()?.get(path).await.map_err(failed)?;
         Ok(found.bytes().await.map_err(failed)?.to_vec())
-    }
-
-    /// A file is there after a loss of power only when it and its folder were flushed.
-    fn flush(&self, path: &Path) -> Result<()> {
-        let Place::Folder { made, .. } = &*self.0 else { return Ok(()) };
-        let Some(folder) = made.get() else { return Ok(()) };
-        let file = folder.path_to_filesystem(path).map_err(failed)?;
-        let flush = |path: &std::path::Path| std::fs::File::open(path)?.sync_all();
-        flush(&file).map_err(|error| unavailable().cause(error))?;
-        // Folders cannot be flushed everywhere; where they can, it does not fail.
-        if let Some(Err(error)) = file.parent().map(flush) {
-            tracing::debug!(%error, "a folder of the file store cannot be flushed");
-        }
-        Ok(())
     }
 }
 

@@ -131,9 +131,8 @@ impl From<Refusal> for Error {
                 "照片请用 JPEG、PNG 或 WebP，材料还可用 PDF",
                 format!("JPEG, PNG, WebP; for documents and evidence also PDF. Here: {why}"),
             ),
-            Refusal::Broken(why) => {
-                Self::new(Code::FileBroken).detail("请重新选择或重新拍摄", format!("Choose it again. Here: {why}"))
-            }
+            Refusal::Broken(why) => Self::new(Code::FileBroken)
+                .detail("请重新选择或重新拍摄", format!("Choose it again. Here: {why}")),
             Refusal::Mixed(why) => Self::new(Code::FileMixed).detail(
                 "若为手机原图，请选择“压缩”后重新上传",
                 format!("If it is a phone's original picture, choose \"compressed\". Here: {why}"),

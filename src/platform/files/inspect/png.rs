@@ -42,7 +42,9 @@ pub(super) fn read(bytes: &[u8], most: Most) -> Result<Picture<'_>, Refusal> {
                 return Err(Refusal::Broken("its palette is not in order"));
             }
             b"PLTE" => palette = true,
-            [first, ..] if first.is_ascii_uppercase() => return Err(Refusal::Broken("a chunk that no picture has")),
+            [first, ..] if first.is_ascii_uppercase() => {
+                return Err(Refusal::Broken("a chunk that no picture has"));
+            }
             _ => {}
         }
         over |= coded > 0 && name != b"IDAT";
