@@ -86,7 +86,8 @@ pub struct FileView {
 }
 
 impl FileView {
-    fn new(file: &File, name: Option<String>) -> Self {
+    /// What is told of `file`; with its [`name`] where that was opened.
+    pub fn new(file: &File, name: Option<String>) -> Self {
         Self {
             id: file.id,
             class: file.class,
@@ -220,7 +221,8 @@ pub async fn file_get(
     Ok(Reply::new(view.await?))
 }
 
-fn name(vault: &Vault, file: &File) -> Result<Option<String>> {
+/// The name that a file had on the uploader's device.
+pub fn name(vault: &Vault, file: &File) -> Result<Option<String>> {
     let open = |sealed: &String| vault.open(NAME, file.id.0.as_bytes(), sealed).map_err(Error::internal);
     Ok(file.name_sealed.as_ref().map(open).transpose()?.map(|name| name.expose_secret().to_owned()))
 }

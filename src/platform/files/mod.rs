@@ -7,7 +7,7 @@
 //!                                                              └──content erased (job)
 //! ```
 //! A client uploads a file, is given its id, and names the id in what it is for; the other room attaches it in its own transaction
-//! ([`store::attach_in_tx`]). From then on who may read it is what that room says ([`Holder`]), asked anew at every access, of a link
+//! ([`attach_in_tx`]). From then on who may read it is what that room says ([`Holder`]), asked anew at every access, of a link
 //! too. The owner may always read it. Every access is in the audit.
 //!
 //! What a file is, its content alone decides ([`inspect`]); what a class may be stands in [`classes`]. The row is written before the
@@ -37,11 +37,12 @@ use crate::platform::db::Conn;
 use links::Links;
 use storage::Storage;
 
-pub use model::{File, Hold};
+pub use model::File;
+pub use store::{attach_in_tx, of};
 
 /// What files hang on: a room above says who may read what hangs on its rows. Wired in `app.rs`.
 pub trait Holder: Send + Sync {
-    /// The kind of its rows, as in [`Hold::kind`].
+    /// The kind of its rows, as [`attach_in_tx`] is told it.
     fn kind(&self) -> &'static str;
 
     /// Whether `actor` may read what hangs on the row `holder`.

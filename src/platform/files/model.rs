@@ -2,7 +2,6 @@
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use uuid::Uuid;
 
 use super::classes::{FileClass, MediaType};
 use crate::ids::{FileId, PersonId};
@@ -26,15 +25,6 @@ crate::text_enum! {
         /// No longer there; its content is erased soon.
         Removed = "removed",
     }
-}
-
-/// What a file hangs on: a row of another room, which the kind says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hold {
-    /// Such as `review`.
-    pub kind: &'static str,
-    /// The row.
-    pub id: Uuid,
 }
 
 /// A file as it is kept.

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use super::Holders;
-use super::model::{File, FileState, Hold, NAME};
+use super::model::{File, FileState, NAME};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Result};
 use crate::ids::{FileId, Ids, PersonId};
@@ -70,14 +71,15 @@ pub fn may_read(conn: &mut Conn, holders: &Holders, actor: &Actor, file: &File) 
     let (FileState::Attached, Some(kind), Some(id)) = (file.state, &file.holder_kind, &file.holder_id) else {
         return Ok(false);
     };
-    let id = uuid::Uuid::from_slice(id).map_err(Error::internal)?;
+    let id = Uuid::from_slice(id).map_err(Error::internal)?;
     match holders.find(kind) {
         Some(holder) => holder.may_read(conn, actor, id),
         None => Ok(false),
     }
 }
 
-/// Hangs files on something, for good. The caller's transaction makes that something, and says in the audit what hangs on it.
+/// Hangs files on the row `holder` of the kind `kind`, for good. The caller's transaction makes that row, and says in the audit what
+/// hangs on it.
 ///
 /// # Errors
 /// 409 `file_unusable` unless all are `owner`'s, there, named once, and hanging on nothing; then none is attached.
@@ -85,7 +87,8 @@ pub fn attach_in_tx(
     conn: &mut Conn,
     owner: PersonId,
     ids: &[FileId],
-    hold: Hold,
+    kind: &'static str,
+    holder: Uuid,
     now: DateTime<Utc>,
 ) -> Result<()> {
     let unusable = || Error::new(Code::FileUnusable);
@@ -99,20 +102,20 @@ pub fn attach_in_tx(
     let attached = diesel::update(usable)
         .set((
             files::state.eq(FileState::Attached),
-            files::holder_kind.eq(hold.kind),
-            files::holder_id.eq(hold.id.as_bytes().to_vec()),
+            files::holder_kind.eq(kind),
+            files::holder_id.eq(holder.as_bytes().to_vec()),
             files::attached_at.eq(db_time(now)),
         ))
         .execute(conn)?;
     if attached == ids.len() { Ok(()) } else { Err(unusable()) }
 }
 
-/// What hangs on something, in the order of arrival.
-pub fn of(conn: &mut Conn, hold: Hold) -> Result<Vec<File>> {
+/// What hangs on a row, in the order of arrival.
+pub fn of(conn: &mut Conn, kind: &'static str, holder: Uuid) -> Result<Vec<File>> {
     Ok(files::table
         .filter(files::state.eq(FileState::Attached))
-        .filter(files::holder_kind.eq(hold.kind))
-        .filter(files::holder_id.eq(hold.id.as_bytes().to_vec()))
+        .filter(files::holder_kind.eq(kind))
+        .filter(files::holder_id.eq(holder.as_bytes().to_vec()))
         .order(files::id)
         .select(File::as_select())
         .load(conn)?)

@@ -10,7 +10,7 @@ use unionhall::ids::{FileId, PersonId};
 use unionhall::platform::access::Actor as Asking;
 use unionhall::platform::db::Conn;
 use unionhall::platform::db::schema::audit_entries;
-use unionhall::platform::files::{Hold, Holder, store};
+use unionhall::platform::files::{self, Holder};
 use uuid::Uuid;
 
 use super::{FILES, bytes, linked, samples, send, uploaded};
@@ -57,12 +57,12 @@ fn id(path: &str) -> FileId {
 pub async fn attach(
     app: &TestApp,
     owner: &Actor,
-    files: &[FileId],
+    list: &[FileId],
     kind: &'static str,
     to: Uuid,
 ) -> Result<()> {
-    let (owner, files, now) = (owner.person(), files.to_vec(), app.now());
-    app.db().write(move |c| store::attach_in_tx(c, owner, &files, Hold { kind, id: to }, now)).await
+    let (owner, list, now) = (owner.person(), list.to_vec(), app.now());
+    app.db().write(move |c| files::attach_in_tx(c, owner, &list, kind, to, now)).await
 }
 
 /// What the audit says of a file: who did what.
@@ -220,10 +220,8 @@ async fn a_file_is_attached_once_and_by_its_owner(app: TestApp) {
         assert_eq!(refused.code(), Code::FileUnusable, "{wrong:?}");
     }
     let hang = |app: TestApp| async move {
-        app.read(move |c| {
-            Ok(store::of(c, Hold { kind: "folder", id: to })?.iter().map(|file| file.id).collect::<Vec<_>>())
-        })
-        .await
+        app.read(move |c| Ok(files::of(c, "folder", to)?.iter().map(|file| file.id).collect::<Vec<_>>()))
+            .await
     };
     assert_eq!(hang(app.clone()).await, [], "of a refused list none is attached");
     attach(&app, &zhang, &[mine[1], mine[0]], "folder", to).await.unwrap();

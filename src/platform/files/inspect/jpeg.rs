@@ -19,6 +19,7 @@ pub(super) fn read(bytes: &[u8], most: Most) -> Result<Picture<'_>, Refusal> {
     loop {
         let (start, marker) = next_marker(&mut at)?;
         if marker == 0xd9 {
+            parts.push(at.since(start).into());
             break;
         }
         let data = segment(&mut at)?;
