@@ -186,14 +186,31 @@ pub async fn file_upload(
     let file = Arc::new(received.file);
     let row = Arc::clone(&file);
     platform.db.write(move |c| store::arrive_in_tx(c, &row)).await?;
-    files.storage().put(&file.storage_key, received.sealed).await?;
+    let arrived = files.storage().put(&file.storage_key, received.sealed).await;
     let act = move |c: &mut Conn| {
         store::settle_in_tx(c, id)?;
         let detail = json!({ "class": file.class, "media_type": file.media_type, "bytes": file.bytes });
         audit::append_in_tx(c, now, vec![Entry::new(owner, "file.upload", id).detail(detail)])?;
         Stored::created(format!("/api/v1/files/{id}"), 0, &FileView::new(&file, None))
     };
-    platform.idempotency.run(owner, received.key, act).await
+    let outcome = match arrived {
+        Ok(()) => platform.idempotency.run(owner, received.key, act).await,
+        Err(error) => Err(error),
+    };
+    if !outcome.as_ref().is_ok_and(|stored| !stored.replayed) {
+        abandon(&platform, id).await;
+    }
+    outcome
+}
+
+/// What came of an upload that made nothing is for nobody. Should this fail, the sweep does it.
+async fn abandon(platform: &Platform, id: FileId) {
+    let (now, ids) = (platform.clock.now(), platform.ids.clone());
+    let done = platform.db.write(move |c| store::abandon_in_tx(c, &ids, id, now)).await;
+    match done {
+        Ok(()) => platform.jobs.ring(),
+        Err(error) => tracing::debug!(%error, "what came of an upload is left to the sweep"),
+    }
 }
 
 /// What is known of a file / 查看文件信息

@@ -53,6 +53,15 @@ pub fn settle_in_tx(conn: &mut Conn, id: FileId) -> Result<()> {
     }
 }
 
+/// Takes back the row of a file whose content did not arrive, or whose request another one has answered.
+pub fn abandon_in_tx(conn: &mut Conn, ids: &Ids, id: FileId, now: DateTime<Utc>) -> Result<()> {
+    let arriving = files::table.filter(files::id.eq(id)).filter(files::state.eq(FileState::Arriving));
+    let removed = diesel::update(arriving)
+        .set((files::state.eq(FileState::Removed), files::removed_at.eq(db_time(now))))
+        .execute(conn)?;
+    if removed == 1 { erase_later_in_tx(conn, ids, &[id], now) } else { Ok(()) }
+}
+
 /// A file that is there.
 ///
 /// # Errors
