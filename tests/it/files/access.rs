@@ -209,6 +209,7 @@ async fn a_file_is_attached_once_and_by_its_owner(app: TestApp) {
     for number in 1..=3 {
         let made = send(&zhang, "evidence", "a.pdf", &samples::pdf(&number.to_string())).await.ok(201);
         mine.push(made["id"].as_str().unwrap().parse::<FileId>().unwrap());
+        app.advance(TimeDelta::seconds(1));
     }
     let theirs = id(&uploaded(&li).await);
     let gone = id(&uploaded(&zhang).await);
