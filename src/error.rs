@@ -71,6 +71,7 @@ codes! {
     Forbidden = "forbidden", 403, "没有权限", "You do not have the permission";
     WechatUserBlocked = "wechat_user_blocked", 403, "微信认为该用户存在风险，暂不能登录", "WeChat blocks this user as high-risk";
     NotFound = "not_found", 404, "未找到", "Not found";
+    FileLinkInvalid = "file_link_invalid", 404, "链接无效或已过期，请重新打开", "The link is not valid or has expired; open the file again";
     MethodNotAllowed = "method_not_allowed", 405, "不支持的请求方法", "The method is not supported here";
     NotAcceptable = "not_acceptable", 406, "无法提供所请求的格式", "The requested format is not available";
     RequestTimeout = "request_timeout", 408, "请求接收超时", "The request took too long to arrive";
@@ -99,11 +100,18 @@ codes! {
     CheckinNotOpen = "checkin_not_open", 409, "未到签到时间或签到已结束", "The door is not open at this time";
     SessionFinalised = "session_finalised", 409, "场次已结算", "The session has been finalised";
     SessionNotBegun = "session_not_begun", 409, "场次尚未开始，不能结算", "The session has not begun; it cannot be finalised";
+    FileHeld = "file_held", 409, "文件已附在某事项上，不能删除", "The file hangs on something and cannot be removed";
+    FileUnusable = "file_unusable", 409, "文件不存在、不属于您或已被使用", "A file is not there, not yours, or used already";
+    FileTooMany = "file_too_many", 409, "未使用的文件过多，请先提交或删除", "Too many files hang on nothing; submit or remove some first";
     UniqueTaken = "unique_taken", 409, "已被占用", "Already taken by another record";
     PreconditionFailed = "precondition_failed", 412, "数据已被他人修改，请重新读取后再试", "Somebody changed this meanwhile; read it again";
     BodyTooLarge = "body_too_large", 413, "请求体过大", "The body is too large";
     UriTooLong = "uri_too_long", 414, "请求地址过长", "The address is too long";
     UnsupportedMediaType = "unsupported_media_type", 415, "不支持该类型的请求体", "The body is of a type that is not taken here";
+    FileTypeRefused = "file_type_refused", 415, "不支持该类型的文件", "Files of this kind are not taken";
+    FileBroken = "file_broken", 422, "文件不完整或已损坏", "The file is incomplete or damaged";
+    FileMixed = "file_mixed", 422, "文件中夹带了其他内容", "The file carries something else inside";
+    FilePixels = "file_pixels", 422, "图片尺寸过大", "The picture has too many pixels";
     ValidationFailed = "validation_failed", 422, "部分字段有误", "Some fields are wrong";
     IdempotencyMismatch = "idempotency_mismatch", 422, "该 Idempotency-Key 已用于另一请求", "This Idempotency-Key was used for another request";
     PreconditionRequired = "precondition_required", 428, "缺少 If-Match 请求头", "The If-Match header is missing";
@@ -111,6 +119,7 @@ codes! {
     Internal = "internal", 500, "服务器内部错误", "Internal server error";
     WechatUnavailable = "wechat_unavailable", 503, "微信服务暂不可用，请稍后再试", "WeChat is not available; try again later";
     StorageUnavailable = "storage_unavailable", 503, "数据库暂不可用，请稍后再试", "The database is not available; try again later";
+    FileStoreUnavailable = "file_store_unavailable", 503, "文件存储暂不可用，请稍后再试", "The file store is not available; try again later";
     StorageFull = "storage_full", 503, "存储空间不足，未保存任何更改", "The disk is full; nothing was changed";
     Overloaded = "overloaded", 503, "服务繁忙，请稍后再试", "The server is busy; try again shortly";
     Stopping = "stopping", 503, "服务正在停止，请重试", "The server is stopping; try again";

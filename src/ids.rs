@@ -263,6 +263,8 @@ mod kinds {
         ResourceId, "res");
     crate::id_type!(/// An activity as a pattern.
         TemplateId, "tpl");
+    crate::id_type!(/// A file that somebody uploaded.
+        FileId, "fil");
     crate::id_type!(/// A message in the inbox.
         NoticeId, "ntc");
     crate::id_type!(/// Work that follows a commit.

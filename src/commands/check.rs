@@ -15,6 +15,7 @@ use crate::plan;
 use crate::platform::audit;
 use crate::platform::db::{Db, migrate};
 use crate::policy;
+use crate::platform::files;
 use crate::seed::loader::{Loaded, Loader};
 use crate::seed::{self, SeedSource};
 use crate::signup::penalty;
@@ -182,6 +183,8 @@ pub(super) fn vault_rotate(config: &Config) -> Result<bool, StartError> {
         })?;
         bar.inc(u64::try_from(page.len()).unwrap_or(0));
     }
+    let storage = app::open_storage(config)?;
+    resealed += files::jobs::rotate(&db, &vault, &storage, || bar.inc(1))?;
     let keys = crate::identity::store::reseal_session_keys(&db, &vault, config.wechat.appid.as_str())?;
     bar.finish_and_clear();
     println!("已用当前密钥重新加密 / sealed again under the active key: {}", resealed + keys);

@@ -23,6 +23,7 @@ mod contract;
 mod corruption;
 mod door;
 mod durability;
+mod files;
 mod http;
 mod identity;
 mod imports;
@@ -99,6 +100,10 @@ const ROOMS: &[&[Test]] = &[
     resources::TESTS,
     templates::TESTS,
     imports::TESTS,
+    files::TESTS,
+    files::hostile::TESTS,
+    files::access::TESTS,
+    files::keeping::TESTS,
 ];
 
 fn main() -> std::process::ExitCode {
