@@ -55,6 +55,8 @@ pub(super) struct Rush {
     confirmed: usize,
     waiting: usize,
     refused: usize,
+    /// With what codes.
+    why: BTreeSet<String>,
     before: Vec<String>,
     steps: Vec<String>,
     after: Vec<String>,
@@ -84,13 +86,16 @@ pub(super) async fn play(
     let took = clock.elapsed();
 
     let mut room = Room { activity, quotas, confirmed: Vec::new(), waiting: Vec::new() };
-    let (mut waiting, mut refused) = (Vec::new(), 0);
+    let (mut waiting, mut refused, mut why) = (Vec::new(), 0, BTreeSet::new());
     for (worker, answer) in &answers {
         match field(answer, "state").as_str() {
             Some("confirmed") => room.confirmed.push(seat(*worker, answer)?),
             Some("waiting") => waiting.push(seat(*worker, answer)?),
             Some(other) => return wrong(format!("报名状态 {other} / a sign-up is {other}")),
-            None => refused += 1,
+            None => {
+                refused += 1;
+                why.extend(field(answer, "code").as_str().map(ToOwned::to_owned));
+            }
         }
     }
     room.confirmed.sort_by_key(|seat| seat.number);
@@ -104,7 +109,20 @@ pub(super) async fn play(
     let after = room.shown(organiser).await?;
     let street = field(street, "short_name").as_str().unwrap_or_default().to_owned();
     let asked = crowd.len();
-    Ok(Rush { asked, places, street, of_street, took, confirmed, waiting, refused, before, steps, after })
+    Ok(Rush {
+        asked,
+        places,
+        street,
+        of_street,
+        took,
+        confirmed,
+        waiting,
+        refused,
+        why,
+        before,
+        steps,
+        after,
+    })
 }
 
 /// An activity in a week, with some places for one sub-district and the others for everybody; and its quotas.
@@ -301,7 +319,8 @@ impl Rush {
         );
         println!("    已确认 confirmed {:>6}", self.confirmed);
         println!("    候补   waiting   {:>6}", self.waiting);
-        println!("    未成功 refused   {:>6}", self.refused);
+        let why: Vec<&str> = self.why.iter().map(String::as_str).collect();
+        println!("    未成功 refused   {:>6}   {}", self.refused, why.join(", "));
         println!("    用时   took      {millis:>6} ms   {rate} 次/秒 a second\n");
         if self.waiting == 0 {
             return;
