@@ -225,14 +225,14 @@ async fn the_demonstration_plays_against_a_running_server_more_than_once(app: Te
     let site = Site::new(database.url.expose_secret());
     let server = site.start().await;
     let home = TempDir::new().unwrap();
-    let words = ["demo", "--workers", "12", "--url", &site.url(), "--wechat-sim", &site.sim_url()];
-    // Who did not come the first time signs up later from then on.
-    for (refused, late) in [("refused        0", false), ("refused        1   signup_not_yet_open", true)] {
+    let words = ["demo", "--workers", "24", "--url", &site.url(), "--wechat-sim", &site.sim_url()];
+    // Two did not come the first time though their sessions were held: they sign up later from then on.
+    for (refused, late) in [("refused        0", false), ("refused        2   signup_not_yet_open", true)] {
         let Output { status, stdout, stderr } = unionhall(home.path(), &[]).args(words).output().unwrap();
         let (out, err) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
         assert_eq!(status.code(), Some(0), "{out}{err}");
         assert!(out.contains(refused) && out.contains("Checked: no place too many"), "{out}");
-        assert_eq!(out.contains("2 sign-ups must wait"), late, "{out}");
+        assert_eq!(out.contains("4 sign-ups must wait"), late, "{out}");
     }
     drop(server);
     site.verify();
