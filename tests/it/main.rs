@@ -68,6 +68,7 @@ const ROOMS: &[&[Test]] = &[
     snapshot::TESTS,
     door::TESTS,
     durability::TESTS,
+    durability::places::TESTS,
     jobs::TESTS,
     chores::TESTS,
     ledger::TESTS,
