@@ -34,6 +34,9 @@ use crate::platform::cache::Cache;
 use crate::platform::changes::{Changes, News};
 use crate::platform::db::migrate::MigrateError;
 use crate::platform::db::{Batcher, BatcherConfig, Db, DbTarget, OpenError, PoolConfig, migrate};
+use crate::platform::files::links::Links;
+use crate::platform::files::storage::{Bucket, Storage};
+use crate::platform::files::{self, Files, Holders};
 use crate::platform::http::idempotency::Idempotency;
 use crate::platform::http::limits::Limits;
 use crate::platform::http::middleware::{TrustedProxies, envelope, fallback};
@@ -94,6 +97,7 @@ pub struct App {
     tools: signup::jobs::Tools,
     desk: Desk,
     passes: Passes,
+    files: Files,
     login: LoginConfig,
     limits: Arc<Limits>,
     counting: Arc<dyn Counting>,
@@ -129,6 +133,33 @@ pub fn open_database(config: &Config) -> Result<Db, StartError> {
 pub fn open_vault(config: &Config, ids: &Ids) -> Result<Vault, StartError> {
     let keyring = config.keyring().map_err(|error| StartError::Other(error.to_string()))?;
     Ok(Vault::new(keyring, ids.clone()))
+}
+
+/// The file store that `config` names.
+pub fn open_storage(config: &Config) -> Result<Storage, StartError> {
+    if config.files.is_local() {
+        return Ok(Storage::folder(config.files_folder()));
+    }
+    let bucket = Bucket {
+        endpoint: config.files.endpoint.clone(),
+        region: config.files.region.clone(),
+        name: config.files.bucket.clone(),
+        access_key: config.files.access_key.clone(),
+        secret_key: config.files.secret_key.clone(),
+        virtual_host: config.files.virtual_host,
+    };
+    Storage::bucket(&bucket).map_err(|error| StartError::Other(error.to_string()))
+}
+
+/// Files, and what they hang on.
+fn assemble_files(config: &Config) -> Result<Files, StartError> {
+    let links = Links::new(config.codes.file_secret.clone(), TimeDelta::seconds(config.files.link_seconds));
+    let limits = files::Limits {
+        uploads: config.files.uploads,
+        downloads: config.files.downloads,
+        upload_time: Duration::from_secs(config.files.upload_seconds),
+    };
+    Ok(Files::new(open_storage(config)?, links, Holders::default(), limits))
 }
 
 impl App {
@@ -207,6 +238,7 @@ impl App {
         });
         let batching = BatcherConfig { batch: config.database.batch, queue: config.database.queue };
         let document = openapi::document();
+        let files = assemble_files(config)?;
         Ok(Self {
             wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,
@@ -232,9 +264,10 @@ impl App {
                 Arc::clone(&clock),
                 ids.clone(),
                 platform.jobs.clone(),
-                handlers(&clock, &ids, &tools),
+                handlers(&clock, &ids, &tools, &files),
             ),
             tools,
+            files,
             platform,
         })
     }
@@ -247,6 +280,11 @@ impl App {
     /// What refusals are answered from.
     pub fn snapshots(&self) -> &Snapshots {
         &self.snapshots
+    }
+
+    /// Files, and what they hang on.
+    pub fn files(&self) -> &Files {
+        &self.files
     }
 
     /// The job loop.
@@ -288,6 +326,7 @@ impl App {
             .app_data(Data::new(self.tools.desk.clone()))
             .app_data(Data::new(self.desk.clone()))
             .app_data(Data::new(self.passes.clone()))
+            .app_data(Data::new(self.files.clone()))
             .app_data(Data::new(self.login.clone()))
             .app_data(Data::from(Arc::clone(&self.limits)))
             .app_data(Data::new(Arc::clone(&self.counting)))
@@ -326,8 +365,15 @@ fn listen_for_changes(changes: &Changes, public: &PublicAnswers, snapshots: &Sna
     });
 }
 
-fn handlers(clock: &SharedClock, ids: &Ids, tools: &signup::jobs::Tools) -> Vec<Arc<dyn JobHandler>> {
+fn handlers(
+    clock: &SharedClock,
+    ids: &Ids,
+    tools: &signup::jobs::Tools,
+    files: &Files,
+) -> Vec<Arc<dyn JobHandler>> {
     vec![
+        Arc::new(files::jobs::Sweep { clock: Arc::clone(clock), ids: ids.clone() }),
+        Arc::new(files::jobs::Erase { clock: Arc::clone(clock), storage: files.storage().clone() }),
         Arc::new(signup::jobs::OfferExpiry(tools.clone())),
         Arc::new(signup::jobs::Sweep(tools.clone())),
         Arc::new(signup::jobs::Due(tools.clone())),

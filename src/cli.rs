@@ -90,7 +90,7 @@ pub enum Command {
         #[arg(long)]
         secret: Option<String>,
     },
-    /// 演示：模拟职工报名、签到、结算 / Demonstration over real HTTP: workers sign up, are checked in, the plan moves
+    /// 演示：抢名额、候补递补、签到、结算 / Demonstration over real HTTP: a rush, a waiting list moves up, workers are checked in, the plan moves
     #[command(
         after_help = "示例 / Example:\n  unionhall demo                                  # an own temporary server\n  unionhall demo --url http://127.0.0.1:8080 --workers 500"
     )]

@@ -47,7 +47,11 @@ CacheSettings { kind: String, url: SecretString, prefix: String, memory_ms: u64 
 section! { /// `[vault]`
 VaultSettings { key_id: String, cipher: Cipher, secret: SecretString, retired: Vec<KeyConfig>, index_secret: SecretString } }
 section! { /// `[codes]`
-Codes { cursor_secret: SecretString, pass_secret: SecretString } }
+Codes { cursor_secret: SecretString, pass_secret: SecretString, file_secret: SecretString } }
+section! { /// `[files]`
+FileSettings { kind: String, path: String, endpoint: String, region: String, bucket: String, access_key: SecretString,
+               secret_key: SecretString, virtual_host: bool, uploads: usize, downloads: usize, upload_seconds: u64,
+               link_seconds: i64 } }
 section! { /// `[wechat]`
 Wechat { simulator: bool, simulator_listen: String, base_url: String, appid: String, secret: SecretString,
          connect_ms: u64, timeout_ms: u64 } }
@@ -82,6 +86,7 @@ pub struct Config {
     pub auth: Auth,
     pub vault: VaultSettings,
     pub codes: Codes,
+    pub files: FileSettings,
     pub wechat: Wechat,
     pub limits: LimitConfig,
     pub seed: Seed,
@@ -146,6 +151,7 @@ impl Config {
             ("vault.index_secret", &self.vault.index_secret),
             ("codes.cursor_secret", &self.codes.cursor_secret),
             ("codes.pass_secret", &self.codes.pass_secret),
+            ("codes.file_secret", &self.codes.file_secret),
         ];
         secrets.extend(self.auth.retired.iter().map(|key| ("auth.retired", &key.secret)));
         secrets.extend(self.vault.retired.iter().map(|key| ("vault.retired", &key.secret)));
@@ -206,6 +212,7 @@ impl Config {
         for (name, secret) in self.secrets() {
             fault(secret.expose_secret().len() < 32, &format!("{name} must have at least 32 characters"));
         }
+        self.files.check(&mut fault);
         let mut ids: Vec<&str> = self.auth.retired.iter().map(|key| key.id.as_str()).collect();
         ids.push(&self.auth.key_id);
         ids.sort_unstable();
@@ -240,6 +247,23 @@ impl Config {
         let sqlite =
             DbTarget::parse(&self.database.url).is_ok_and(|target| target.engine() == Engine::Sqlite);
         fault(sqlite, "database.url must be postgres:// in production mode");
+        fault(
+            self.files.is_local() && self.files.path.is_empty(),
+            "files.path must be set in production mode, because files.kind is local: a folder that all instances share and that is backed up",
+        );
+        fault(
+            !self.files.is_local() && !self.files.endpoint.starts_with("https://"),
+            "files.endpoint must begin with https:// in production mode",
+        );
+    }
+
+    /// The folder of contents, where they lie in one: beside the SQLite file unless it is set.
+    pub fn files_folder(&self) -> std::path::PathBuf {
+        if !self.files.path.is_empty() {
+            return self.files.path.clone().into();
+        }
+        let target = DbTarget::parse(&self.database.url).ok();
+        target.and_then(|target| target.folder()).unwrap_or_else(|| "data".into()).join("files")
     }
 
     /// The vault's keys.
@@ -280,6 +304,14 @@ impl Config {
                     self.vault.cipher.name()
                 ),
             ),
+            (
+                "files",
+                if self.files.is_local() {
+                    self.files_folder().display().to_string()
+                } else {
+                    format!("{} at {}", self.files.bucket, self.files.endpoint)
+                },
+            ),
             ("limits", format!("{:?}", self.limits)),
             ("seed", format!("at start {}, demonstration {}", self.seed.at_start, self.seed.demo)),
         ]
@@ -287,6 +319,35 @@ impl Config {
         .map(|(name, value)| format!("{name:>10}  {value}"))
         .collect::<Vec<_>>()
         .join("\n")
+    }
+}
+
+impl FileSettings {
+    /// Whether contents lie in a folder.
+    pub fn is_local(&self) -> bool {
+        self.kind == "local"
+    }
+
+    fn check(&self, fault: &mut impl FnMut(bool, &str)) {
+        fault(!matches!(self.kind.as_str(), "local" | "s3"), "files.kind must be local or s3");
+        if self.kind == "s3" {
+            fault(
+                url::Url::parse(&self.endpoint).is_err(),
+                "files.endpoint must be a URL, because files.kind is s3",
+            );
+            for (name, value) in [
+                ("region", self.region.as_str()),
+                ("bucket", self.bucket.as_str()),
+                ("access_key", self.access_key.expose_secret()),
+                ("secret_key", self.secret_key.expose_secret()),
+            ] {
+                fault(value.is_empty(), &format!("files.{name} must be set, because files.kind is s3"));
+            }
+        }
+        fault(!(1..=1000).contains(&self.uploads), "files.uploads must be 1 to 1000");
+        fault(!(1..=1000).contains(&self.downloads), "files.downloads must be 1 to 1000");
+        fault(!(1..=300).contains(&self.upload_seconds), "files.upload_seconds must be 1 to 300");
+        fault(!(1..=300).contains(&self.link_seconds), "files.link_seconds must be 1 to 300");
     }
 }
 
@@ -307,15 +368,39 @@ mod tests {
             "vault.index_secret",
             "codes.cursor_secret",
             "codes.pass_secret",
+            "codes.file_secret",
             "wechat.secret",
             "wechat.simulator",
             "seed.demo",
             "database.url",
             "cache.kind",
+            "files.path",
         ] {
             assert!(
                 faults.iter().any(|fault| fault.starts_with(expected)),
                 "{expected} is not in {faults:#?}"
+            );
+        }
+    }
+
+    #[test]
+    fn contents_lie_beside_the_sqlite_file_or_where_it_is_said() {
+        let mut config = Config::defaults().unwrap();
+        for (url, path, folder) in [
+            ("sqlite:///srv/unionhall.db", "", "/srv/files"),
+            ("sqlite://unionhall.db", "", "files"),
+            ("postgres://db.example/unionhall", "", "data/files"),
+            ("sqlite:///srv/unionhall.db", "/mnt/files", "/mnt/files"),
+        ] {
+            (config.database.url, config.files.path) = (url.to_owned().into(), path.to_owned());
+            assert_eq!(config.files_folder(), Path::new(folder), "{url}");
+        }
+        config.files.kind = "s3".into();
+        let faults = config.check().unwrap_err().0;
+        for expected in ["endpoint", "region", "bucket", "access_key", "secret_key"] {
+            assert!(
+                faults.iter().any(|fault| fault.starts_with(&format!("files.{expected}"))),
+                "{faults:#?}"
             );
         }
     }

@@ -73,6 +73,7 @@ codes! {
     ReviewNotYours = "review_not_yours", 403, "此环节不由您办理", "This stage is not yours to decide";
     ReviewRecused = "review_recused", 403, "您应当回避该申请", "You may not decide about this request";
     NotFound = "not_found", 404, "未找到", "Not found";
+    FileLinkInvalid = "file_link_invalid", 404, "链接无效或已过期，请重新打开", "The link is not valid or has expired; open the file again";
     MethodNotAllowed = "method_not_allowed", 405, "不支持的请求方法", "The method is not supported here";
     NotAcceptable = "not_acceptable", 406, "无法提供所请求的格式", "The requested format is not available";
     RequestTimeout = "request_timeout", 408, "请求接收超时", "The request took too long to arrive";
@@ -105,6 +106,9 @@ codes! {
     ReviewClaimed = "review_claimed", 409, "该申请正由其他人员办理", "Somebody else is working at this request";
     ReviewLeaveNeeded = "review_leave_needed", 409, "再次退回补正须经上级准许", "A second return needs the leave of a superior";
     ReviewAppealOver = "review_appeal_over", 409, "不能申诉", "This cannot be appealed against";
+    FileHeld = "file_held", 409, "文件已附在某事项上，不能删除", "The file hangs on something and cannot be removed";
+    FileUnusable = "file_unusable", 409, "文件不存在、不属于您或已被使用", "A file is not there, not yours, or used already";
+    FileTooMany = "file_too_many", 409, "未使用的文件过多，请先提交或删除", "Too many files hang on nothing; submit or remove some first";
     UniqueTaken = "unique_taken", 409, "已被占用", "Already taken by another record";
     MembersOnly = "signup_members_only", 409, "该活动仅限已认证的工会会员报名，请先在“我的会籍”中申请认证", "Only verified members of a union may sign up; claim your membership first";
     MembershipHeld = "membership_held", 409, "已是认证会员", "Already a verified member";
@@ -112,6 +116,10 @@ codes! {
     BodyTooLarge = "body_too_large", 413, "请求体过大", "The body is too large";
     UriTooLong = "uri_too_long", 414, "请求地址过长", "The address is too long";
     UnsupportedMediaType = "unsupported_media_type", 415, "不支持该类型的请求体", "The body is of a type that is not taken here";
+    FileTypeRefused = "file_type_refused", 415, "不支持该类型的文件", "Files of this kind are not taken";
+    FileBroken = "file_broken", 422, "文件不完整或已损坏", "The file is incomplete or damaged";
+    FileMixed = "file_mixed", 422, "文件中夹带了其他内容", "The file carries something else inside";
+    FilePixels = "file_pixels", 422, "图片尺寸过大", "The picture has too many pixels";
     ValidationFailed = "validation_failed", 422, "部分字段有误", "Some fields are wrong";
     IdempotencyMismatch = "idempotency_mismatch", 422, "该 Idempotency-Key 已用于另一请求", "This Idempotency-Key was used for another request";
     PreconditionRequired = "precondition_required", 428, "缺少 If-Match 请求头", "The If-Match header is missing";
@@ -119,6 +127,7 @@ codes! {
     Internal = "internal", 500, "服务器内部错误", "Internal server error";
     WechatUnavailable = "wechat_unavailable", 503, "微信服务暂不可用，请稍后再试", "WeChat is not available; try again later";
     StorageUnavailable = "storage_unavailable", 503, "数据库暂不可用，请稍后再试", "The database is not available; try again later";
+    FileStoreUnavailable = "file_store_unavailable", 503, "文件存储暂不可用，请稍后再试", "The file store is not available; try again later";
     StorageFull = "storage_full", 503, "存储空间不足，未保存任何更改", "The disk is full; nothing was changed";
     Overloaded = "overloaded", 503, "服务繁忙，请稍后再试", "The server is busy; try again shortly";
     Stopping = "stopping", 503, "服务正在停止，请重试", "The server is stopping; try again";

@@ -281,6 +281,8 @@ mod kinds {
         ReviewMessageId, "rvm");
     crate::id_type!(/// That somebody is, was, or says to be a member of a union.
         MembershipId, "mbs");
+    crate::id_type!(/// A file that somebody uploaded.
+        FileId, "fil");
     crate::id_type!(/// A message in the inbox.
         NoticeId, "ntc");
     crate::id_type!(/// Work that follows a commit.

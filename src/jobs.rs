@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::clock::{SharedClock, db_time};
+use crate::clock::{SharedClock, civil_day, db_time};
 use crate::error::Result;
 use crate::identity;
 use crate::platform::Platform;
@@ -10,6 +10,7 @@ use crate::platform::cache::CacheHealth;
 use crate::platform::db::Conn;
 use crate::platform::http::idempotency;
 use crate::platform::outbox::{self, Job, JobHandler, JobState};
+use crate::policy;
 
 /// Forgets what need not be kept: answers under idempotency keys after 7 days, ended logins after 30.
 pub struct Housekeeping {
@@ -59,6 +60,11 @@ pub async fn measure(platform: &Platform) {
             tracing::debug!(%error, "the job table cannot be read");
             metrics::gauge!("unionhall_database_up").set(0.0);
         }
+    }
+    if let Ok(years) = platform.db.read(move |conn| policy::store::unknown_years(conn, civil_day(now))).await
+    {
+        let unknown = u32::try_from(years.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("unionhall_calendar_unknown_years").set(f64::from(unknown));
     }
     let cache = if platform.cache.health() == CacheHealth::RedisDown { 0.0 } else { 1.0 };
     metrics::gauge!("unionhall_cache_up").set(cache);

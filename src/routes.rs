@@ -3,6 +3,7 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::platform::files;
 use crate::{attendance, identity, membership, notify, offering, ops, org, people, plan, review, signup};
 
 /// Registers every operation.
@@ -143,6 +144,13 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(people::audiences::person_audience_record)
         .service(people::audiences::person_audience_remove)
         .service(identity::accounts_api::account_state_set)
+        // Files
+        .service(files::api::file_upload)
+        .service(files::api::file_get)
+        .service(files::api::file_content_get)
+        .service(files::api::file_link_create)
+        .service(files::api::file_link_open)
+        .service(files::api::file_delete)
         .service(ops::audit_list)
         .service(ops::dead_job_list)
         .service(ops::dead_job_revive)

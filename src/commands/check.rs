@@ -7,12 +7,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::real_world;
 use crate::app::{self, StartError};
+use crate::clock::civil_day;
 use crate::config::Config;
 use crate::ids::Ids;
 use crate::people;
 use crate::plan;
 use crate::platform::audit;
 use crate::platform::db::{Db, migrate};
+use crate::policy;
+use crate::platform::files;
 use crate::seed::loader::{Loaded, Loader};
 use crate::seed::{self, SeedSource};
 use crate::signup::penalty;
@@ -65,6 +68,9 @@ pub(super) fn seed(config: &Config, folder: Option<PathBuf>, no_demo: bool) -> R
         "已载入 / loaded: 新增 {} created, 更新 {} changed, 未变 {} unchanged",
         loaded.created, loaded.changed, loaded.unchanged
     );
+    if let Some(gaps) = calendar_gaps(&db, clock.now())? {
+        println!("{gaps}");
+    }
     Ok(true)
 }
 
@@ -86,6 +92,19 @@ pub fn seed_database(
         tracing::info!(created = loaded.created, changed = loaded.changed, "seeds loaded");
     }
     Ok(loaded)
+}
+
+/// The years that due dates are about to run into and the calendar does not know, in both languages. Nothing where all is well.
+pub(super) fn calendar_gaps(db: &Db, now: DateTime<Utc>) -> Result<Option<String>, StartError> {
+    let years = db.read_blocking(|conn| policy::store::unknown_years(conn, civil_day(now)))?;
+    if years.is_empty() {
+        return Ok(None);
+    }
+    let years = years.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    tracing::warn!(years, "the calendar does not know these years: their holidays count as plain weeks");
+    Ok(Some(format!(
+        "日历缺少 {years} 年的放假安排，期限按普通周计算，请更新 calendar.csv / no holidays of {years} in the calendar: terms count plain weeks"
+    )))
 }
 
 /// The database as it is: verifying changes nothing, the schema neither.
@@ -164,6 +183,8 @@ pub(super) fn vault_rotate(config: &Config) -> Result<bool, StartError> {
         })?;
         bar.inc(u64::try_from(page.len()).unwrap_or(0));
     }
+    let storage = app::open_storage(config)?;
+    resealed += files::jobs::rotate(&db, &vault, &storage, || bar.inc(1))?;
     let keys = crate::identity::store::reseal_session_keys(&db, &vault, config.wechat.appid.as_str())?;
     bar.finish_and_clear();
     println!("已用当前密钥重新加密 / sealed again under the active key: {}", resealed + keys);

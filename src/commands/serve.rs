@@ -31,6 +31,7 @@ pub(super) fn serve(config: &Config) -> Result<bool, StartError> {
     if config.seed.at_start {
         super::check::seed_database(config, &db, &ids, clock.now(), None, config.seed.demo)?;
     }
+    let gaps = super::check::calendar_gaps(&db, clock.now())?;
     let listener = bind(&config.server.listen)?;
     let figures = match config.server.metrics_listen.as_str() {
         "" => None,
@@ -62,7 +63,7 @@ pub(super) fn serve(config: &Config) -> Result<bool, StartError> {
             .map_err(|reason| StartError::Listen { address: config.server.listen.clone(), reason })?;
         let handle = server.handle();
         let running = actix_web::rt::spawn(server);
-        greet(config, stopwatch.elapsed());
+        greet(config, stopwatch.elapsed(), gaps.as_deref());
 
         wait_for_signal().await?;
         tracing::info!("stopping: not ready any more, then requests, then jobs");
@@ -120,7 +121,7 @@ async fn wait_for_signal() -> Result<(), StartError> {
     Ok(())
 }
 
-fn greet(config: &Config, took: Duration) {
+fn greet(config: &Config, took: Duration, calendar_gaps: Option<&str>) {
     let url = format!("http://{}", config.server.listen);
     println!("\n  Unionhall 已启动 / is running  ({} ms)\n", took.as_millis());
     println!("    API        {url}/api/v1");
@@ -142,6 +143,9 @@ fn greet(config: &Config, took: Duration) {
     }
     if config.server.mode == Mode::Embedded {
         println!("  内置密钥仅供试用 / The built-in secrets are public: this is a trial installation.");
+    }
+    if let Some(gaps) = calendar_gaps {
+        println!("  {gaps}");
     }
     println!("  Ctrl-C 停止 / to stop\n");
 }

@@ -1,10 +1,12 @@
-//! What knows nothing of unions: storage, cache, changes, vault, jobs, audit, HTTP, access, WeChat.
+//! What knows nothing of unions: storage, cache, changes, vault, files, jobs, audit, HTTP, access,
+//! WeChat.
 
 pub mod access;
 pub mod audit;
 pub mod cache;
 pub mod changes;
 pub mod db;
+pub mod files;
 pub mod http;
 pub mod outbox;
 pub mod vault;

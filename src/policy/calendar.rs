@@ -81,3 +81,48 @@ pub(super) fn after(day: NaiveDate) -> NaiveDate {
 pub(super) fn before(day: NaiveDate) -> NaiveDate {
     day.pred_opt().unwrap_or(NaiveDate::MIN)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::seed::{self, SeedSource};
+
+    /// The notices as they are seeded.
+    pub(in crate::policy) fn notices() -> Calendar {
+        let seeds = seed::load(&SeedSource::Embedded).unwrap();
+        Calendar::new(
+            seeds.calendar_days.iter().map(|row| (row.day, row.kind)),
+            seeds.calendar_years.iter().map(|row| i32::try_from(row.year).unwrap()),
+        )
+    }
+
+    #[test]
+    fn a_notice_goes_before_the_week() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let calendar = Calendar::new(
+            [
+                (day("2025-10-01"), DayKind::Holiday),
+                (day("2025-10-02"), DayKind::Holiday),
+                (day("2025-10-03"), DayKind::Holiday),
+                (day("2025-09-28"), DayKind::Workday),
+            ],
+            [2025],
+        );
+        for (text, working) in [
+            ("2025-09-27", false),
+            ("2025-09-28", true),
+            ("2025-09-30", true),
+            ("2025-10-01", false),
+            ("2025-10-05", false),
+            ("2025-10-06", true),
+            ("2026-01-01", true),
+        ] {
+            assert_eq!(calendar.is_working(day(text)), working, "{text}");
+        }
+        assert_eq!(calendar.next_working(day("2025-09-26")), day("2025-09-28"));
+        assert_eq!(calendar.next_working(day("2025-09-30")), day("2025-10-06"));
+        assert_eq!(calendar.unknown_years(day("2024-12-31"), day("2026-01-01")), [2024, 2026]);
+        assert_eq!(calendar.unknown_years(day("2025-01-01"), day("2025-12-31")), Vec::<i32>::new());
+        assert_eq!(calendar.next_working(NaiveDate::MAX), NaiveDate::MAX);
+    }
+}

@@ -221,11 +221,7 @@ pub fn signals(
             amber = day;
         }
     }
-    Signals {
-        amber_at: day_start(amber),
-        red_at: day_start(deadline.last_day),
-        breached_at: deadline.at,
-    }
+    Signals { amber_at: day_start(amber), red_at: day_start(deadline.last_day), breached_at: deadline.at }
 }
 
 /// The colour at `now`.
@@ -288,10 +284,10 @@ impl Stops {
         Self(real.map(|pause| Stop { first: day_of(pause.from), last: pause.until.map(day_of) }).collect())
     }
 
-    /// The pause on `day`; of several an open one.
+    /// The pause on `day`; of several an open one, of those the first.
     fn on(&self, day: NaiveDate) -> Option<Stop> {
         let here = self.0.iter().filter(|stop| stop.first <= day && stop.last.is_none_or(|last| day <= last));
-        here.max_by_key(|stop| stop.last.is_none()).copied()
+        here.min_by_key(|stop| (stop.last.is_some(), stop.first)).copied()
     }
 }
 
@@ -301,3 +297,6 @@ fn day_of(instant: DateTime<Utc>) -> NaiveDate {
     let last = DateTime::from_timestamp(LAST, 0).unwrap_or(DateTime::UNIX_EPOCH);
     civil_day(instant.clamp(DateTime::UNIX_EPOCH, last))
 }
+
+#[cfg(test)]
+mod tests;

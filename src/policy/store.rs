@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{calendar_days, calendar_years, policies};
 
-/// How far ahead the calendar should reach. The next year's notice comes in November, before October's terms reach that year.
+/// How far ahead the calendar should reach. The notice of a year comes in November of the year before.
 pub const AHEAD_DAYS: Days = Days::new(90);
 
 /// The policy `key` as it is in force on `day`; none before its first day, and for a key that nobody has set.
@@ -65,14 +65,19 @@ pub fn rule_on(conn: &mut Conn, key: &str, day: NaiveDate) -> Result<Rule> {
 pub fn calendar(conn: &mut Conn) -> Result<Calendar> {
     let days: Vec<(NaiveDate, DayKind)> =
         calendar_days::table.select((calendar_days::day, calendar_days::kind)).load(conn)?;
-    let years: Vec<i64> = calendar_years::table.select(calendar_years::year).load(conn)?;
-    Ok(Calendar::new(days, years.into_iter().filter_map(|year| i32::try_from(year).ok())))
+    Ok(Calendar::new(days, years(conn)?))
 }
 
 /// The years of `today` and of the [`AHEAD_DAYS`] days after it that the stored calendar does not know.
 pub fn unknown_years(conn: &mut Conn, today: NaiveDate) -> Result<Vec<i32>> {
     let ahead = today.checked_add_days(AHEAD_DAYS).unwrap_or(NaiveDate::MAX);
-    Ok(calendar(conn)?.unknown_years(today, ahead))
+    Ok(Calendar::new([], years(conn)?).unknown_years(today, ahead))
+}
+
+fn years(conn: &mut Conn) -> Result<impl Iterator<Item = i32> + use<>> {
+    let years: Vec<i64> = calendar_years::table.select(calendar_years::year).load(conn)?;
+    // No notice speaks of a year beyond that reach.
+    Ok(years.into_iter().filter_map(|year| i32::try_from(year).ok()))
 }
 
 fn number(policy: &Policy) -> Result<i64> {

@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::fault::{Problem, SeedFault, SeedFaults};
 use super::source::{
-    CALENDAR, CALENDAR_YEARS, DEMO, FILES, MILESTONES, ORGANISATIONS, PAUSES, PLAN, POLICIES, RULES, SEMANTICS, SeedFile, TARGETS,
-    TOPICS,
+    CALENDAR, CALENDAR_YEARS, DEMO, FILES, MILESTONES, ORGANISATIONS, PAUSES, PLAN, POLICIES, RULES,
+    SEMANTICS, SeedFile, TARGETS, TOPICS,
 };
 
 /// A set of codes in which each is defined once.

@@ -10,8 +10,8 @@ use super::model::*;
 use super::raw::{csv_rows, toml_root};
 use super::row::Row;
 use super::source::{
-    CALENDAR, CALENDAR_YEARS, DEMO, MILESTONES, ORGANISATIONS, PAUSES, PLAN, POLICIES, RULES, SEMANTICS, SeedFile, SeedSource, TARGETS,
-    TOPICS,
+    CALENDAR, CALENDAR_YEARS, DEMO, MILESTONES, ORGANISATIONS, PAUSES, PLAN, POLICIES, RULES, SEMANTICS,
+    SeedFile, SeedSource, TARGETS, TOPICS,
 };
 use crate::policy::calendar::is_weekend;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{Datelike, NaiveDate, NaiveTime};
 
 use super::model::*;
 use super::source::FILES;
@@ -224,6 +224,7 @@ fn names_are_those_of_serde() {
     same::<AttendanceRole>();
     same::<StaffRole>();
     same::<PolicyUnit>();
+    same::<DayKind>();
 }
 
 #[test]
@@ -369,4 +370,46 @@ fn parents_stand_before_children_and_above_the_demonstration() {
             r#"organisations.csv:6 field "parent_code": organisation "street-buji" must stand on an earlier line / 组织必须写在前面的行"#
         ]
     );
+}
+
+#[test]
+fn the_calendar_has_as_many_days_as_the_notices() {
+    let seeds = embedded();
+    assert_eq!(seeds.calendar_years.iter().map(|row| row.year).collect::<Vec<_>>(), [2024, 2025, 2026]);
+    let count = |year: i32, kind: DayKind| {
+        seeds.calendar_days.iter().filter(|row| row.day.year() == year && row.kind == kind).count()
+    };
+    // 1+8+3+5+1+3+7, 1+8+3+5+3+8, 3+9+3+5+3+3+7 days off
+    for (year, off, worked) in [(2024, 28, 8), (2025, 28, 5), (2026, 33, 6)] {
+        assert_eq!((count(year, DayKind::Holiday), count(year, DayKind::Workday)), (off, worked), "{year}");
+    }
+}
+
+#[test]
+fn wrong_days_of_the_calendar_are_named() {
+    let row = |date: &str, kind: &str| format!("{date},{kind},");
+    let edit = |date: &str, kind: &str, new: String| ("calendar.csv", row(date, kind), new);
+    let edits = [
+        edit("2024-01-01", "holiday", row("2024-01-01", "feast")),
+        edit("2024-02-04", "workday", row("2024-02-05", "workday")),
+        edit("2024-02-10", "holiday", row("2024-02-30", "holiday")),
+        edit("2024-02-12", "holiday", row("2024-02-11", "holiday")),
+        edit("2024-02-13", "holiday", row("2027-02-13", "holiday")),
+    ];
+    let found = faults(&edits.each_ref().map(|(file, old, new)| (*file, old.as_str(), new.as_str())));
+    assert_eq!(
+        found,
+        [
+            r#"calendar.csv:4 field "kind": "feast" is not one of: holiday, workday / 不在可选值之列"#,
+            r#"calendar.csv:5 field "kind": a weekday is worked anyhow / 周一至周五本为工作日"#,
+            r#"calendar.csv:6 field "day": "2024-02-30" is not a date such as 2025-12-31 / 不是日期（如 2025-12-31）"#,
+            r#"calendar.csv:8 field "day": day "2024-02-11" is already defined on line 7 / 日期重复，已见于第 7 行"#,
+            r#"calendar.csv:9 field "day": there is no year of the calendar "2027" / 日历年份不存在"#,
+        ]
+    );
+    let found = faults(&[("calendar-years.csv", "2025,", "2024,")]);
+    let twice = r#"calendar-years.csv:4 field "year": year of the calendar "2024" is already defined on line 3 / 日历年份重复，已见于第 3 行"#;
+    assert_eq!(found[0], twice);
+    // Every day of the year that is gone.
+    assert_eq!(found.len(), 1 + 28 + 5, "{found:?}");
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::http::problems::{faults, pairs};
 use crate::harness::factory::{Made, Wanted};
 use crate::harness::{Actor, Reply, Test, TestApp};
+use crate::lifecycle::everything;
 
 pub const TESTS: &[Test] = tests![
     filters_by_form_and_by_street,
@@ -240,6 +241,7 @@ async fn every_wrong_time_is_named(app: TestApp) {
         { "starts_at": at(10), "ends_at": at(12) },
         { "starts_at": at(10), "ends_at": at(35) },
     ]);
+    let before = everything(&app).await;
     let problem = organiser.post(LIST, input.clone()).await.problem(422, "validation_failed");
     let expected = pairs(&[
         ("/sessions/0/ends_at", "order"),
@@ -248,9 +250,15 @@ async fn every_wrong_time_is_named(app: TestApp) {
         ("/signup_closes_at", "order"),
     ]);
     assert_eq!(faults(&problem), expected);
+    // The window of sign-up alone: it ends before it begins.
+    input["sessions"] = json!([{ "starts_at": at(10), "ends_at": at(12) }]);
+    input["signup_opens_at"] = json!(at(9));
+    input["signup_closes_at"] = json!(at(8));
+    let problem = organiser.post(LIST, input.clone()).await.problem(422, "validation_failed");
+    assert_eq!(faults(&problem), pairs(&[("/signup_closes_at", "order")]));
+    assert_eq!(everything(&app).await, before);
     input["signup_opens_at"] = json!(at(1));
     input["signup_closes_at"] = json!(at(12));
-    input["sessions"] = json!([{ "starts_at": at(10), "ends_at": at(12) }]);
     organiser.post(LIST, input.clone()).await.ok(201);
     // A time is an instant: without its offset it says nothing.
     input["sessions"][0]["starts_at"] = json!("2025-06-16T20:00:00");
@@ -355,8 +363,14 @@ async fn a_change_needs_the_version_that_was_read(app: TestApp) {
     let mut late = change("报名太晚");
     late["signup_closes_at"] = json!("2025-06-16T12:00:00+08:00");
     let etag = organiser.get(&path).await.etag();
-    let problem = organiser.put(&path, &etag, late).await.problem(422, "validation_failed");
-    assert_eq!(faults(&problem), pairs(&[("/signup_closes_at", "order")]));
+    let mut backwards = change("报名倒着走");
+    backwards["signup_closes_at"] = json!("2025-06-15T08:59:59+08:00");
+    let before = (organiser.get(&path).await.ok(200), everything(&app).await);
+    for window in [late, backwards] {
+        let problem = organiser.put(&path, &etag, window).await.problem(422, "validation_failed");
+        assert_eq!(faults(&problem), pairs(&[("/signup_closes_at", "order")]));
+    }
+    assert_eq!((organiser.get(&path).await.ok(200), everything(&app).await), before);
     app.worker("zhang").await.put(&path, &etag, change("工人改")).await.problem(403, "forbidden");
     app.run_jobs().await;
 }

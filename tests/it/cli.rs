@@ -15,6 +15,7 @@ use unionhall::platform::db::schema::people;
 use unionhall::platform::wechat::simulator::openid_for;
 
 use super::corruption::lift_triggers;
+use super::durability::Site;
 use crate::harness::{Test, TestApp, quiet_port};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_unionhall");
@@ -28,6 +29,7 @@ pub const PLAIN: &[Test] = plain_tests![
     the_demonstration_plays_against_its_own_server,
 ];
 pub const TESTS: &[Test] = tests![
+    the_demonstration_plays_against_a_running_server_more_than_once,
     migrate_says_what_is_missing_and_brings_it,
     seeding_twice_changes_nothing,
     staff_are_granted_revoked_and_listed,
@@ -201,11 +203,39 @@ fn the_demonstration_plays_against_its_own_server() {
     let output = output.unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{out}{err}");
+    // Of 12 workers four have a place, and somebody moves up for each of them who leaves; one refuses.
+    assert!(out.contains("12 workers ask for 4 places at once, 1 of them for"), "{out}");
+    for row in ["confirmed      4", "waiting        8", "refused        0"] {
+        assert!(out.contains(row), "{row}: {out}");
+    }
+    assert_eq!(out.matches("号取消 cancels").count(), 4, "{out}");
+    assert!(out.matches("号递补 moves up").count() >= 3, "{out}");
+    assert_eq!(out.matches("号谢绝 refuses → ").count(), 1, "{out}");
+    assert!(out.contains("Checked: no place too many, nobody passed"), "{out}");
     // Of 12 workers each leaves out one offer of three, and number 7 of ten does not come.
     assert!(out.contains("24 sign-ups, 22 check-ins, 33 sessions finalised"), "{out}");
     let row = out.lines().find(|line| line.trim_start().starts_with("07b ")).unwrap();
     assert!(row.contains('█') && row.contains("/ 10000"), "{row}");
     assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "its database is gone with it");
+}
+
+async fn the_demonstration_plays_against_a_running_server_more_than_once(app: TestApp) {
+    // Served by another process: time stands still in this one.
+    let (_, database) = app.empty_database();
+    let site = Site::new(database.url.expose_secret());
+    let server = site.start().await;
+    let home = TempDir::new().unwrap();
+    let words = ["demo", "--workers", "24", "--url", &site.url(), "--wechat-sim", &site.sim_url()];
+    // Two did not come the first time though their sessions were held: they sign up later from then on.
+    for (refused, late) in [("refused        0", false), ("refused        2   signup_not_yet_open", true)] {
+        let Output { status, stdout, stderr } = unionhall(home.path(), &[]).args(words).output().unwrap();
+        let (out, err) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+        assert_eq!(status.code(), Some(0), "{out}{err}");
+        assert!(out.contains(refused) && out.contains("Checked: no place too many"), "{out}");
+        assert_eq!(out.contains("4 sign-ups must wait"), late, "{out}");
+    }
+    drop(server);
+    site.verify();
 }
 
 async fn migrate_says_what_is_missing_and_brings_it(app: TestApp) {

@@ -15,6 +15,7 @@ mod harness;
 mod access;
 mod audiences;
 mod audit;
+mod calendar;
 mod catalogue;
 mod chores;
 mod cli;
@@ -22,6 +23,7 @@ mod contract;
 mod corruption;
 mod door;
 mod durability;
+mod files;
 mod http;
 mod identity;
 mod imports;
@@ -73,6 +75,7 @@ const ROOMS: &[&[Test]] = &[
     snapshot::TESTS,
     door::TESTS,
     durability::TESTS,
+    durability::places::TESTS,
     jobs::TESTS,
     chores::TESTS,
     ledger::TESTS,
@@ -94,6 +97,7 @@ const ROOMS: &[&[Test]] = &[
     membership::TESTS,
     plan::TESTS,
     audit::TESTS,
+    calendar::TESTS,
     storage::TESTS,
     opening::TESTS,
     opening::PLAIN,
@@ -105,6 +109,10 @@ const ROOMS: &[&[Test]] = &[
     resources::TESTS,
     templates::TESTS,
     imports::TESTS,
+    files::TESTS,
+    files::hostile::TESTS,
+    files::access::TESTS,
+    files::keeping::TESTS,
 ];
 
 fn main() -> std::process::ExitCode {

@@ -12,6 +12,7 @@ use unionhall::platform::db::schema::{activities, offers, place_holds, quotas, s
 use crate::access::staff_of;
 use crate::harness::factory::Made;
 use crate::harness::{Actor, Reply, Test, TestApp};
+use crate::lifecycle::everything;
 
 pub const TESTS: &[Test] = tests![
     every_row_has_a_verdict_and_every_worker_is_asked,
@@ -237,6 +238,7 @@ async fn a_wrong_roster_is_named_and_changes_nothing(app: TestApp) {
     let street = json!(app.organisation("street-pinghu").await);
     let other = json!(app.organisation(OTHER).await);
     let nobody = json!(app.ids().id::<unionhall::ids::OrganisationId>());
+    let before = everything(&app).await;
     let cases = [
         (
             with(&[("rows", json!([row("13800138001"), row("13800138002"), row("8613800138001")]))]),
@@ -261,6 +263,7 @@ async fn a_wrong_roster_is_named_and_changes_nothing(app: TestApp) {
         let errors = problem["errors"].as_array().unwrap();
         assert_eq!(errors.len(), 1, "{problem}");
         assert_eq!((&errors[0]["pointer"], &errors[0]["code"]), (&json!(pointer), &json!(code)));
+        assert_eq!(everything(&app).await, before, "{pointer}: {code}");
     }
     let organiser = app.staff("organiser").await;
     let problem = send(&organiser, &activity, with(&[("organisation_id", street)])).await;

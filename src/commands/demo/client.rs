@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::sync::RwLock;
 
 use super::Outcome;
 use crate::commands::real_world;
 use crate::ids::Ids;
 
 /// Where the server and its simulated WeChat are.
+#[derive(Clone)]
 pub(super) struct Site {
     url: String,
     wechat_sim: String,
@@ -35,38 +37,40 @@ impl Site {
     }
 
     pub(super) fn anonymous(&self) -> Session {
-        Session {
-            http: self.http.clone(),
-            url: self.url.clone(),
-            token: None,
-            person: Value::Null,
-            ids: self.ids.clone(),
-        }
+        Session { site: self.clone(), user: None, token: RwLock::default(), person: Value::Null }
     }
 
     /// Logs the simulated user in.
     pub(super) async fn log_in(&self, user: &str) -> Outcome<Session> {
+        let tokens = self.tokens(user).await?;
+        Ok(Session {
+            site: self.clone(),
+            user: Some(user.to_owned()),
+            token: RwLock::new(access_token(&tokens)),
+            person: field(&tokens, "person_id").clone(),
+        })
+    }
+
+    async fn tokens(&self, user: &str) -> Outcome<Value> {
         let address = format!("{}/sim/login-code?user={user}", self.wechat_sim);
         let reply = self.http.get(&address).send().await.map_err(|_| {
             format!("无法连接微信模拟器 {} / cannot reach the simulated WeChat; give its address with --wechat-sim", self.wechat_sim)
         })?;
         let code: Value = reply.json().await.map_err(|error| error.without_url().to_string())?;
-        let mut session = self.anonymous();
-        let tokens =
-            session.post("/api/v1/auth/wechat-logins", &json!({ "code": field(&code, "code") })).await?;
-        session.token = field(&tokens, "access_token").as_str().map(ToOwned::to_owned);
-        session.person = field(&tokens, "person_id").clone();
-        Ok(session)
+        self.anonymous().post("/api/v1/auth/wechat-logins", &json!({ "code": field(&code, "code") })).await
     }
+}
+
+fn access_token(tokens: &Value) -> Option<String> {
+    field(tokens, "access_token").as_str().map(ToOwned::to_owned)
 }
 
 /// Somebody who is logged in, or nobody.
 pub(super) struct Session {
-    http: reqwest::Client,
-    url: String,
-    token: Option<String>,
+    site: Site,
+    user: Option<String>,
+    token: RwLock<Option<String>>,
     person: Value,
-    ids: Ids,
 }
 
 impl Session {
@@ -78,19 +82,33 @@ impl Session {
         self.call(Method::GET, path, None, None, &[]).await.map(|(body, _)| body)
     }
 
+    /// The items of all pages of a list.
+    pub(super) async fn list(&self, path: &str) -> Outcome<Vec<Value>> {
+        let mut all = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = self.get(&format!("{path}?limit=100{cursor}")).await?;
+            all.extend(items(&page));
+            match field(&page, "next").as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return Ok(all),
+            }
+        }
+    }
+
     pub(super) async fn post(&self, path: &str, body: &Value) -> Outcome<Value> {
-        self.call(Method::POST, path, Some(body), None, &[]).await.map(|(body, _)| body)
+        self.post_or(path, body, &[]).await
     }
 
-    /// A post whose effect may be there from an earlier demonstration.
-    pub(super) async fn post_unless_taken(&self, path: &str, body: &Value) -> Outcome<Value> {
-        self.call(Method::POST, path, Some(body), None, &["unique_taken"]).await.map(|(body, _)| body)
+    /// A post that may be refused with one of these codes: the answer is the refusal then.
+    pub(super) async fn post_or(&self, path: &str, body: &Value, refusals: &[&str]) -> Outcome<Value> {
+        self.call(Method::POST, path, Some(body), None, refusals).await.map(|(body, _)| body)
     }
 
-    /// Changes one's profile: reads it first, for the version.
-    pub(super) async fn put_profile(&self, body: &Value) -> Outcome<()> {
-        let (_, etag) = self.call(Method::GET, "/api/v1/me", None, None, &[]).await?;
-        self.call(Method::PUT, "/api/v1/me", Some(body), etag, &[]).await.map(drop)
+    /// Puts `body` at `path` with the version of what is read at `of`.
+    pub(super) async fn put(&self, of: &str, path: &str, body: &Value) -> Outcome<Value> {
+        let (_, etag) = self.call(Method::GET, of, None, None, &[]).await?;
+        self.call(Method::PUT, path, Some(body), etag, &[]).await.map(|(body, _)| body)
     }
 
     async fn call(
@@ -99,13 +117,14 @@ impl Session {
         path: &str,
         body: Option<&Value>,
         etag: Option<String>,
-        forgiven: &[&str],
+        refusals: &[&str],
     ) -> Outcome<(Value, Option<String>)> {
-        let key = hex::encode(self.ids.bytes::<16>());
+        let Site { http, url, ids, .. } = &self.site;
+        let key = hex::encode(ids.bytes::<16>());
         // A minute of patience with a busy server or a rate limit.
         for _ in 0..60 {
-            let mut request = self.http.request(method.clone(), format!("{}{path}", self.url));
-            if let Some(token) = &self.token {
+            let mut request = http.request(method.clone(), format!("{url}{path}"));
+            if let Some(token) = self.token.read().await.as_ref() {
                 request = request.bearer_auth(token);
             }
             if let Some(body) = body {
@@ -115,7 +134,7 @@ impl Session {
                 request = request.header("If-Match", etag);
             }
             let reply = request.send().await.map_err(|error| {
-                format!("无法连接 {} / cannot reach the server: {}", self.url, error.without_url())
+                format!("无法连接 {url} / cannot reach the server: {}", error.without_url())
             })?;
             let status = reply.status();
             let header =
@@ -128,8 +147,16 @@ impl Session {
                 tokio::time::sleep(Duration::from_secs(wait.unwrap_or(1).min(10))).await;
                 continue;
             }
+            if status == StatusCode::UNAUTHORIZED
+                && let Some(user) = &self.user
+            {
+                // Its token has expired: a large crowd takes longer than a token lasts.
+                let tokens = Box::pin(self.site.tokens(user)).await?;
+                *self.token.write().await = access_token(&tokens);
+                continue;
+            }
             let code = field(&value, "code").as_str().unwrap_or_default();
-            if status.is_success() || forgiven.contains(&code) {
+            if status.is_success() || refusals.contains(&code) {
                 return Ok((value, tag));
             }
             return Err(format!("{method} {path}: {status} {text}"));

@@ -1,14 +1,14 @@
 //! `demo`: a day of the union over real HTTP.
 //!
-//! Everything goes through the public API with simulated WeChat users, as the mini-program would do it: an organiser makes an
-//! activity of each kind in every sub-district, workers log in, sign up and show their passes, staff scan them and
-//! finalise the sessions, and the planner reads what became of the targets.
+//! Everything goes through the public API with simulated WeChat users, as the mini-program would do it: workers log in and rush
+//! for a few places, and the waiting list moves up; an organiser makes an activity of each kind in every sub-district,
+//! workers sign up and show their passes, staff scan them and finalise the sessions, and the planner reads what became of
+//! the targets.
 
 mod client;
 mod own;
+mod rush;
 mod table;
-
-use std::sync::Arc;
 
 use chrono::TimeDelta;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -47,7 +47,7 @@ pub(super) fn demo(
                 (Site::new(own.url(), own.wechat_sim()), Some(own))
             }
         };
-        let outcome = play(Arc::new(site.map_err(StartError::Other)?), workers, own.is_some()).await;
+        let outcome = play(&site.map_err(StartError::Other)?, workers, own.is_some()).await;
         if let Some(own) = own {
             own.stop().await;
         }
@@ -61,34 +61,37 @@ struct Offer {
     street: usize,
 }
 
-async fn play(site: Arc<Site>, workers: u32, own: bool) -> Outcome<()> {
+async fn play(site: &Site, workers: u32, own: bool) -> Outcome<()> {
     println!("  演示 / Demonstration: {workers} 名职工 workers, {}\n", site.url());
-    let bar = bar(u64::from(workers) + 66);
+    let bar = bar(2 * u64::from(workers) + 66);
     bar.set_message("准备活动 / making activities");
     let streets = items(&site.anonymous().get("/api/v1/organisations?kind=sub_district&limit=100").await?);
-    let offers = Arc::new(make_offers(&site, &streets, &bar).await?);
-    let gates = gates(&site, &streets).await?;
+    let programmes = items(&site.anonymous().get("/api/v1/programmes?limit=100").await?);
+    let organiser = site.log_in("organiser").await?;
+    let offers = make_offers(&organiser, &programmes, &streets, &bar).await?;
+    let gates = gates(site, &streets).await?;
+
+    bar.set_message("职工登录 / workers log in");
+    let crowd: Vec<Session> = stream::iter(0..workers)
+        .map(|number| arrive(site, number, &streets, &bar))
+        .buffered(CROWD)
+        .try_collect()
+        .await?;
+
+    bar.set_message("抢名额 / a rush");
+    let (topic, audience) = rush::SCARCE;
+    let street = streets.first().ok_or("there are no sub-districts")?;
+    let rush = rush::play(&organiser, programme(&programmes, topic, audience)?, street, &crowd).await?;
 
     bar.set_message("报名和签到 / signing up and checking in");
-    let figures: Vec<Figures> = stream::iter(0..workers)
-        .map(|number| {
-            let (site, offers, gates, bar) = (Arc::clone(&site), Arc::clone(&offers), &gates, bar.clone());
-            let street = usize::try_from(number).unwrap_or(0) % streets.len().max(1);
-            let home = streets.get(street).map(id).transpose();
-            async move {
-                let home = home?.ok_or("there are no sub-districts")?;
-                let gate = gates.get(street).ok_or("a sub-district has no staff")?;
-                let figures = live(&site, number, home, street, &offers, gate).await?;
-                bar.inc(1);
-                Ok::<Figures, String>(figures)
-            }
-        })
+    let figures: Vec<Figures> = stream::iter(crowd.iter().enumerate())
+        .map(|(number, worker)| live(worker, number, &offers, &gates, &bar))
         .buffer_unordered(CROWD)
         .try_collect()
         .await?;
 
     bar.set_message("结算场次 / finalising sessions");
-    for offer in offers.iter() {
+    for offer in &offers {
         let gate = gates.get(offer.street).ok_or("a sub-district has no staff")?;
         let path = format!("/api/v1/sessions/{}/finalisations", offer.session);
         gate.post(&path, &json!({})).await?;
@@ -96,6 +99,7 @@ async fn play(site: Arc<Site>, workers: u32, own: bool) -> Outcome<()> {
     }
     bar.finish_and_clear();
 
+    rush.print();
     let planner = site.log_in("planner").await?;
     let progress = planner.get("/api/v1/plans/2025/progress").await?;
     table::print(&progress);
@@ -109,7 +113,13 @@ async fn play(site: Arc<Site>, workers: u32, own: bool) -> Outcome<()> {
         sum.checkins,
         offers.len()
     );
-    look_next(&site, own);
+    if sum.delayed > 0 {
+        println!(
+            "  {} 次报名须推后：上次报名后未到场 / {} sign-ups must wait: who did not come last time signs up later",
+            sum.delayed, sum.delayed
+        );
+    }
+    look_next(site, own);
     Ok(())
 }
 
@@ -122,17 +132,25 @@ fn bar(length: u64) -> ProgressBar {
     bar
 }
 
-async fn make_offers(site: &Site, streets: &[Value], bar: &ProgressBar) -> Outcome<Vec<Offer>> {
-    let organiser = site.log_in("organiser").await?;
-    let programmes = items(&site.anonymous().get("/api/v1/programmes?limit=100").await?);
+/// The programme about `topic` for `audience`.
+fn programme<'a>(programmes: &'a [Value], topic: &str, audience: &str) -> Outcome<&'a Value> {
+    programmes
+        .iter()
+        .find(|programme| field(programme, "topic") == topic && field(programme, "audience") == audience)
+        .ok_or_else(|| format!("没有主题为 {topic} 的项目，请先载入演示数据 / no programme about {topic}: load the demonstration"))
+}
+
+async fn make_offers(
+    organiser: &Session,
+    programmes: &[Value],
+    streets: &[Value],
+    bar: &ProgressBar,
+) -> Outcome<Vec<Offer>> {
     let now = real_world().0.now();
     let mut offers = Vec::new();
     for (street, row) in streets.iter().enumerate() {
         for (topic, audience, title) in OFFERS {
-            let programme = programmes
-                .iter()
-                .find(|programme| field(programme, "topic") == topic && field(programme, "audience") == audience)
-                .ok_or_else(|| format!("没有主题为 {topic} 的项目，请先载入演示数据 / no programme about {topic}: load the demonstration"))?;
+            let programme = programme(programmes, topic, audience)?;
             let name = field(row, "short_name").as_str().unwrap_or_default();
             let input = json!({
                 "programme_id": field(programme, "id"), "organisation_id": field(row, "id"), "title": format!("{title}（{name}）"),
@@ -140,11 +158,8 @@ async fn make_offers(site: &Site, streets: &[Value], bar: &ProgressBar) -> Outco
                 "capacity": 5000, "signup_opens_at": now - TimeDelta::minutes(5), "signup_closes_at": now + TimeDelta::hours(3),
                 "sessions": [{ "starts_at": now - TimeDelta::minutes(1), "ends_at": now + TimeDelta::hours(3) }],
             });
-            let made = organiser.post("/api/v1/activities", &input).await?;
+            let made = publish(organiser, &input).await?;
             let activity = id(&made)?;
-            organiser
-                .post(&format!("/api/v1/managed-activities/{activity}/publications"), &json!({}))
-                .await?;
             let session =
                 field(&made, "sessions").get(0).map(id).transpose()?.ok_or("the activity has no session")?;
             offers.push(Offer { activity, session, street });
@@ -152,6 +167,14 @@ async fn make_offers(site: &Site, streets: &[Value], bar: &ProgressBar) -> Outco
         }
     }
     Ok(offers)
+}
+
+/// Makes an activity and publishes it.
+async fn publish(organiser: &Session, input: &Value) -> Outcome<Value> {
+    let made = organiser.post("/api/v1/activities", input).await?;
+    let path = format!("/api/v1/managed-activities/{}/publications", id(&made)?);
+    organiser.post(&path, &json!({})).await?;
+    Ok(made)
 }
 
 /// One member of staff at the door of each sub-district, with the role over that sub-district alone.
@@ -162,7 +185,8 @@ async fn gates(site: &Site, streets: &[Value]) -> Outcome<Vec<Session>> {
         let user = format!("demo-gate-{}", field(street, "code").as_str().unwrap_or_default());
         let gate = site.log_in(&user).await?;
         let grant = json!({ "person_id": gate.person(), "role": "checkin_staff", "organisation_id": field(street, "id") });
-        admin.post_unless_taken("/api/v1/staff-grants", &grant).await?;
+        // There from an earlier demonstration, perhaps.
+        admin.post_or("/api/v1/staff-grants", &grant, &["unique_taken"]).await?;
         gates.push(gate);
     }
     Ok(gates)
@@ -172,33 +196,53 @@ async fn gates(site: &Site, streets: &[Value]) -> Outcome<Vec<Session>> {
 struct Figures {
     signups: u32,
     checkins: u32,
+    /// Sign-ups that open later for this worker, who did not come in an earlier demonstration.
+    delayed: u32,
 }
 
 impl Figures {
     fn plus(self, other: &Self) -> Self {
-        Self { signups: self.signups + other.signups, checkins: self.checkins + other.checkins }
+        Self {
+            signups: self.signups + other.signups,
+            checkins: self.checkins + other.checkins,
+            delayed: self.delayed + other.delayed,
+        }
     }
 }
 
-/// One worker's day: log in, say where one works, sign up, and, nine times in ten, come.
-async fn live(
-    site: &Site,
-    number: u32,
-    home: String,
-    street: usize,
-    offers: &[Offer],
-    gate: &Session,
-) -> Outcome<Figures> {
+/// A worker logs in and says where they work: in each sub-district as many.
+async fn arrive(site: &Site, number: u32, streets: &[Value], bar: &ProgressBar) -> Outcome<Session> {
+    let place = number as usize % streets.len().max(1);
+    let home = id(streets.get(place).ok_or("there are no sub-districts")?)?;
     let worker = site.log_in(&format!("demo-worker-{number:05}")).await?;
-    worker.put_profile(&json!({ "name": name(number), "workplace_id": home })).await?;
+    let profile = json!({ "name": name(number), "workplace_id": home });
+    worker.put("/api/v1/me", "/api/v1/me", &profile).await?;
+    bar.inc(1);
+    Ok(worker)
+}
+
+/// One worker's day: sign up, and, nine times in ten, come.
+async fn live(
+    worker: &Session,
+    number: usize,
+    offers: &[Offer],
+    gates: &[Session],
+    bar: &ProgressBar,
+) -> Outcome<Figures> {
+    let street = number % gates.len().max(1);
+    let gate = gates.get(street).ok_or("a sub-district has no staff")?;
     let mut figures = Figures::default();
     for (place, offer) in offers.iter().filter(|offer| offer.street == street).enumerate() {
         // Two thirds of the offers each, differently spread.
-        if (number as usize + place) % 3 == 2 {
+        if (number + place) % 3 == 2 {
             continue;
         }
         let path = format!("/api/v1/activities/{}/signups", offer.activity);
-        worker.post(&path, &json!({})).await?;
+        let signup = worker.post_or(&path, &json!({}), &["signup_not_yet_open"]).await?;
+        if field(&signup, "code") == "signup_not_yet_open" {
+            figures.delayed += 1;
+            continue;
+        }
         figures.signups += 1;
         if number % 10 == 7 {
             continue;
@@ -208,6 +252,7 @@ async fn live(
         gate.post(&path, &json!({ "pass": field(&pass, "code") })).await?;
         figures.checkins += 1;
     }
+    bar.inc(1);
     Ok(figures)
 }
 

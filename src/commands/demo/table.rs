@@ -1,4 +1,4 @@
-//! The plan's targets as a table with bars.
+//! The plan's targets as a table with bars, and columns that line up.
 
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ fn cells(c: char) -> usize {
 }
 
 /// `text` in exactly `width` cells, cut or filled.
-fn pad(text: &str, width: usize) -> String {
+pub(super) fn pad(text: &str, width: usize) -> String {
     let mut out = String::new();
     let mut used = 0;
     for c in text.chars() {

@@ -129,14 +129,22 @@ impl Access {
     /// 401 for a token that is forged, expired or of an ended login; 403 for a disabled account.
     pub async fn authenticate(&self, bearer: &str) -> Result<Actor> {
         let claims = self.tokens.verify(bearer)?;
-        let standing = self.standing(claims.person, claims.family).await?;
+        self.actor(claims.person, claims.family).await
+    }
+
+    /// `person` in the login `family`, with what they may do now.
+    ///
+    /// # Errors
+    /// 401 for an ended login; 403 for a disabled account.
+    pub async fn actor(&self, person: PersonId, family: FamilyId) -> Result<Actor> {
+        let standing = self.standing(person, family).await?;
         if standing.disabled {
             return Err(Error::new(Code::PersonDisabled));
         }
         if standing.ended {
             return Err(Error::new(Code::Unauthenticated).detail("该登录已退出", "This login has been ended"));
         }
-        Ok(Actor { person: claims.person, family: claims.family, standing })
+        Ok(Actor { person, family, standing })
     }
 
     async fn standing(&self, person: PersonId, family: FamilyId) -> Result<Arc<Standing>> {

@@ -105,6 +105,14 @@ impl DbTarget {
         }
     }
 
+    /// The folder of a SQLite file.
+    pub fn folder(&self) -> Option<std::path::PathBuf> {
+        match self {
+            Self::Sqlite(path) => path.parent().map(std::path::Path::to_owned),
+            Self::Postgres(_) => None,
+        }
+    }
+
     pub(super) fn prepare(&self) -> Result<(), OpenError> {
         let Self::Sqlite(path) = self else { return Ok(()) };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {

@@ -789,6 +789,30 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+diesel::table! {
+    files (id) {
+        id -> Binary,
+        owner_id -> Binary,
+        class -> Text,
+        media_type -> Text,
+        bytes -> BigInt,
+        width -> Nullable<BigInt>,
+        height -> Nullable<BigInt>,
+        sha256 -> Binary,
+        name_sealed -> Nullable<Text>,
+        storage_key -> Text,
+        vault_key -> Text,
+        state -> Text,
+        holder_kind -> Nullable<Text>,
+        holder_id -> Nullable<Binary>,
+        created_at -> Timestamp,
+        attached_at -> Nullable<Timestamp>,
+        removed_at -> Nullable<Timestamp>,
+        erased_at -> Nullable<Timestamp>,
+    }
+}
+
 diesel::joinable!(people -> organisations (workplace_id));
 diesel::joinable!(wechat_identities -> people (person_id));
 diesel::joinable!(token_families -> people (person_id));
@@ -846,6 +870,7 @@ diesel::joinable!(review_messages -> reviews (review_id));
 diesel::joinable!(review_delegations -> organisations (organisation_id));
 diesel::joinable!(memberships -> people (person_id));
 diesel::joinable!(memberships -> organisations (organisation_id));
+diesel::joinable!(files -> people (owner_id));
 diesel::allow_tables_to_appear_in_same_query!(
     idempotency_keys,
     jobs,
@@ -904,4 +929,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     memberships,
     calendar_days,
     calendar_years,
+    files,
 );

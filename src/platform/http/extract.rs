@@ -102,7 +102,7 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Idempotent<T> {
     }
 }
 
-pub(super) fn idempotency_key(req: &HttpRequest) -> Result<String> {
+pub(crate) fn idempotency_key(req: &HttpRequest) -> Result<String> {
     let mut values = req.headers().get_all("idempotency-key");
     let Some(value) = values.next() else {
         return Err(Error::new(Code::IdempotencyKeyMissing).detail(
@@ -127,7 +127,17 @@ pub(super) fn idempotency_key(req: &HttpRequest) -> Result<String> {
     ))
 }
 
-pub(super) async fn read_body(req: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes> {
+pub(super) async fn read_body(req: &HttpRequest, payload: Payload, limit: usize) -> Result<Bytes> {
+    read_body_within(req, payload, limit, BODY_TIME).await
+}
+
+/// Reads a body of `limit` bytes at most, which has `time` to arrive.
+pub(crate) async fn read_body_within(
+    req: &HttpRequest,
+    mut payload: Payload,
+    limit: usize,
+    time: Duration,
+) -> Result<Bytes> {
     let declared = req
         .headers()
         .get(header::CONTENT_LENGTH)
@@ -152,7 +162,7 @@ pub(super) async fn read_body(req: &HttpRequest, mut payload: Payload, limit: us
         }
         Ok(body.freeze())
     };
-    tokio::time::timeout(BODY_TIME, read).await.unwrap_or_else(|_| Err(Error::new(Code::RequestTimeout)))
+    tokio::time::timeout(time, read).await.unwrap_or_else(|_| Err(Error::new(Code::RequestTimeout)))
 }
 
 fn parse<T: DeserializeOwned + ToSchema>(req: &HttpRequest, bytes: &[u8]) -> Result<T> {

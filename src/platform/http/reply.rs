@@ -124,7 +124,7 @@ fn read(req: &HttpRequest, tag: String, control: &'static str, bytes: Bytes) -> 
 }
 
 /// Whether the client has what `tag` names (RFC 9110, 13.1.2).
-fn knows(req: &HttpRequest, tag: &str) -> bool {
+pub(crate) fn knows(req: &HttpRequest, tag: &str) -> bool {
     let known = req.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     known.is_some_and(|known| {
         known.trim() == "*" || known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)

@@ -9,6 +9,7 @@
 //! value. A nonce is 96 random bits, so one key should seal no more than 2³² values (NIST SP 800-38D, 8.3);
 //! rotate long before.
 
+mod bytes;
 pub mod keyring;
 pub mod mask;
 mod normal;

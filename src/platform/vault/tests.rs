@@ -150,6 +150,29 @@ fn old_keys_open_until_everything_is_resealed() {
 }
 
 #[test]
+fn bytes_open_only_in_their_row_and_every_change_is_noticed() {
+    for active in ["k1", "g1"] {
+        let vault = vault(active);
+        let sealed = vault.seal_bytes(PHONE, b"row", b"content").unwrap();
+        assert!(!sealed.windows(7).any(|part| part == b"content"));
+        assert_eq!(vault.open_bytes(PHONE, b"row", &sealed).unwrap(), b"content");
+        for (field, row) in [(PHONE, &b"other"[..]), (OTHER, b"row")] {
+            assert_eq!(vault.open_bytes(field, row, &sealed), Err(VaultError::Tampered));
+        }
+        for place in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[place] ^= 1;
+            assert!(vault.open_bytes(PHONE, b"row", &changed).is_err(), "byte {place}");
+            assert!(vault.open_bytes(PHONE, b"row", &sealed[..place]).is_err(), "{place} bytes");
+        }
+    }
+    // An old key opens what it sealed; a text's seal is no bytes' seal.
+    let sealed = vault("k1").seal_bytes(PHONE, b"row", b"").unwrap();
+    assert_eq!(vault("g1").open_bytes(PHONE, b"row", &sealed).unwrap(), b"");
+    assert_eq!(vault("k1").active_key(), "k1");
+}
+
+#[test]
 fn a_key_with_another_secret_does_not_open() {
     let key = KeyConfig { id: "k1".to_owned(), cipher: Cipher::Aes256Gcm, secret: INDEX.into() };
     let stranger =

@@ -1,8 +1,8 @@
 //! Lists and figures that stand by themselves: topics, policies, days on which penalties do not run, the calendar.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use diesel::prelude::*;
 
 use super::Work;
@@ -177,6 +177,14 @@ impl Work<'_> {
                 diesel::update(calendar_days::table.find(row.day)).set(&row).execute(conn)?;
             }
             self.note(old.is_some(), same);
+        }
+        // The files have the notices of their years whole: a day that they no longer name follows the plain week again.
+        let named: HashSet<NaiveDate> = seeds.calendar_days.iter().map(|seed| seed.day).collect();
+        let whole =
+            |day: NaiveDate| seeds.calendar_years.iter().any(|year| year.year == i64::from(day.year()));
+        for day in known.into_keys().filter(|day| whole(*day) && !named.contains(day)) {
+            diesel::delete(calendar_days::table.find(day)).execute(conn)?;
+            self.note(true, false);
         }
         Ok(())
     }

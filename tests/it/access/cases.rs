@@ -115,23 +115,27 @@ pub struct Call {
     pub path: String,
     etag: Option<String>,
     body: Option<Value>,
-    sheet: Option<String>,
+    file: Option<(&'static str, Vec<u8>)>,
 }
 
 pub(super) fn get(path: impl Into<String>) -> Call {
-    Call { method: Method::GET, path: path.into(), etag: None, body: None, sheet: None }
+    Call { method: Method::GET, path: path.into(), etag: None, body: None, file: None }
 }
 
 pub(super) fn post(path: impl Into<String>, body: Value) -> Call {
-    Call { method: Method::POST, path: path.into(), etag: None, body: Some(body), sheet: None }
+    Call { method: Method::POST, path: path.into(), etag: None, body: Some(body), file: None }
 }
 
 pub(super) fn put(path: impl Into<String>, etag: String, body: Value) -> Call {
-    Call { method: Method::PUT, path: path.into(), etag: Some(etag), body: Some(body), sheet: None }
+    Call { method: Method::PUT, path: path.into(), etag: Some(etag), body: Some(body), file: None }
+}
+
+fn sent(path: &str, media: &'static str, file: Vec<u8>) -> Call {
+    Call { body: None, file: Some((media, file)), ..post(path, Value::Null) }
 }
 
 fn delete(path: impl Into<String>) -> Call {
-    Call { method: Method::DELETE, path: path.into(), etag: None, body: None, sheet: None }
+    Call { method: Method::DELETE, path: path.into(), etag: None, body: None, file: None }
 }
 
 impl Call {
@@ -144,8 +148,8 @@ impl Call {
         if let Some(body) = self.body {
             request = request.json(&body);
         }
-        if let Some(sheet) = self.sheet {
-            request = request.header("content-type", "text/csv").body(sheet);
+        if let Some((media, file)) = self.file {
+            request = request.header("content-type", media).body(file);
         }
         actor.send(request).await
     }
@@ -271,7 +275,7 @@ pub async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call
             let header = "row_key,organisation,programme,title,venue,capacity,signup_opens_at,signup_closes_at,session_starts_at,session_ends_at";
             let row = "street-pinghu,demo-skills,电工班,职工之家,20,2025-06-20 09:00,2025-06-30 18:00,2025-07-01 09:00,2025-07-01 11:00";
             let sheet = format!("{header}\n{},{row}\n", someone.fresh_key());
-            Call { sheet: Some(sheet), body: None, ..post("/api/v1/activity-imports", json!({})) }
+            sent("/api/v1/activity-imports", "text/csv", sheet.into())
         }
 
         "signup_create" => {
@@ -369,7 +373,7 @@ pub async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call
             let path = format!("/api/v1/people/{person}/audiences/model_worker");
             if operation == "person_audience_record" {
                 let body = Some(json!({ "basis": "奖章证书" }));
-                Call { method: Method::PUT, path, etag: None, body, sheet: None }
+                Call { method: Method::PUT, path, etag: None, body, file: None }
             } else {
                 delete(path)
             }
@@ -382,6 +386,16 @@ pub async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call
             format!("/api/v1/people/{}/account-states", stage.guest.person()),
             json!({ "disabled": false, "reason": "恢复使用" }),
         ),
+        "file_upload" => {
+            let (media, form) =
+                crate::files::samples::form("photo", "a.png", &crate::files::samples::png(2, 2));
+            sent("/api/v1/files", media, form)
+        }
+        "file_get" => get(crate::files::uploaded(someone).await),
+        "file_content_get" => get(format!("{}/content", crate::files::uploaded(someone).await)),
+        "file_link_create" => post(format!("{}/links", crate::files::uploaded(someone).await), json!({})),
+        "file_link_open" => get(crate::files::linked(someone, &crate::files::uploaded(someone).await).await),
+        "file_delete" => delete(crate::files::uploaded(someone).await),
         "audit_list" => get("/api/v1/audit-entries"),
         "dead_job_list" => get("/api/v1/dead-jobs"),
         "dead_job_revive" => {

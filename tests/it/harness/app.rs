@@ -44,6 +44,8 @@ struct World {
     http: reqwest::Client,
     simulator: SimulatorHandle,
     database: Mutex<Option<Database>>,
+    /// Where the contents of files lie.
+    files: tempfile::TempDir,
     servers: Mutex<Vec<ServerHandle>>,
     notes: Notes,
 }
@@ -72,6 +74,8 @@ impl TestApp {
         let mut config = Config::defaults().unwrap();
         config.database.url = database.url.clone();
         config.database.pool = 4;
+        let files = tempfile::TempDir::with_prefix("unionhall-files-").unwrap();
+        config.files.path = files.path().join("made").display().to_string();
         ground.set_cache(&mut config, &database);
         config.auth.standing_memory_ms = 0;
         // Time stands still, so what is kept for a moment would be kept for ever.
@@ -98,6 +102,7 @@ impl TestApp {
             http,
             simulator,
             database: Mutex::new(Some(database)),
+            files,
             servers: Mutex::default(),
             notes: Notes::default(),
         });
@@ -163,6 +168,11 @@ impl TestApp {
     /// The settings of this instance.
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// The folder where the contents of files lie; not there before the first.
+    pub fn files_folder(&self) -> std::path::PathBuf {
+        self.0.world.files.path().join("made")
     }
 
     /// The assembled application, for what has no address.

@@ -89,6 +89,7 @@ async fn figures_are_served_beside_and_name_nobody(app: TestApp) {
     assert!(number(requests).is_some_and(|count| count >= 1.0), "{figures}");
     assert!(number("unionhall_logins_total").is_some_and(|count| count >= 1.0), "{figures}");
     assert_eq!(number("unionhall_database_up"), Some(1.0));
+    assert!(number("unionhall_calendar_unknown_years").is_some(), "{figures}");
     assert!(number("unionhall_jobs{state=\"queued\"}").is_some(), "{figures}");
     for private in [activity.id.to_string(), zhang.person().to_string(), "nowhere".to_owned()] {
         assert!(!figures.contains(&private), "{private}");

@@ -338,7 +338,7 @@ impl Scene {
 }
 
 /// Everything that an act could change, as text.
-async fn everything(app: &TestApp) -> String {
+pub async fn everything(app: &TestApp) -> String {
     app.read(|conn| {
         macro_rules! all {
             ($($table:ident: $($column:ident),+;)*) => {{

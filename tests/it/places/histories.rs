@@ -1,5 +1,5 @@
-//! Invariants over generated histories, decided by the real registrar: I1 (no node beyond its places), I8 (kept and used
-//! places within what may be given, one open offer a sign-up, nobody asked who left) and I13 (one key, one effect, one answer).
+//! Invariants over generated histories, decided by the real registrar: I1 (no node beyond its places, nobody passed), I8 (kept and
+//! used places within what may be given, one open offer a sign-up, nobody asked who left) and I13 (one key, one effect, one answer).
 //!
 //! Each history runs in a transaction of its own that is rolled back, so thousands of them fit. `UNIONHALL_HISTORIES=20000`
 //! for more.
@@ -36,28 +36,28 @@ use unionhall::signup::registrar::{Act, RegistrarHandler, Request};
 
 use crate::harness::{Test, TestApp};
 
-pub const TESTS: &[Test] = tests![
-    no_history_breaks_an_invariant_first_quarter,
-    no_history_breaks_an_invariant_second_quarter,
-    no_history_breaks_an_invariant_third_quarter,
-    no_history_breaks_an_invariant_last_quarter,
-];
+/// In how many tests the histories are told, so that none takes long.
+const PARTS: u64 = 8;
 
-async fn no_history_breaks_an_invariant_first_quarter(app: TestApp) {
-    no_history_breaks_an_invariant(app, 0).await;
+macro_rules! parts {
+    ($($name:ident = $part:expr),*) => {
+        pub const TESTS: &[Test] = tests![$($name),*];
+        $(async fn $name(app: TestApp) {
+            no_history_breaks_an_invariant(app, $part).await;
+        })*
+    };
 }
 
-async fn no_history_breaks_an_invariant_second_quarter(app: TestApp) {
-    no_history_breaks_an_invariant(app, 1).await;
-}
-
-async fn no_history_breaks_an_invariant_third_quarter(app: TestApp) {
-    no_history_breaks_an_invariant(app, 2).await;
-}
-
-async fn no_history_breaks_an_invariant_last_quarter(app: TestApp) {
-    no_history_breaks_an_invariant(app, 3).await;
-}
+parts!(
+    no_history_breaks_an_invariant_1 = 0,
+    no_history_breaks_an_invariant_2 = 1,
+    no_history_breaks_an_invariant_3 = 2,
+    no_history_breaks_an_invariant_4 = 3,
+    no_history_breaks_an_invariant_5 = 4,
+    no_history_breaks_an_invariant_6 = 5,
+    no_history_breaks_an_invariant_7 = 6,
+    no_history_breaks_an_invariant_8 = 7
+);
 
 const PEOPLE: usize = 10;
 
@@ -67,7 +67,7 @@ fn histories(engine: Engine) -> u64 {
     wanted.unwrap_or(if engine == Engine::Sqlite { 10_000 } else { 500 })
 }
 
-async fn no_history_breaks_an_invariant(app: TestApp, quarter: u64) {
+async fn no_history_breaks_an_invariant(app: TestApp, part: u64) {
     let crowd: Vec<PersonId> = crate::signup::crowd_ids(&app, PEOPLE).await;
     let (db, vault, ids, start) =
         (app.db().clone(), app.app().platform().vault.clone(), app.ids().clone(), app.now());
@@ -75,7 +75,7 @@ async fn no_history_breaks_an_invariant(app: TestApp, quarter: u64) {
     let number = histories(app.engine());
     let seen = tokio::task::spawn_blocking(move || {
         let mut seen: BTreeMap<String, u64> = BTreeMap::new();
-        for seed in (0..number).filter(|seed| seed % 4 == quarter) {
+        for seed in (0..number).filter(|seed| seed % PARTS == part) {
             let clock = Arc::new(ManualClock::at(start));
             let desk = Desk {
                 clock: Arc::clone(&clock) as SharedClock,
@@ -122,11 +122,15 @@ async fn no_history_breaks_an_invariant(app: TestApp, quarter: u64) {
         "offer_over",
         "replayed",
         "idempotency_mismatch",
+        "idempotency_running",
         "offered",
     ] {
         assert!(!enough || seen.get(met).is_some_and(|times| *times > 0), "{met} never happened: {seen:?}");
     }
 }
+
+/// A sign-up: its quota, its number of arrival, its priority.
+type Row = (SignupId, PersonId, SignupState, Option<QuotaId>, i64, i64);
 
 /// One activity, some people, and what they were told.
 struct World<'a> {
@@ -259,10 +263,28 @@ impl<'a> World<'a> {
             .order(signups::number)
             .select((signups::id, signups::person_id, signups::state))
             .load(conn)?;
-        let batch: Vec<Request> = (0..self.random.random_range(1..7)).map(|_| self.request(&mine)).collect();
+        let mut batch: Vec<Request> =
+            (0..self.random.random_range(1..7)).map(|_| self.request(&mine)).collect();
+        if self.random.random_bool(0.2) {
+            // Somebody is impatient: the same request twice in one batch.
+            let again = batch.first().map(|first| (first.act.clone(), first.one.clone()));
+            batch.extend(again.map(|(act, one)| Request { act, one }));
+        }
+        let answered: Vec<Option<Vec<u8>>> = batch.iter().map(|request| self.answered(request)).collect();
         let replies = self.registrar.handle_in_tx(conn, &batch)?;
-        for (request, reply) in batch.into_iter().zip(replies) {
+        let mut keys = HashSet::new();
+        for ((request, reply), answered) in batch.into_iter().zip(replies).zip(answered) {
             let (person, key) = (request.one.principal, request.one.request.key.clone());
+            let code = reply.as_ref().err().map(Error::code);
+            // What was answered is answered again, if it is the same request; what is being decided is to be waited for.
+            let expected = match answered {
+                Some(first) if first == request.one.request.fingerprint => Some(None),
+                Some(_) => Some(Some(Code::IdempotencyMismatch)),
+                None if keys.contains(&(person, key.clone())) => Some(Some(Code::IdempotencyRunning)),
+                None => None,
+            };
+            assert!(expected.is_none_or(|expected| code == expected), "seed {}: {key}: {code:?}", self.seed);
+            keys.insert((person, key.clone()));
             match reply {
                 Ok(stored) => self.acknowledged(person, key, request.act, stored),
                 Err(refusal) => {
@@ -272,6 +294,13 @@ impl<'a> World<'a> {
             }
         }
         Ok(())
+    }
+
+    /// With what fingerprint a key was used of which the answer is known.
+    fn answered(&self, request: &Request) -> Option<Vec<u8>> {
+        let used = (request.one.principal, &request.one.request.key);
+        let first = self.answers.iter().find(|(who, key, _, _)| (*who, key) == used);
+        first.map(|(_, _, act, _)| fingerprint("the same", act))
     }
 
     fn acknowledged(&mut self, person: PersonId, key: String, act: Act, stored: Stored) {
@@ -380,15 +409,20 @@ impl<'a> World<'a> {
         let seed = self.seed;
         let activity: Activity =
             activities::table.find(self.activity).select(Activity::as_select()).first(conn)?;
-        let rows: Vec<(SignupId, PersonId, SignupState, Option<QuotaId>, i64)> = signups::table
+        let rows: Vec<Row> = signups::table
             .filter(signups::activity_id.eq(self.activity))
             .order(signups::number)
-            .select((signups::id, signups::person_id, signups::state, signups::quota_id, signups::number))
+            .select((
+                signups::id,
+                signups::person_id,
+                signups::state,
+                signups::quota_id,
+                signups::number,
+                signups::priority,
+            ))
             .load(conn)?;
         let count = |of: &dyn Fn(SignupState) -> bool, quota: Option<QuotaId>| {
-            let fits = |row: &&(SignupId, PersonId, SignupState, Option<QuotaId>, i64)| {
-                of(row.2) && (quota.is_none() || row.3 == quota)
-            };
+            let fits = |row: &&Row| of(row.2) && (quota.is_none() || row.3 == quota);
             i64::try_from(rows.iter().filter(fits).count()).unwrap()
         };
         let (taken, held) = (count(&SignupState::takes, None), count(&SignupState::holds, None));
@@ -410,11 +444,12 @@ impl<'a> World<'a> {
             live.len(),
             "seed {seed}: somebody lives twice"
         );
-        let open: Vec<SignupId> = offers::table
+        let made: Vec<(SignupId, OfferState)> = offers::table
             .filter(offers::activity_id.eq(self.activity))
-            .filter(offers::state.eq(OfferState::Open))
-            .select(offers::signup_id)
+            .select((offers::signup_id, offers::state))
             .load(conn)?;
+        let open: Vec<SignupId> =
+            made.iter().filter(|offer| offer.1 == OfferState::Open).map(|offer| offer.0).collect();
         let offered: HashSet<SignupId> =
             rows.iter().filter(|row| row.2 == SignupState::Offered).map(|row| row.0).collect();
         assert_eq!(open.len(), offered.len(), "seed {seed}: an offer too many");
@@ -427,36 +462,49 @@ impl<'a> World<'a> {
         if !offered.is_empty() {
             self.told.push("offered".into());
         }
-        self.check_order(&activity, &rows);
+        let asked: HashSet<SignupId> = made.iter().map(|offer| offer.0).collect();
+        self.check_order(&activity, &nodes, &rows, &asked);
         self.check_answers(&rows);
         Ok(())
     }
 
-    /// With a strict list nobody waits for a free place of a quota while somebody behind them at the same quota was asked.
-    fn check_order(
-        &self,
-        activity: &Activity,
-        rows: &[(SignupId, PersonId, SignupState, Option<QuotaId>, i64)],
-    ) {
-        if activity.waiting_list == WaitingPolicy::None {
-            assert!(
-                rows.iter().all(|row| row.2 != SignupState::Waiting),
-                "seed {}: nobody may wait",
-                self.seed
-            );
-        }
-        // Without quotas and with time to ask, a free place and somebody who waits cannot stand side by side.
+    /// Nobody waits beside a place that they could have, and nobody has one, or has it kept, who came later. Those who were `asked`
+    /// may come before others by their priority.
+    fn check_order(&self, activity: &Activity, nodes: &[Quota], rows: &[Row], asked: &HashSet<SignupId>) {
+        let seed = self.seed;
+        let pool = nodes.iter().find(|node| node.kind == QuotaKind::Pool).map(|node| node.id);
+        let waiting: Vec<&Row> = rows.iter().filter(|row| row.2 == SignupState::Waiting).collect();
+        let could_use = |waits: Option<QuotaId>, quota: Option<QuotaId>| {
+            waits == quota || (quota.is_some() && quota == pool)
+        };
+        assert!(
+            activity.waiting_list != WaitingPolicy::None || waiting.is_empty(),
+            "seed {seed}: nobody may wait"
+        );
+        // Half an hour before the start nobody is asked any more.
         let time = self.clock.now() + TimeDelta::hours(1) < activity.starts_at.and_utc();
-        let waits = rows.iter().any(|row| row.2 == SignupState::Waiting);
-        if !activity.split && time && waits {
-            assert_eq!(activity.free(), 0, "seed {}: a place lies idle while somebody waits", self.seed);
+        let free = |node: &Quota| (node.capacity - node.taken - node.held).min(activity.free());
+        for waits in waiting.iter().filter(|_| time) {
+            let idle = if activity.split {
+                nodes.iter().any(|node| could_use(waits.3, Some(node.id)) && free(node) > 0)
+            } else {
+                activity.free() > 0
+            };
+            assert!(!idle, "seed {seed}: a place lies idle while somebody waits for it");
+        }
+        for has in rows.iter().filter(|row| row.2.takes() || row.2.holds()) {
+            let passed = |waits: &&&Row| {
+                let before = waits.4 < has.4 && (waits.5 >= has.5 || !asked.contains(&has.0));
+                before && could_use(waits.3, has.3)
+            };
+            let passed = waiting.iter().find(passed);
+            assert!(passed.is_none(), "seed {seed}: {has:?} passed {passed:?}");
         }
     }
 
     /// Every acknowledged sign-up exists once; what was acknowledged as ended is ended.
-    fn check_answers(&self, rows: &[(SignupId, PersonId, SignupState, Option<QuotaId>, i64)]) {
-        let by_id: HashMap<SignupId, &(SignupId, PersonId, SignupState, Option<QuotaId>, i64)> =
-            rows.iter().map(|row| (row.0, row)).collect();
+    fn check_answers(&self, rows: &[Row]) {
+        let by_id: HashMap<SignupId, &Row> = rows.iter().map(|row| (row.0, row)).collect();
         let mut created = HashSet::new();
         for (person, _, act, stored) in &self.answers {
             let body: serde_json::Value = serde_json::from_str(&stored.body).unwrap();

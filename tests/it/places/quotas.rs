@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{again, all_sign_up, next_week, now, states, workers};
 use crate::harness::factory::Made;
 use crate::harness::{Actor, Test, TestApp};
+use crate::lifecycle::everything;
 
 pub const TESTS: &[Test] = tests![
     a_place_is_free_only_if_every_covering_quota_has_one,
@@ -91,10 +92,22 @@ async fn wrong_quotas_are_named_and_change_nothing(app: TestApp) {
     let mine = json!([{ "kind": "street", "organisation_id": pinghu, "capacity": 2 }]);
     split(&app, &activity, mine, None).await.ok(200);
     all_sign_up(&of_street(&app, "street-pinghu", 2).await, &activity).await;
-    let less = json!([{ "kind": "street", "organisation_id": pinghu, "capacity": 1 }]);
-    split(&app, &activity, less, None).await.problem(409, "quota_below_use");
-    split(&app, &activity, json!([]), None).await.problem(409, "quota_below_use");
-    assert_eq!(listed(&app, &activity).await[0]["capacity"], 2);
+    let less = |ours: i64| {
+        json!([
+            { "kind": "pool", "capacity": 4 - ours },
+            { "kind": "street", "organisation_id": pinghu, "capacity": ours },
+        ])
+    };
+    let organiser = app.worker("organiser").await;
+    let path = format!("/api/v1/managed-activities/{}", activity.id);
+    let etag = organiser.get(&path).await.etag();
+    let before = (listed(&app, &activity).await, everything(&app).await);
+    for below in [less(1), less(0), json!([{ "kind": "pool", "capacity": 4 }]), json!([])] {
+        let refused = organiser.put(&format!("{path}/quotas"), &etag, json!({ "quotas": below })).await;
+        refused.problem(409, "quota_below_use");
+        assert_eq!((listed(&app, &activity).await, everything(&app).await), before);
+    }
+    organiser.put(&format!("{path}/quotas"), &etag, json!({ "quotas": less(2) })).await.ok(200);
     let unsplit = app.activity(next_week).await;
     all_sign_up(&workers(&app, 1).await, &unsplit).await;
     let late = json!([{ "kind": "pool", "capacity": 1 }]);

@@ -5,10 +5,12 @@ use serde_json::json;
 
 use super::{accept_path, again, all_sign_up, cancel, next_week, now, states, workers};
 use crate::harness::{Test, TestApp};
+use crate::lifecycle::everything;
 
 pub const TESTS: &[Test] = tests![
     the_next_is_asked_and_the_place_is_kept,
     an_offer_that_nobody_answers_goes_on,
+    an_answer_that_comes_too_late_changes_nothing,
     a_newcomer_does_not_pass_those_who_wait,
     whoever_left_is_not_asked_again,
     a_party_is_asked_together_or_not_at_all,
@@ -75,6 +77,30 @@ async fn an_offer_that_nobody_answers_goes_on(app: TestApp) {
     let refused = cancel(&people[2], &next).await;
     assert_eq!(refused["ended_because"], "offer_refused");
     assert_eq!(people[1].sign_up(&activity).await.ok(201)["state"], "confirmed");
+    app.run_jobs().await;
+}
+
+async fn an_answer_that_comes_too_late_changes_nothing(app: TestApp) {
+    let people = workers(&app, 3).await;
+    let activity = app.activity(|a| next_week(a).capacity(1).set("waiting_list", json!("strict"))).await;
+    let signups = all_sign_up(&people, &activity).await;
+    cancel(&people[0], &signups[0]).await;
+    app.run_jobs().await;
+    app.advance(TimeDelta::hours(42));
+    let people = again(&app, &people).await;
+    let too_late = async || {
+        let before = everything(&app).await;
+        people[1].post(&accept_path(&signups[1]), json!({})).await.problem(409, "offer_over");
+        assert_eq!(everything(&app).await, before);
+    };
+    // In the very moment in which the time is over, the place is kept until it is handed on.
+    too_late().await;
+    assert_eq!(now(&people[1], &signups[1]).await["state"], "offered");
+    app.run_jobs().await;
+    assert_eq!(now(&people[2], &signups[2]).await["state"], "offered");
+    too_late().await;
+    people[2].post(&accept_path(&signups[2]), json!({})).await.ok(200);
+    too_late().await;
     app.run_jobs().await;
 }
 

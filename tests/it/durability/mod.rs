@@ -2,6 +2,8 @@
 //!
 //! A few crashes in the suite; `UNIONHALL_CRASHES=50 UNIONHALL_TEST_SECONDS=600 cargo test durability` for more.
 
+pub mod places;
+
 use std::collections::HashMap;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,13 +23,17 @@ pub const TESTS: &[Test] = tests![kill_minus_nine_loses_and_doubles_nothing];
 
 /// Runs the real binary on a database of its own, beside the test's application.
 async fn kill_minus_nine_loses_and_doubles_nothing(app: TestApp) {
-    let rounds = std::env::var("UNIONHALL_CRASHES").ok().and_then(|n| n.parse().ok()).unwrap_or(5);
     let (_, database) = app.empty_database();
-    story(database.url.expose_secret(), rounds).await;
+    story(database.url.expose_secret(), rounds()).await;
+}
+
+/// How often the server is killed.
+fn rounds() -> u64 {
+    std::env::var("UNIONHALL_CRASHES").ok().and_then(|n| n.parse().ok()).unwrap_or(5)
 }
 
 /// The server, killed without mercy when dropped.
-struct Server(Child);
+pub struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -37,7 +43,8 @@ impl Drop for Server {
     }
 }
 
-struct Site {
+/// The real binary on a database and free ports of its own.
+pub struct Site {
     database: String,
     port: u16,
     sim: u16,
@@ -45,6 +52,17 @@ struct Site {
 }
 
 impl Site {
+    /// On the database at this URL.
+    pub fn new(database: &str) -> Self {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_only([])
+            .timeout(Duration::from_secs(10))
+            .build()
+            .unwrap();
+        Self { database: database.into(), port: quiet_port(), sim: quiet_port(), http }
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(BINARY);
         for (name, value) in [
@@ -64,7 +82,18 @@ impl Site {
         command
     }
 
-    async fn start(&self) -> Server {
+    /// Where it is.
+    pub fn url(&self) -> String {
+        self.at("")
+    }
+
+    /// Where its simulated WeChat is.
+    pub fn sim_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.sim)
+    }
+
+    /// Starts it, and waits until it is ready.
+    pub async fn start(&self) -> Server {
         let child = self.command().stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut server = Server(child);
         for _ in 0..600 {
@@ -82,7 +111,7 @@ impl Site {
     }
 
     async fn log_in(&self, user: &str) -> String {
-        let sim = format!("http://127.0.0.1:{}/sim/login-code?user={user}", self.sim);
+        let sim = format!("{}/sim/login-code?user={user}", self.sim_url());
         let code: Value = self.http.get(sim).send().await.unwrap().json().await.unwrap();
         let body = json!({ "code": code["code"] });
         let tokens = self.post("/api/v1/auth/wechat-logins", None, "", &body).await.unwrap().1;
@@ -106,6 +135,14 @@ impl Site {
         assert_eq!(reply.status(), 200, "GET {path}");
         reply.json().await.unwrap()
     }
+
+    /// The ledger and the audit chain are whole; the server must have ended.
+    pub fn verify(&self) {
+        for command in [["ledger", "verify"], ["audit", "verify"]] {
+            let output = self.command().args(command).output().unwrap();
+            assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stdout));
+        }
+    }
 }
 
 /// What one worker was told, in order, and what it does not know the answer of.
@@ -121,13 +158,7 @@ struct Journal {
 }
 
 async fn story(url: &str, rounds: u64) {
-    let http = reqwest::Client::builder()
-        .no_proxy()
-        .tls_certs_only([])
-        .timeout(Duration::from_secs(10))
-        .build()
-        .unwrap();
-    let site = Arc::new(Site { database: url.into(), port: quiet_port(), sim: quiet_port(), http });
+    let site = Arc::new(Site::new(url));
     let mut server = Some(site.start().await);
     let organiser = site.log_in("organiser").await;
     let gate = Arc::new(site.log_in("gate").await);
@@ -172,10 +203,7 @@ async fn story(url: &str, rounds: u64) {
     let acknowledged: usize = journals.iter().map(|journal| journal.lock().unwrap().answers.len()).sum();
     println!("{rounds} crashes, {acknowledged} acknowledged acts");
     drop(server.take());
-    for command in [["ledger", "verify"], ["audit", "verify"]] {
-        let output = site.command().args(command).output().unwrap();
-        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stdout));
-    }
+    site.verify();
 }
 
 async fn make_activity(site: &Site, organiser: &str) -> (String, String) {

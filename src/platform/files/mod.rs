@@ -1,0 +1,121 @@
+//! Files: evidence, photos and documents that hang on something of another room.
+//!
+//! ```text
+//! (form) ──looked at, sealed──▶ arriving ──content in the store──▶ uploaded ──attach──▶ attached
+//!                                  │                                  │
+//!                                  └─never came, an hour──▶ removed ◀─┴─its owner, or a day
+//!                                                              └──content erased (job)
+//! ```
+//! A client uploads a file, is given its id, and names the id in what it is for; the other room attaches it in its own transaction
+//! ([`attach_in_tx`]). From then on who may read it is what that room says ([`Holder`]), asked anew at every access, of a link
+//! too. The owner may always read it. Every access is in the audit.
+//!
+//! What a file is, its content alone decides ([`inspect`]); what a class may be stands in [`classes`]. The row is written before the
+//! content and says so (`arriving`), and is taken back before it: so there is no content without a row, and no row that is shown
+//! without its content. Contents and names are sealed by the vault, bound to the file's id.
+
+pub mod api;
+pub mod classes;
+pub mod form;
+pub mod inspect;
+pub mod jobs;
+pub mod links;
+pub mod model;
+pub mod storage;
+pub mod store;
+pub mod upload;
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::platform::access::Actor;
+use crate::platform::db::Conn;
+use links::Links;
+use storage::Storage;
+
+pub use model::File;
+pub use store::{attach_in_tx, of};
+
+/// What files hang on: a room above says who may read what hangs on its rows. Wired in `app.rs`.
+pub trait Holder: Send + Sync {
+    /// The kind of its rows, as [`attach_in_tx`] is told it.
+    fn kind(&self) -> &'static str;
+
+    /// Whether `actor` may read what hangs on the row `holder`.
+    fn may_read(&self, conn: &mut Conn, actor: &Actor, holder: Uuid) -> Result<bool>;
+}
+
+/// Everything that files hang on. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Holders(Arc<RwLock<Vec<Arc<dyn Holder>>>>);
+
+impl Holders {
+    /// One more kind.
+    pub fn register(&self, holder: Arc<dyn Holder>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).push(holder);
+    }
+
+    /// The holder of a kind. What hangs on something that nobody knows is its owner's alone.
+    fn find(&self, kind: &str) -> Option<Arc<dyn Holder>> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.iter().find(|holder| holder.kind() == kind).map(Arc::clone)
+    }
+}
+
+/// How much at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Files that are being uploaded.
+    pub uploads: usize,
+    /// Files that are being read.
+    pub downloads: usize,
+    /// How long an upload may take to arrive.
+    pub upload_time: Duration,
+}
+
+/// What the operations on files work with. Cheap to clone.
+#[derive(Clone)]
+pub struct Files {
+    storage: Storage,
+    links: Links,
+    holders: Holders,
+    uploads: Arc<Semaphore>,
+    downloads: Arc<Semaphore>,
+    upload_time: Duration,
+}
+
+impl Files {
+    /// Files in `storage`.
+    pub fn new(storage: Storage, links: Links, holders: Holders, limits: Limits) -> Self {
+        Self {
+            storage,
+            links,
+            holders,
+            uploads: Arc::new(Semaphore::new(limits.uploads)),
+            downloads: Arc::new(Semaphore::new(limits.downloads)),
+            upload_time: limits.upload_time,
+        }
+    }
+
+    /// Where contents lie.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// What files hang on.
+    pub fn holders(&self) -> &Holders {
+        &self.holders
+    }
+
+    fn uploads(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.uploads)
+    }
+
+    fn upload_time(&self) -> Duration {
+        self.upload_time
+    }
+}
