@@ -773,7 +773,6 @@ diesel::table! {
     }
 }
 
-
 diesel::table! {
     memberships (id) {
         id -> Binary,
@@ -789,7 +788,6 @@ diesel::table! {
     }
 }
 
-diesel::table! {
 diesel::table! {
     files (id) {
         id -> Binary,
