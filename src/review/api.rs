@@ -291,7 +291,8 @@ pub async fn review_read(
         .write(move |c| {
             let officer = officer(c, &guard, now)?;
             let row = seen(c, &officer, id)?;
-            seats::unbarred(c, &officer, &row, &stages::of(c, id)?)?;
+            let all = stages::of(c, id)?;
+            seats::unbarred(c, &officer, &row, &all)?;
             let file = views::file(c, &desk, &row, now)?;
             audit::append_in_tx(c, now, vec![Entry::new(officer.person, "review.read", id)])?;
             Ok(file)

@@ -114,11 +114,9 @@ impl Desk {
         let form = &chain.definition.form;
         chain::check(form, &opening.answers, None)?;
         let person = people::store::get(conn, opening.applicant)?;
-        let all: Vec<org::model::Organisation> = org::store::all(conn)?.into_values().collect();
         let employer = opening.at.or(person.workplace_id);
-        let workplace = employer.and_then(|id| all.iter().find(|one| one.id == id));
         let amount = chain::amount(form, &opening.answers);
-        let planned = chain::plan(&chain.definition, &Bodies::of(workplace, &all), amount)?;
+        let planned = chain::plan(&chain.definition, &bodies_above(conn, employer)?, amount)?;
         let id: ReviewId = self.ids.id();
         let review = Review {
             id,
@@ -157,7 +155,22 @@ impl Desk {
         if !store::insert_in_tx(conn, &review)? {
             return Err(Error::new(Code::ReviewLive));
         }
-        let rows: Vec<Stage> = planned
+        let rows = self.rows(&review, planned);
+        stages::insert_in_tx(conn, &rows)?;
+        stages::note_in_tx(conn, &self.ids, review.id, None, EventKind::Opened, Some(review.applicant_id), now)?;
+        let first = stages::open_next_in_tx(conn, &self.ids, &review, 0, now, beside)?
+            .ok_or_else(|| Error::internal("a request that nobody decides"))?;
+        let before = review.clone();
+        review.step = first;
+        store::update_in_tx(conn, &before, &review)?;
+        let detail = json!({ "kind": review.kind, "chain": review.chain, "appeal_of": review.appeal_of });
+        beside.entries.push(Entry::new(review.applicant_id, "review.open", review.id).detail(detail));
+        Ok(review)
+    }
+
+    /// The stages of a review as they are planned: none of them is open.
+    pub(super) fn rows(&self, review: &Review, planned: Vec<chain::Planned>) -> Vec<Stage> {
+        planned
             .into_iter()
             .filter_map(|one| {
                 Some(Stage {
@@ -186,17 +199,7 @@ impl Desk {
                     decided_at: None,
                 })
             })
-            .collect();
-        stages::insert_in_tx(conn, &rows)?;
-        stages::note_in_tx(conn, &self.ids, review.id, None, EventKind::Opened, Some(review.applicant_id), now)?;
-        let first = stages::open_next_in_tx(conn, &self.ids, &review, 0, now, beside)?
-            .ok_or_else(|| Error::internal("a request that nobody decides"))?;
-        let before = review.clone();
-        review.step = first;
-        store::update_in_tx(conn, &before, &review)?;
-        let detail = json!({ "kind": review.kind, "chain": review.chain, "appeal_of": review.appeal_of });
-        beside.entries.push(Entry::new(review.applicant_id, "review.open", review.id).detail(detail));
-        Ok(review)
+            .collect()
     }
 
     /// Decides at the stage that is the officer's.
@@ -469,6 +472,13 @@ fn tell(after: &Review, verdict: &Verdict, reasons: &[Reason], beside: &mut Besi
             beside.messages.push(message(after, NoticeKind::ReviewReturned, text));
         }
     }
+}
+
+/// The bodies above somebody who works at `employer`.
+pub(super) fn bodies_above(conn: &mut Conn, employer: Option<OrganisationId>) -> Result<Bodies> {
+    let all: Vec<org::model::Organisation> = org::store::all(conn)?.into_values().collect();
+    let workplace = employer.and_then(|id| all.iter().find(|one| one.id == id));
+    Ok(Bodies::of(workplace, &all))
 }
 
 /// The paths of the bodies of stages.

@@ -3,7 +3,6 @@
 use actix_web::post;
 use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::deciding::{Deciding, Desk, Officer, Verdict};

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::chain::{self, Answers, Planned, StepLevel};
 use super::clocks::Clocks;
-use super::deciding::{Desk, message};
+use super::deciding::{Desk, bodies_above, message};
 use super::machine::{self, ReviewEvent};
 use super::model::{EVENT_TEXT, EventKind, Happened, Review, ReviewState, StageState};
 use super::subject::Refused;
@@ -46,12 +46,13 @@ impl Desk {
                 .detail("补正期限已过，请重新申请", "The time for supplements is over; apply anew"));
         }
         let missing: Vec<String> = serde_json::from_str(&review.missing).map_err(Error::internal)?;
-        let form = store::chain_of(conn, review)?.definition.form;
-        chain::check(&form, given, Some(&missing))?;
+        let definition = store::chain_of(conn, review)?.definition;
+        chain::check(&definition.form, given, Some(&missing))?;
         let mut answers = self.answers(review)?;
         answers.extend(given.clone());
         let after = Review {
             state,
+            amount_fen: chain::amount(&definition.form, &answers),
             form_sealed: self.sealed_form(review.id, &answers)?,
             missing: "[]".into(),
             supplement_due_at: None,
@@ -59,10 +60,22 @@ impl Desk {
             ..review.clone()
         };
         store::update_in_tx(conn, review, &after)?;
+        if after.amount_fen != review.amount_fen && review.appeal_of.is_none() {
+            self.replan_in_tx(conn, &after, &definition)?;
+        }
         stages::resume_in_tx(conn, &after, now)?;
         self.note(conn, &after, EventKind::Supplemented, Some(review.applicant_id), None, now)?;
         beside.entries.push(Entry::new(review.applicant_id, "review.supplement", review.id));
         Ok(after)
+    }
+
+    /// What is still to come goes by the amount that was supplied: a step that is for larger ones is not got round by saying it
+    /// later. Steps that lie behind stay as they were.
+    fn replan_in_tx(&self, conn: &mut Conn, review: &Review, definition: &chain::Definition) -> Result<()> {
+        let planned = chain::plan(definition, &bodies_above(conn, review.employer_id)?, review.amount_fen)?;
+        let to_come = planned.into_iter().filter(|one| one.number > review.step).collect();
+        stages::forget_in_tx(conn, review.id, review.step)?;
+        stages::insert_in_tx(conn, &self.rows(review, to_come))
     }
 
     /// The applicant gives it up.

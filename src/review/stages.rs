@@ -22,6 +22,16 @@ pub fn insert_in_tx(conn: &mut Conn, stages: &[Stage]) -> Result<()> {
     Ok(())
 }
 
+/// Removes the stages after the step `number`: they have not begun.
+pub fn forget_in_tx(conn: &mut Conn, review: ReviewId, number: i64) -> Result<()> {
+    let later = review_stages::table
+        .filter(review_stages::review_id.eq(review))
+        .filter(review_stages::number.gt(number))
+        .filter(review_stages::state.eq_any([StageState::Pending, StageState::Skipped]));
+    diesel::delete(later).execute(conn)?;
+    Ok(())
+}
+
 /// The stages of a review, in order.
 pub fn of(conn: &mut Conn, id: ReviewId) -> Result<Vec<Stage>> {
     let rows = review_stages::table

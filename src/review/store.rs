@@ -143,6 +143,7 @@ pub fn update_in_tx(conn: &mut Conn, before: &Review, after: &Review) -> Result<
         .set((
             reviews::state.eq(after.state),
             reviews::step.eq(after.step),
+            reviews::amount_fen.eq(after.amount_fen),
             reviews::form_sealed.eq(&after.form_sealed),
             reviews::missing.eq(&after.missing),
             reviews::returns.eq(after.returns),

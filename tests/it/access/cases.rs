@@ -139,6 +139,11 @@ fn delete(path: impl Into<String>) -> Call {
 }
 
 impl Call {
+    /// The same for what was read with this ETag.
+    pub(super) fn matching(self, etag: String) -> Self {
+        Self { etag: Some(etag), ..self }
+    }
+
     /// Sends it as `actor`, under a fresh idempotency key.
     pub async fn by(self, actor: &Actor) -> Reply {
         let mut request = actor.request(self.method, &self.path).header("idempotency-key", actor.fresh_key());

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::harness::factory::Made;
 use crate::harness::{Actor, Reply, TestApp};
 
 /// A unit of 平湖 whose union has an officer: `reviewer-unit-pinghu-1`.
@@ -19,6 +20,8 @@ pub struct Request {
     pub worker: Actor,
     /// The request.
     pub id: String,
+    /// The sign-up that it is about.
+    pub signup: String,
     /// The form, answered.
     pub answers: Value,
 }
@@ -37,16 +40,32 @@ pub async fn worker_of(app: &TestApp, user: &str, workplace: Option<&str>) -> Ac
 /// A request of `worker`.
 pub async fn request_of(app: &TestApp, worker: Actor) -> Request {
     let activity = app.activity(crate::reviewed::trip).await;
-    let answers = crate::reviewed::answers(&worker, activity.id).await;
+    apply(worker, &activity, json!({})).await
+}
+
+/// A request of `worker` for a place in `activity`, of which `changes` change some answers.
+pub async fn apply(worker: Actor, activity: &Made, changes: Value) -> Request {
+    let mut answers = crate::reviewed::answers(&worker, activity.id).await;
+    for (key, answer) in changes.as_object().unwrap() {
+        answers[key] = answer.clone();
+    }
     let body = json!({ "form": answers });
     let signup = worker.post(&format!("/api/v1/activities/{}/signups", activity.id), body).await.ok(201);
     let id = signup["review_id"].as_str().unwrap_or_else(|| panic!("no review: {signup}")).to_owned();
-    Request { worker, id, answers }
+    let signup = signup["id"].as_str().unwrap().to_owned();
+    Request { worker, id, signup, answers }
 }
 
 /// A request of somebody who works at `workplace`.
 pub async fn request(app: &TestApp, user: &str, workplace: Option<&str>) -> Request {
     request_of(app, worker_of(app, user, workplace).await).await
+}
+
+/// The same with other answers.
+pub async fn request_with(app: &TestApp, user: &str, workplace: Option<&str>, changes: Value) -> Request {
+    let worker = worker_of(app, user, workplace).await;
+    let activity = app.activity(crate::reviewed::trip).await;
+    apply(worker, &activity, changes).await
 }
 
 impl Request {
@@ -63,6 +82,12 @@ impl Request {
     /// As an officer sees it.
     pub async fn seen(&self, officer: &Actor) -> Value {
         officer.get(&self.at("")).await.ok(200)
+    }
+
+    /// Where the sign-up stands that it is about.
+    pub async fn signup_state(&self) -> String {
+        let signup = self.worker.get(&format!("/api/v1/signups/{}", self.signup)).await.ok(200);
+        signup["state"].as_str().unwrap().to_owned()
     }
 
     /// The stages that are open: the short names of their bodies.
