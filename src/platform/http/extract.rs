@@ -102,7 +102,7 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Idempotent<T> {
     }
 }
 
-pub(super) fn idempotency_key(req: &HttpRequest) -> Result<String> {
+pub(crate) fn idempotency_key(req: &HttpRequest) -> Result<String> {
     let mut values = req.headers().get_all("idempotency-key");
     let Some(value) = values.next() else {
         return Err(Error::new(Code::IdempotencyKeyMissing).detail(
@@ -127,7 +127,7 @@ pub(super) fn idempotency_key(req: &HttpRequest) -> Result<String> {
     ))
 }
 
-pub(super) async fn read_body(req: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes> {
+pub(crate) async fn read_body(req: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes> {
     let declared = req
         .headers()
         .get(header::CONTENT_LENGTH)
