@@ -24,6 +24,7 @@ use crate::ids::Ids;
 use crate::jobs;
 use crate::notify::jobs::NoticeWriter;
 use crate::offering::CATALOGUE;
+use crate::offering::details::Details;
 use crate::offering::following::Followers;
 use crate::ops::Stopping;
 use crate::plan::counting::PlanCounting;
@@ -48,6 +49,7 @@ use crate::platform::wechat::{WechatClient, WechatConfig};
 use crate::membership::subject::MembershipSubject;
 use crate::review::subject::Subjects;
 use crate::routes;
+use crate::signup::early::refuse_early;
 use crate::signup::following::SignupFollower;
 use crate::signup::registrar::{Registrar, RegistrarHandler};
 use crate::signup::reviewed::SignupSubject;
@@ -94,6 +96,7 @@ pub struct App {
     wechat: WechatClient,
     registrar: Registrar,
     snapshots: Snapshots,
+    details: Details,
     tools: signup::jobs::Tools,
     desk: Desk,
     passes: Passes,
@@ -186,7 +189,8 @@ impl App {
         let changes = Changes::new(cache.clone(), &ids);
         let public = PublicAnswers::new(Arc::clone(&clock), moment);
         let snapshots = Snapshots::new(db.clone(), Arc::clone(&clock), moment);
-        listen_for_changes(&changes, &public, &snapshots);
+        let details = Details::new(db.clone(), Arc::clone(&clock), moment);
+        listen_for_changes(&changes, &public, &details, &snapshots);
         let platform = Platform {
             access: Access::new(
                 tokens,
@@ -244,6 +248,7 @@ impl App {
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,
             desk: Batcher::start("desk", db.clone(), desk, batching).map_err(|e| other(&e))?,
             snapshots,
+            details,
             passes: Passes::new(config.codes.pass_secret.clone()),
             login: LoginConfig {
                 appid: config.wechat.appid.clone(),
@@ -300,6 +305,7 @@ impl App {
         let mut server = HttpServer::new(move || {
             actix_web::App::new()
                 .configure(|cfg| app.configure(cfg))
+                .wrap(from_fn(refuse_early))
                 .wrap(from_fn(answer_again))
                 .wrap(Compress::default())
                 .wrap(from_fn(envelope))
@@ -322,6 +328,7 @@ impl App {
             .app_data(Data::new(self.wechat.clone()))
             .app_data(Data::new(self.registrar.clone()))
             .app_data(Data::new(self.snapshots.clone()))
+            .app_data(Data::new(self.details.clone()))
             .app_data(Data::new(self.tools.clone()))
             .app_data(Data::new(self.tools.desk.clone()))
             .app_data(Data::new(self.desk.clone()))
@@ -356,12 +363,16 @@ impl App {
 }
 
 /// Whoever keeps answers for a moment hears of what has changed.
-fn listen_for_changes(changes: &Changes, public: &PublicAnswers, snapshots: &Snapshots) {
+fn listen_for_changes(changes: &Changes, public: &PublicAnswers, details: &Details, snapshots: &Snapshots) {
     snapshots.listen(changes, &[PLACES, CATALOGUE]);
-    let public = public.clone();
+    let (public, details) = (public.clone(), details.clone());
     changes.subscribe(move |news| match news {
         News::Changed(topic, _) if topic != CATALOGUE => {}
-        News::Changed(..) | News::Missed => public.forget(),
+        News::Changed(..) | News::Missed => {
+            // Readings first: an answer must not be made of one that is over.
+            details.forget();
+            public.forget();
+        }
     });
 }
 

@@ -335,6 +335,20 @@ pub fn sessions_of(conn: &mut Conn, activity: ActivityId) -> Result<Vec<Session>
     Ok(query.select(Session::as_select()).load(conn)?)
 }
 
+/// The sessions of activities, in order.
+pub fn sessions_of_all(conn: &mut Conn, ids: &[ActivityId]) -> Result<HashMap<ActivityId, Vec<Session>>> {
+    let rows: Vec<Session> = sessions::table
+        .filter(sessions::activity_id.eq_any(ids))
+        .order((sessions::activity_id, sessions::number))
+        .select(Session::as_select())
+        .load(conn)?;
+    let mut by_activity: HashMap<ActivityId, Vec<Session>> = HashMap::new();
+    for row in rows {
+        by_activity.entry(row.activity_id).or_default().push(row);
+    }
+    Ok(by_activity)
+}
+
 /// Locks sessions in the order of their ids.
 pub fn sessions_lock_in_tx(conn: &mut Conn, ids: &[SessionId]) -> Result<HashMap<SessionId, Session>> {
     let rows: Vec<Session> = crate::load_locked!(

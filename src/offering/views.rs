@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::details::Reading;
 use super::lifecycle::{Phase, phase};
 use super::model::{
     Activity, ActivityState, Allocation, Audience, OwnClash, Programme, ProgrammeKind, Session, SessionState,
@@ -225,6 +226,18 @@ pub fn published_detail(conn: &mut Conn, id: ActivityId, now: DateTime<Utc>) -> 
         return Err(Error::not_found());
     }
     detail(conn, found, now)
+}
+
+/// [`published_detail`] of what was read before, as it shows at `now`.
+pub fn published_reading(reading: &Reading, now: DateTime<Utc>) -> Result<ActivityDetail> {
+    if reading.activity.state == ActivityState::Draft {
+        return Err(Error::not_found());
+    }
+    Ok(ActivityDetail {
+        activity: ActivityView::new(reading.activity.clone(), &reading.programme, now),
+        programme: reading.programme.clone().into(),
+        sessions: reading.sessions.iter().cloned().map(Into::into).collect(),
+    })
 }
 
 /// An activity as it was found, with its sessions.

@@ -345,3 +345,6 @@ pub fn files(form: &[FormField], answers: &Answers) -> Vec<uuid::Uuid> {
     all.dedup();
     all
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@
 
 pub mod api;
 pub mod draw;
+pub mod early;
 pub mod following;
 pub mod jobs;
 pub mod model;

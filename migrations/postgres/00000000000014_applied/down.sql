@@ -1,3 +1,4 @@
+ALTER TABLE signups ADD CONSTRAINT signups_new_person_id_fkey FOREIGN KEY (person_id) REFERENCES people (id);
 -- Whoever waited for the desk waits no more; and no desk was there to reject.
 UPDATE signups
 SET state = 'cancelled', ended_because = 'staff', cancelled_at = created_at, version = version + 1
