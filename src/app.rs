@@ -47,6 +47,7 @@ use crate::platform::outbox::{Bell, JobHandler, Worker};
 use crate::platform::vault::Vault;
 use crate::platform::wechat::{WechatClient, WechatConfig};
 use crate::membership::subject::MembershipSubject;
+use crate::review::papers::ReviewHolder;
 use crate::review::subject::Subjects;
 use crate::routes;
 use crate::signup::early::refuse_early;
@@ -243,6 +244,7 @@ impl App {
         let batching = BatcherConfig { batch: config.database.batch, queue: config.database.queue };
         let document = openapi::document();
         let files = assemble_files(config)?;
+        files.holders().register(Arc::new(ReviewHolder { clock: Arc::clone(&clock) }));
         Ok(Self {
             wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,

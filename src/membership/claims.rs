@@ -9,8 +9,6 @@ use crate::clock::{civil_day, db_time};
 use crate::error::{Code, Error, Result};
 use crate::ids::{MembershipId, OrganisationId, PersonId, ReviewId, SubjectId};
 use crate::notify::beside::Beside;
-use crate::org;
-use crate::org::model::Organisation;
 use crate::platform::audit::Entry;
 use crate::platform::db::Conn;
 use crate::review;
@@ -58,7 +56,7 @@ pub fn claim_in_tx(
     now: DateTime<Utc>,
     beside: &mut Beside,
 ) -> Result<Claimed> {
-    let organisation = find(conn, claim.organisation)?;
+    let organisation = store::organisation(conn, claim.organisation)?;
     rules::check(organisation.as_ref(), claim.since, civil_day(now))?;
     let union = organisation.ok_or_else(Error::not_found)?.short_name;
     let own = store::lock_in_tx(conn, claim.person)?;
@@ -108,12 +106,4 @@ fn live() -> Error {
         "您已有一项会籍认证正在审核",
         "A claim of yours is being reviewed already",
     )
-}
-
-fn find(conn: &mut Conn, id: OrganisationId) -> Result<Option<Organisation>> {
-    match org::store::get(conn, id) {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.code() == Code::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }

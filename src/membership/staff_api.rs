@@ -15,9 +15,8 @@ use crate::ids::{MembershipId, OrganisationId, PersonId, ReviewId};
 use crate::notify::beside::Beside;
 use crate::notify::jobs::Message;
 use crate::notify::model::NoticeKind;
-use crate::org;
 use crate::platform::Platform;
-use crate::platform::access::Guard;
+use crate::platform::access::{Guard, Scope};
 use crate::platform::access::policy::{MembershipManage, RosterRead};
 use crate::platform::audit::Entry;
 use crate::platform::db::Conn;
@@ -86,11 +85,7 @@ pub async fn membership_list(
         .db
         .read(move |c| {
             let patterns = match organisation {
-                Some(id) => {
-                    let path = org::store::get(c, id)?.path;
-                    scope.require(&path)?;
-                    vec![format!("{path}%")]
-                }
+                Some(id) => within(c, id, &scope)?,
                 None => scope.patterns().collect(),
             };
             let rows = store::case_list(c, patterns, state, after, limit)?;
@@ -104,6 +99,12 @@ pub async fn membership_list(
         let review = reviews.get(&case.membership.id).copied();
         MembershipCase::new(case, review)
     })))
+}
+
+/// The pattern of an organisation and all below it; none where it is outside `scope`, as if it were not there.
+fn within(conn: &mut Conn, id: OrganisationId, scope: &Scope) -> Result<Vec<String>> {
+    let found = store::organisation(conn, id)?.filter(|found| scope.covers(&found.path));
+    Ok(found.map(|found| format!("{}%", found.path)).into_iter().collect())
 }
 
 /// Why a membership ends.

@@ -6,10 +6,16 @@ use diesel::prelude::*;
 
 use super::model::{Membership, MembershipState};
 use crate::error::{Error, Result};
-use crate::ids::{MembershipId, PersonId, ReviewId, SubjectId};
+use crate::ids::{MembershipId, OrganisationId, PersonId, ReviewId, SubjectId};
 use crate::org::model::Organisation;
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{memberships, organisations, people, reviews};
+
+/// The organisation `id`, if there is one.
+pub fn organisation(conn: &mut Conn, id: OrganisationId) -> Result<Option<Organisation>> {
+    let found = organisations::table.find(id).select(Organisation::as_select()).first(conn);
+    Ok(found.optional()?)
+}
 
 /// The membership `id`, or 404.
 pub fn get(conn: &mut Conn, id: MembershipId) -> Result<Membership> {
@@ -95,16 +101,16 @@ pub fn list_own(
     Ok(query.load(conn)?)
 }
 
-/// The latest reviews of memberships.
+/// What is decided, or was, about memberships: the request, or the appeal after it.
 pub fn reviews_of(conn: &mut Conn, ids: &[MembershipId]) -> Result<HashMap<MembershipId, ReviewId>> {
     let subjects: Vec<SubjectId> = ids.iter().map(|id| SubjectId(id.0)).collect();
-    let rows: Vec<(SubjectId, ReviewId)> = reviews::table
+    let mut rows: Vec<(SubjectId, ReviewId, Option<ReviewId>)> = reviews::table
         .filter(reviews::subject_id.eq_any(subjects))
-        .order(reviews::id)
-        .select((reviews::subject_id, reviews::id))
+        .select((reviews::subject_id, reviews::id, reviews::appeal_of))
         .load(conn)?;
-    // Of an appeal and what it is against, the appeal comes later.
-    Ok(rows.into_iter().map(|(subject, review)| (MembershipId(subject.0), review)).collect())
+    // The appeal comes after what it is against, and there is no third.
+    rows.sort_by_key(|(_, _, appeal_of)| appeal_of.is_some());
+    Ok(rows.into_iter().map(|(subject, review, _)| (MembershipId(subject.0), review)).collect())
 }
 
 /// A membership as staff see it.

@@ -116,11 +116,10 @@ fn filter(
         filter.at.dedup();
     }
     if let Some(wanted) = query.organisation {
-        let path = crate::org::store::get(conn, wanted)?.path;
-        if !officer.sees(std::slice::from_ref(&path)) {
-            return Err(Error::not_found());
-        }
-        filter.at = vec![wanted];
+        // What lies elsewhere has no queue for them.
+        let body = store::bodies(conn, &[wanted])?.remove(&wanted);
+        let is_seen = body.is_some_and(|body| officer.sees(&[body.path]));
+        filter.at = if is_seen { vec![wanted] } else { Vec::new() };
     }
     if let Some(text) = query.q.as_deref().map(str::trim) {
         match text.parse::<ReviewId>() {
@@ -305,7 +304,7 @@ pub async fn review_read(
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({}))]
-pub struct ClaimInput {}
+pub struct ReviewClaimInput {}
 
 /// Work at a request: nobody else decides it meanwhile / 领取
 ///
@@ -314,7 +313,7 @@ pub struct ClaimInput {}
     tag = "review", operation_id = "review_claim", security(("bearer" = ["review:decide"])),
     params(("id" = ReviewId, Path, description = "The request"),
            ("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
-    request_body = ClaimInput,
+    request_body = ReviewClaimInput,
     responses((status = 200, description = "The request", body = ReviewView)),
 )]
 #[post("/api/v1/reviews/{id}/claims")]
@@ -323,7 +322,7 @@ pub async fn review_claim(
     desk: Data<Desk>,
     guard: Guard<ReviewDecide>,
     id: ApiPath<ReviewId>,
-    body: Idempotent<ClaimInput>,
+    body: Idempotent<ReviewClaimInput>,
 ) -> Result<Stored> {
     let (now, actor, id, desk) = (platform.clock.now(), guard.person(), id.0, Desk::clone(&desk));
     let act = move |c: &mut Conn| {

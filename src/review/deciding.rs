@@ -12,7 +12,7 @@ use super::model::{
 };
 use super::rules::{Right, Seat};
 use super::subject::{Refused, Subjects};
-use super::{leave, stages, store, views};
+use super::{leave, papers, stages, store, views};
 use crate::clock::{SharedClock, civil_day, db_time};
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{Ids, OrganisationId, PersonId, ReviewId, SubjectId};
@@ -118,6 +118,7 @@ impl Desk {
         let amount = chain::amount(form, &opening.answers);
         let planned = chain::plan(&chain.definition, &bodies_above(conn, employer)?, amount)?;
         let id: ReviewId = self.ids.id();
+        papers::attach_in_tx(conn, form, &opening.answers, opening.applicant, id, now)?;
         let review = Review {
             id,
             kind: opening.kind,

@@ -21,7 +21,7 @@ use crate::platform::http::{ApiPath, Idempotent, IfMatch, Reply, Stored};
 
 crate::text_enum! {
     /// What is decided.
-    pub enum Decision {
+    pub enum ReviewDecision {
         /// 通过.
         Approve = "approve",
         /// 不通过.
@@ -35,9 +35,9 @@ crate::text_enum! {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"decision": "return", "reasons": ["papers_missing"], "missing": ["health"], "text": "请上传体检报告"}))]
-pub struct DecisionInput {
+pub struct ReviewDecisionInput {
     /// What.
-    pub decision: Decision,
+    pub decision: ReviewDecision,
     /// Codes of the catalogue; at least one for a rejection or a return.
     #[serde(default)]
     #[schema(max_items = 10)]
@@ -51,12 +51,12 @@ pub struct DecisionInput {
     pub text: Option<String>,
 }
 
-impl DecisionInput {
+impl ReviewDecisionInput {
     fn deciding(self, review: ReviewId, version: i64) -> Deciding {
         let verdict = match self.decision {
-            Decision::Approve => Verdict::Approve,
-            Decision::Reject => Verdict::Reject,
-            Decision::Return => Verdict::Return(self.missing),
+            ReviewDecision::Approve => Verdict::Approve,
+            ReviewDecision::Reject => Verdict::Reject,
+            ReviewDecision::Return => Verdict::Return(self.missing),
         };
         Deciding { review, version, verdict, reasons: self.reasons, text: self.text }
     }
@@ -72,7 +72,7 @@ impl DecisionInput {
     params(("id" = ReviewId, Path, description = "The request"),
            ("If-Match" = String, Header, description = "The ETag of the request as it was read", max_length = 60),
            ("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
-    request_body = DecisionInput,
+    request_body = ReviewDecisionInput,
     responses((status = 200, description = "The request, decided", body = ReviewView)),
 )]
 #[post("/api/v1/reviews/{id}/decisions")]
@@ -82,7 +82,7 @@ pub async fn review_decide(
     guard: Guard<ReviewDecide>,
     id: ApiPath<ReviewId>,
     version: IfMatch,
-    body: Idempotent<DecisionInput>,
+    body: Idempotent<ReviewDecisionInput>,
 ) -> Result<Stored> {
     let deciding = body.body.deciding(id.0, version.version());
     let stored = decide(&platform, &desk, &guard, body.key, deciding).await?;
@@ -120,7 +120,7 @@ pub struct BulkItem {
     #[schema(minimum = 1, maximum = 100_000_000)]
     pub version: i64,
     /// What.
-    pub decision: Decision,
+    pub decision: ReviewDecision,
     /// Codes of the catalogue; at least one for a rejection or a return.
     #[serde(default)]
     #[schema(max_items = 10)]
@@ -196,7 +196,7 @@ pub async fn review_decide_many(
             RequestKey { key: format!("{}/{place}", body.key.key), fingerprint: body.key.fingerprint.clone() };
         let (id, version) = (item.review_id, item.version);
         let BulkItem { decision, reasons, missing, text, .. } = item;
-        let deciding = DecisionInput { decision, reasons, missing, text }.deciding(id, version);
+        let deciding = ReviewDecisionInput { decision, reasons, missing, text }.deciding(id, version);
         items.push(match decide(&platform, &desk, &guard, key, deciding).await {
             Ok(stored) => BulkVerdict {
                 review_id: id,

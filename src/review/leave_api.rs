@@ -119,11 +119,13 @@ pub async fn review_leave_ask(
     let act = move |c: &mut Conn| {
         let officer = officer(c, &guard, now)?;
         let (review, all) = desk.locked_in_tx(c, &officer, id)?;
-        let (stage, _) = desk.stage_of(c, &officer, &review, &all, now)?;
         if review.state != ReviewState::Open || review.returns == 0 {
-            return Err(Error::new(Code::StateForbids)
-                .detail("首次退回补正无须准许", "Only a request that was returned before needs a leave"));
+            return Err(Error::new(Code::StateForbids).detail(
+                "只有曾经退回、正在审核的申请才须准许",
+                "Only a request under review that was returned before needs a leave",
+            ));
         }
+        let (stage, _) = desk.stage_of(c, &officer, &review, &all, now)?;
         let leave = Leave {
             id: leave_id,
             review_id: id,

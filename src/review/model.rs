@@ -254,7 +254,7 @@ crate::text_enum! {
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = review_events, treat_none_as_default_value = false)]
 pub struct Happened {
-    /// Its id, in the order of time.
+    /// Its id.
     pub id: ReviewEventId,
     /// To which review.
     pub review_id: ReviewId,

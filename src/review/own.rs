@@ -8,7 +8,7 @@ use super::deciding::{Desk, bodies_above, message};
 use super::machine::{self, ReviewEvent};
 use super::model::{EVENT_TEXT, EventKind, Happened, Review, ReviewState, StageState};
 use super::subject::Refused;
-use super::{stages, store};
+use super::{papers, stages, store};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Result};
 use crate::ids::{OrganisationId, PersonId, ReviewEventId, ReviewId, SubjectId};
@@ -49,6 +49,7 @@ impl Desk {
         let definition = store::chain_of(conn, review)?.definition;
         chain::check(&definition.form, given, Some(&missing))?;
         let mut answers = self.answers(review)?;
+        papers::attach_in_tx(conn, &definition.form, given, review.applicant_id, review.id, now)?;
         answers.extend(given.clone());
         let after = Review {
             state,

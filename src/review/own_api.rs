@@ -176,7 +176,7 @@ pub async fn my_review_withdraw(
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"text": "本人2024年未参加过疗休养，记录有误。"}))]
-pub struct AppealInput {
+pub struct ReviewAppealInput {
     /// In one's own words.
     #[schema(min_length = 2, max_length = 500, pattern = r"\S")]
     pub text: String,
@@ -190,7 +190,7 @@ pub struct AppealInput {
     tag = "me", operation_id = "my_review_appeal", security(("bearer" = ["self"])),
     params(("id" = ReviewId, Path, description = "The rejected request"),
            ("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
-    request_body = AppealInput,
+    request_body = ReviewAppealInput,
     responses((status = 201, description = "The appeal", body = MyReviewLine)),
 )]
 #[post("/api/v1/me/reviews/{id}/appeals")]
@@ -199,7 +199,7 @@ pub async fn my_review_appeal(
     desk: Data<Desk>,
     guard: Guard<OwnData>,
     id: ApiPath<ReviewId>,
-    body: Idempotent<AppealInput>,
+    body: Idempotent<ReviewAppealInput>,
 ) -> Result<Stored> {
     let text = body.body.text;
     act(&platform, &desk, &guard, id.0, body.key, move |desk, c, review, now, beside| {

@@ -256,6 +256,12 @@ pub fn decide_in_tx(
 
 /// The clocks of a returned review stand: its stages wait for the applicant until `until`.
 pub fn pause_in_tx(conn: &mut Conn, review: &Review, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<()> {
+    // A pause that ended at the instant at which it began was none.
+    let none = review_pauses::table
+        .filter(review_pauses::review_id.eq(review.id))
+        .filter(review_pauses::from_at.eq(db_time(now)))
+        .filter(review_pauses::until_at.is_not_null());
+    diesel::delete(none).execute(conn)?;
     diesel::insert_into(review_pauses::table)
         .values((review_pauses::review_id.eq(review.id), review_pauses::from_at.eq(db_time(now))))
         .execute(conn)?;

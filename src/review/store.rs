@@ -179,15 +179,20 @@ pub fn lapsing(conn: &mut Conn, now: DateTime<Utc>, limit: i64) -> Result<Vec<Re
     Ok(rows.select(reviews::id).load(conn)?)
 }
 
-/// Notes what happened.
+/// Notes what happened, after all that happened before: whoever writes holds the lock of the review.
 pub fn happened_in_tx(conn: &mut Conn, event: &Happened) -> Result<()> {
-    diesel::insert_into(review_events::table).values(event).execute(conn)?;
+    let last: Option<i64> = review_events::table
+        .filter(review_events::review_id.eq(event.review_id))
+        .select(diesel::dsl::max(review_events::number))
+        .first(conn)?;
+    let numbered = (event, review_events::number.eq(last.unwrap_or(0) + 1));
+    diesel::insert_into(review_events::table).values(numbered).execute(conn)?;
     Ok(())
 }
 
 /// What happened to a review, in order.
 pub fn events(conn: &mut Conn, id: ReviewId) -> Result<Vec<Happened>> {
-    let rows = review_events::table.filter(review_events::review_id.eq(id)).order(review_events::id);
+    let rows = review_events::table.filter(review_events::review_id.eq(id)).order(review_events::number);
     Ok(rows.select(Happened::as_select()).load(conn)?)
 }
 

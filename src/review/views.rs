@@ -26,6 +26,12 @@ pub fn shown(at: DateTime<Utc>) -> String {
     last.with_timezone(&shanghai()).format("%-m月%-d日 %H:%M").to_string()
 }
 
+/// The same in English: `2025-06-23 23:59`.
+fn shown_in_english(at: DateTime<Utc>) -> String {
+    let last = at - chrono::TimeDelta::seconds(1);
+    last.with_timezone(&shanghai()).format("%F %H:%M").to_string()
+}
+
 /// How urgent a stage is.
 pub fn urgency(due: Option<DateTime<Utc>>, amber: Option<DateTime<Utc>>, now: DateTime<Utc>) -> UrgencyFilter {
     if due.is_some_and(|due| due <= now) {
@@ -359,7 +365,7 @@ pub fn standing(view: &ReviewView, fields: &[FormField], appeal_until: Option<Da
             let bodies = names.join("、");
             let by = due.map(|due| format!("，最迟{}前答复", shown(due))).unwrap_or_default();
             let then = next.map_or("，这是最后一个环节。".to_owned(), |next| format!("；之后由{}审核。", next.body_name));
-            let by_en = due.map(|due| format!(", at the latest by {}", due.with_timezone(&shanghai()).format("%F %H:%M"))).unwrap_or_default();
+            let by_en = due.map(|due| format!(", at the latest by {}", shown_in_english(due))).unwrap_or_default();
             let then_en =
                 next.map_or(". This is the last stage.".to_owned(), |next| format!("; then by {}.", next.body_name));
             (
@@ -371,16 +377,17 @@ pub fn standing(view: &ReviewView, fields: &[FormField], appeal_until: Option<Da
             let label = |key: &String| fields.iter().find(|field| &field.key == key).map_or(key.clone(), |field| field.label.clone());
             let what = view.missing.iter().map(label).collect::<Vec<_>>().join("、");
             let by = view.supplement_due_at.map(shown).unwrap_or_default();
+            let by_en = view.supplement_due_at.map(shown_in_english).unwrap_or_default();
             (
                 format!("您的申请需要补正：{what}。请于{by}前补齐，逾期视为撤回；补正期间审核期限暂停计算。"),
-                format!("Please supply what is missing ({what}) by {by}; otherwise the request counts as withdrawn. The clock stands meanwhile."),
+                format!("Please supply what is missing ({what}) by {by_en}; otherwise the request counts as withdrawn. The clock stands meanwhile."),
             )
         }
         ReviewState::Approved => ("您的申请已通过。".into(), "Your request is approved.".into()),
         ReviewState::Rejected => match appeal_until {
             Some(until) => (
                 format!("您的申请未通过，理由见下。如有异议，可于{}前申诉，由其他人员复核。", shown(until)),
-                format!("Your request is rejected for the reasons below. You may appeal until {}; somebody else will decide.", shown(until)),
+                format!("Your request is rejected for the reasons below. You may appeal until {}; somebody else will decide.", shown_in_english(until)),
             ),
             None => ("您的申请未通过，理由见下。".into(), "Your request is rejected for the reasons below.".into()),
         },

@@ -128,6 +128,8 @@ CREATE UNIQUE INDEX review_pauses_open ON review_pauses (review_id) WHERE until_
 CREATE TABLE review_events (
     id BYTEA NOT NULL PRIMARY KEY,
     review_id BYTEA NOT NULL REFERENCES reviews (id),
+    -- their order, under the lock of the review
+    number BIGINT NOT NULL,
     stage_id BYTEA REFERENCES review_stages (id),
     kind TEXT NOT NULL,
     actor_id BYTEA REFERENCES people (id),
@@ -137,7 +139,7 @@ CREATE TABLE review_events (
     text_sealed TEXT,
     at TIMESTAMP NOT NULL
 );
-CREATE INDEX review_events_review_id ON review_events (review_id, id);
+CREATE UNIQUE INDEX review_events_number ON review_events (review_id, number);
 
 -- A second return for supplement: asked for by one officer, allowed by another.
 CREATE TABLE review_leaves (

@@ -1,4 +1,4 @@
--- Messages name people without a foreign key, as sign-ups do. SQLite cannot drop one, so the table is made anew.
+-- Messages name people without a foreign key, as sign-ups do. SQLite cannot drop one, so the table is made anew on both.
 CREATE TABLE notices_new (
     id BLOB NOT NULL PRIMARY KEY,
     person_id BLOB NOT NULL,

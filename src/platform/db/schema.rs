@@ -686,6 +686,7 @@ diesel::table! {
     review_events (id) {
         id -> Binary,
         review_id -> Binary,
+        number -> BigInt,
         stage_id -> Nullable<Binary>,
         kind -> Text,
         actor_id -> Nullable<Binary>,

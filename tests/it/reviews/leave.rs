@@ -1,5 +1,6 @@
 //! A second return needs a superior's leave.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::steps::{Request, STAFFED, UNSTAFFED, audited, request, told};
@@ -40,11 +41,20 @@ async fn waiting(officer: &Actor) -> Vec<String> {
     page["items"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
 }
 
+/// Returned and supplied with what was missing, each at a time of its own.
+async fn go_round(app: &TestApp, request: &Request, officer: &Actor) {
+    app.advance(TimeDelta::seconds(1));
+    request.send_back(officer).await.ok(200);
+    app.advance(TimeDelta::seconds(1));
+    request.supply().await;
+    app.advance(TimeDelta::seconds(1));
+}
+
 /// A request at 平湖 that was returned once.
 async fn returned_once(app: &TestApp) -> (Request, Actor) {
     let officer = app.staff("reviewer-pinghu").await;
     let request = request(app, "zhang", Some(UNSTAFFED)).await;
-    request.go_round(&officer).await;
+    go_round(app, &request, &officer).await;
     (request, officer)
 }
 
@@ -72,6 +82,7 @@ async fn a_second_return_with_the_leave_of_a_superior(app: TestApp) {
     assert_eq!((&line["id"], &line["body_name"]), (&json!(leave), &json!("平湖街道")));
     assert_eq!((&line["state"], &line["returns"]), (&json!("asked"), &json!(1)));
     assert_eq!(line["reason"], "补交的报告缺最后一页");
+    app.advance(TimeDelta::seconds(1));
     let granted = grant(&district, &leave).await.ok(200);
     assert_eq!(granted["state"], "granted");
     grant(&district, &leave).await.problem(409, "state_forbids");
@@ -83,7 +94,7 @@ async fn a_second_return_with_the_leave_of_a_superior(app: TestApp) {
 
     // It is for whoever asked, and for once.
     request.send_back(&colleague).await.problem(409, "review_leave_needed");
-    request.go_round(&officer).await;
+    go_round(&app, &request, &officer).await;
     request.send_back(&officer).await.problem(409, "review_leave_needed");
     ask(&officer, &request).await.ok(201);
 
@@ -140,7 +151,7 @@ async fn at_the_district_a_colleague_decides(app: TestApp) {
     let street = app.staff("reviewer-pinghu").await;
     let colleague = staff_of(&app, "reviewer-2", "reviewer", "longgang").await;
     let request = request(&app, "zhang", None).await;
-    request.go_round(&officer).await;
+    go_round(&app, &request, &officer).await;
     let leave = asked(&officer, &request).await;
     grant(&officer, &leave).await.problem(409, "second_officer_required");
     grant(&street, &leave).await.problem(404, "not_found");
@@ -149,7 +160,7 @@ async fn at_the_district_a_colleague_decides(app: TestApp) {
     // In the stead of whoever asks, nobody is a second officer.
     let body = json!({
         "to_id": street.person(), "organisation_id": app.organisation("longgang").await, "from_at": app.now(),
-        "until_at": app.now() + chrono::TimeDelta::days(1), "reason": "外出培训",
+        "until_at": app.now() + TimeDelta::days(1), "reason": "外出培训",
     });
     officer.post("/api/v1/review-delegations", body).await.ok(201);
     grant(&street, &leave).await.problem(403, "review_not_yours");
@@ -165,7 +176,7 @@ async fn a_leave_ends_with_its_stage(app: TestApp) {
         app.staff("reviewer").await,
     );
     let request = request(&app, "zhang", Some(STAFFED)).await;
-    request.go_round(&unit).await;
+    go_round(&app, &request, &unit).await;
     let leave = asked(&unit, &request).await;
     grant(&street, &leave).await.ok(200);
     // The unit makes no use of it: the next body asks for its own.

@@ -15,7 +15,7 @@ use diesel::prelude::*;
 use reqwest::Method;
 use serde_json::{Value, json};
 use unionhall::ids::{PersonId, ReviewId};
-use unionhall::platform::db::schema::{review_events, review_queue, review_stages, reviews};
+use unionhall::platform::db::schema::{jobs, review_events, review_queue, review_stages, reviews};
 use unionhall::review::model::{EventKind, Happened, Queued, Review, Stage};
 
 use crate::harness::{Actor, Reply, TestApp};
@@ -72,8 +72,14 @@ pub async fn decide_at(officer: &Actor, id: &str, etag: &str, key: &str, body: &
     officer.send(request.header("if-match", etag).header("idempotency-key", key).json(body)).await
 }
 
-/// A minute's round of everything that comes back.
+/// The round of this minute, of everything that comes back.
 pub async fn come_round(app: &TestApp) {
+    let now = unionhall::clock::db_time(app.now());
+    app.write(move |conn| {
+        let sweep = jobs::table.filter(jobs::kind.eq("review.sweep"));
+        Ok(diesel::update(sweep).set(jobs::run_at.eq(now)).execute(conn)?)
+    })
+    .await;
     app.app().worker().plant_recurring().unwrap();
     app.run_jobs().await;
 }
@@ -106,7 +112,7 @@ impl Facts {
                 .load(conn)?;
             let events = review_events::table
                 .filter(review_events::review_id.eq(id))
-                .order(review_events::id)
+                .order(review_events::number)
                 .select(Happened::as_select())
                 .load(conn)?;
             let queue = review_queue::table

@@ -1,7 +1,10 @@
 //! Two at once: one decision, one refusal, never two effects. `UNIONHALL_RACES` for another number of rounds.
 
+use chrono::TimeDelta;
 use diesel::prelude::*;
+use futures_util::future::join_all;
 use serde_json::json;
+use unionhall::ids::PersonId;
 use unionhall::platform::db::schema::audit_entries;
 use unionhall::review::model::{EventKind, ReviewState};
 
@@ -130,42 +133,55 @@ async fn the_applicant_withdraws_while_it_is_decided(app: TestApp) {
     app.run_jobs().await;
 }
 
+/// Somebody of the crowd, logged in again after a longer time than a login lasts.
+async fn again(app: &TestApp, person: PersonId) -> Actor {
+    let (family, now) = (app.ids().id(), app.now());
+    let until = now + TimeDelta::days(1);
+    app.write(move |conn| unionhall::identity::store::family_create_in_tx(conn, family, person, now, until)).await;
+    let token = app.app().platform().access.tokens().issue(person, family).unwrap();
+    app.anon().with_login(token, person)
+}
+
 async fn a_supplement_meets_its_lapse(app: TestApp) {
     let (first, _) = two(&app).await;
-    let all = requests(&app, rounds(20)).await;
+    let all = requests(&app, rounds(40)).await;
     for request in &all {
         request.send_back(&first).await.ok(200);
     }
-    // The last second of the last day: the job looks at the next one.
+    // The last second of the last day is over while they are on their way, and the job of another instance comes by.
     let due = Facts::of(&app, &all[0].id).await.review.supplement_due_at.unwrap().and_utc();
-    app.clock().set(due - chrono::TimeDelta::seconds(1));
-    let body = json!({ "form": { "health": "yes" } });
-    let late = app.second_instance().await;
-    for (round, request) in all.iter().enumerate() {
-        let (tokens, person) = (app.app().platform().access.tokens(), request.worker.person());
-        let family = app.ids().id();
-        let now = app.now();
-        app.write(move |conn| {
-            let until = now + chrono::TimeDelta::days(1);
-            unionhall::identity::store::family_create_in_tx(conn, family, person, now, until)
-        })
-        .await;
-        let worker = app.anon().with_login(tokens.issue(person, family).unwrap(), person);
-        let path = request.own("/supplements");
-        if round == 0 {
-            app.clock().set(due);
-        }
-        let (reply, ()) = tokio::join!(worker.post(&path, body.clone()), come_round(&late));
-        let facts = Facts::of(&app, &request.id).await;
-        assert_eq!(said(&reply), (409, "state_forbids"), "round {round}");
-        assert!(matches!(facts.review.state, ReviewState::Returned | ReviewState::Lapsed), "round {round}");
-    }
-    come_round(&app).await;
+    app.clock().set(due - TimeDelta::seconds(1));
+    let mut workers = Vec::new();
     for request in &all {
-        let facts = Facts::of(&app, &request.id).await;
-        assert_eq!((facts.review.state, facts.count(EventKind::Lapsed)), (ReviewState::Lapsed, 1));
-        assert_eq!((facts.review.version, facts.queue.len()), (3, 0));
+        workers.push(again(&app, request.worker.person()).await);
     }
+    let other = app.second_instance().await;
+    let body = json!({ "form": { "health": "yes" } });
+    let supplements = workers.iter().zip(&all).map(|(worker, request)| {
+        let (path, body) = (request.own("/supplements"), body.clone());
+        async move { worker.post(&path, body).await }
+    });
+    let midnight = async {
+        app.read(|conn| Ok(audit_entries::table.count().get_result::<i64>(conn)?)).await;
+        app.clock().set(due);
+        come_round(&other).await;
+    };
+    let (replies, ()) = tokio::join!(join_all(supplements), midnight);
+    come_round(&app).await;
+    let mut late = 0;
+    for (number, (request, reply)) in all.iter().zip(&replies).enumerate() {
+        let facts = Facts::of(&app, &request.id).await;
+        let (state, lapsed, lines) = match said(reply) {
+            (200, "") => (ReviewState::Open, 0, 1),
+            (409, "state_forbids") => (ReviewState::Lapsed, 1, 0),
+            other => panic!("{number}: {other:?} {}", reply.text),
+        };
+        late += lapsed;
+        assert_eq!((facts.review.state, facts.count(EventKind::Lapsed)), (state, lapsed), "{number}");
+        assert_eq!((facts.review.version, facts.queue.len()), (3, lines), "{number}");
+        assert_eq!(facts.count(EventKind::Supplemented), 1 - lapsed, "{number}");
+    }
+    println!("{late} of {} were too late", all.len());
     app.run_jobs().await;
 }
 
@@ -224,7 +240,7 @@ async fn two_departments_sign_at_once(app: TestApp) {
         request.approve(&officers.street).await.ok(200);
         let etag = signers[0].get(&request.at("")).await.etag();
         let body = approve();
-        let replies = futures_util::future::join_all(signers.iter().map(|signer| {
+        let replies = join_all(signers.iter().map(|signer| {
             let (key, body) = (signer.fresh_key(), &body);
             let (request, etag) = (&request, &etag);
             async move { decide_at(signer, &request.id, etag, &key, body).await }

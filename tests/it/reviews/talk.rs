@@ -229,6 +229,7 @@ async fn pages_go_on_and_only_what_is_shown_is_read(app: TestApp) {
     let (own, desk) = (request.own("/messages"), request.at("/messages"));
     for text in ["一", "二", "三"] {
         say(&district, &desk, text).await.ok(201);
+        app.advance(TimeDelta::seconds(1));
     }
     let first = request.worker.get(&format!("{own}?limit=2")).await.ok(200);
     assert_eq!(texts(first["items"].as_array().unwrap()), ["一", "二"]);
