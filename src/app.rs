@@ -24,6 +24,7 @@ use crate::ids::Ids;
 use crate::jobs;
 use crate::notify::jobs::NoticeWriter;
 use crate::offering::CATALOGUE;
+use crate::offering::details::Details;
 use crate::offering::following::Followers;
 use crate::ops::Stopping;
 use crate::plan::counting::PlanCounting;
@@ -45,11 +46,16 @@ use crate::platform::http::{Contract, Cursors};
 use crate::platform::outbox::{Bell, JobHandler, Worker};
 use crate::platform::vault::Vault;
 use crate::platform::wechat::{WechatClient, WechatConfig};
+use crate::membership::subject::MembershipSubject;
+use crate::review::papers::ReviewHolder;
+use crate::review::subject::Subjects;
 use crate::routes;
+use crate::signup::early::refuse_early;
 use crate::signup::following::SignupFollower;
 use crate::signup::registrar::{Registrar, RegistrarHandler};
+use crate::signup::reviewed::SignupSubject;
 use crate::signup::snapshot::{PLACES, Snapshots};
-use crate::{docs, openapi, signup};
+use crate::{docs, openapi, review, signup};
 
 /// Why the system cannot start. Each text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +97,7 @@ pub struct App {
     wechat: WechatClient,
     registrar: Registrar,
     snapshots: Snapshots,
+    details: Details,
     tools: signup::jobs::Tools,
     desk: Desk,
     passes: Passes,
@@ -183,7 +190,8 @@ impl App {
         let changes = Changes::new(cache.clone(), &ids);
         let public = PublicAnswers::new(Arc::clone(&clock), moment);
         let snapshots = Snapshots::new(db.clone(), Arc::clone(&clock), moment);
-        listen_for_changes(&changes, &public, &snapshots);
+        let details = Details::new(db.clone(), Arc::clone(&clock), moment);
+        listen_for_changes(&changes, &public, &details, &snapshots);
         let platform = Platform {
             access: Access::new(
                 tokens,
@@ -211,14 +219,21 @@ impl App {
         };
         let counting: Arc<dyn Counting> =
             Arc::new(PlanCounting { clock: Arc::clone(&clock), ids: ids.clone() });
+        let reviews = review::deciding::Desk {
+            clock: Arc::clone(&clock),
+            ids: ids.clone(),
+            vault: platform.vault.clone(),
+            subjects: Subjects(vec![Arc::new(SignupSubject { ids: ids.clone() }), Arc::new(MembershipSubject)]),
+        };
         let tools = signup::jobs::Tools {
             clock: Arc::clone(&clock),
             ids: ids.clone(),
             vault: platform.vault.clone(),
+            desk: reviews.clone(),
         };
         let registrar = Arc::new(RegistrarHandler(tools.clone()));
         let followers = Followers(vec![
-            Arc::new(SignupFollower { ids: ids.clone(), vault: platform.vault.clone() }),
+            Arc::new(SignupFollower { ids: ids.clone(), vault: platform.vault.clone(), desk: reviews }),
             Arc::new(AttendanceFollower { counting: Arc::clone(&counting) }),
         ]);
         let desk = Arc::new(DeskHandler {
@@ -229,11 +244,13 @@ impl App {
         let batching = BatcherConfig { batch: config.database.batch, queue: config.database.queue };
         let document = openapi::document();
         let files = assemble_files(config)?;
+        files.holders().register(Arc::new(ReviewHolder { clock: Arc::clone(&clock) }));
         Ok(Self {
             wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,
             desk: Batcher::start("desk", db.clone(), desk, batching).map_err(|e| other(&e))?,
             snapshots,
+            details,
             passes: Passes::new(config.codes.pass_secret.clone()),
             login: LoginConfig {
                 appid: config.wechat.appid.clone(),
@@ -290,6 +307,7 @@ impl App {
         let mut server = HttpServer::new(move || {
             actix_web::App::new()
                 .configure(|cfg| app.configure(cfg))
+                .wrap(from_fn(refuse_early))
                 .wrap(from_fn(answer_again))
                 .wrap(Compress::default())
                 .wrap(from_fn(envelope))
@@ -312,7 +330,9 @@ impl App {
             .app_data(Data::new(self.wechat.clone()))
             .app_data(Data::new(self.registrar.clone()))
             .app_data(Data::new(self.snapshots.clone()))
+            .app_data(Data::new(self.details.clone()))
             .app_data(Data::new(self.tools.clone()))
+            .app_data(Data::new(self.tools.desk.clone()))
             .app_data(Data::new(self.desk.clone()))
             .app_data(Data::new(self.passes.clone()))
             .app_data(Data::new(self.files.clone()))
@@ -345,12 +365,16 @@ impl App {
 }
 
 /// Whoever keeps answers for a moment hears of what has changed.
-fn listen_for_changes(changes: &Changes, public: &PublicAnswers, snapshots: &Snapshots) {
+fn listen_for_changes(changes: &Changes, public: &PublicAnswers, details: &Details, snapshots: &Snapshots) {
     snapshots.listen(changes, &[PLACES, CATALOGUE]);
-    let public = public.clone();
+    let (public, details) = (public.clone(), details.clone());
     changes.subscribe(move |news| match news {
         News::Changed(topic, _) if topic != CATALOGUE => {}
-        News::Changed(..) | News::Missed => public.forget(),
+        News::Changed(..) | News::Missed => {
+            // Readings first: an answer must not be made of one that is over.
+            details.forget();
+            public.forget();
+        }
     });
 }
 
@@ -366,6 +390,8 @@ fn handlers(
         Arc::new(signup::jobs::OfferExpiry(tools.clone())),
         Arc::new(signup::jobs::Sweep(tools.clone())),
         Arc::new(signup::jobs::Due(tools.clone())),
+        Arc::new(review::jobs::Sweep(tools.desk.clone())),
+        Arc::new(review::jobs::Due(tools.desk.clone())),
         Arc::new(NoticeWriter { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(jobs::Housekeeping { clock: Arc::clone(clock) }),
         Arc::new(Recount),

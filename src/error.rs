@@ -70,6 +70,8 @@ codes! {
     PersonDisabled = "person_disabled", 403, "该账号已停用", "This account is disabled";
     Forbidden = "forbidden", 403, "没有权限", "You do not have the permission";
     WechatUserBlocked = "wechat_user_blocked", 403, "微信认为该用户存在风险，暂不能登录", "WeChat blocks this user as high-risk";
+    ReviewNotYours = "review_not_yours", 403, "此环节不由您办理", "This stage is not yours to decide";
+    ReviewRecused = "review_recused", 403, "您应当回避该申请", "You may not decide about this request";
     NotFound = "not_found", 404, "未找到", "Not found";
     FileLinkInvalid = "file_link_invalid", 404, "链接无效或已过期，请重新打开", "The link is not valid or has expired; open the file again";
     MethodNotAllowed = "method_not_allowed", 405, "不支持的请求方法", "The method is not supported here";
@@ -82,7 +84,7 @@ codes! {
     SignupNotYetOpen = "signup_not_yet_open", 409, "报名尚未开始", "Sign-up is not open yet";
     SignupClosed = "signup_closed", 409, "报名已截止", "Sign-up is closed";
     SignupDuplicate = "signup_duplicate", 409, "您已报名，请勿重复报名", "You are already signed up";
-    SignupNotDirect = "signup_not_direct", 409, "该活动不采用先到先得，暂不能直接报名", "Places of this activity are not given first come, first served";
+    SignupNotDirect = "signup_not_direct", 409, "该活动以抽签分配名额，暂不能直接报名", "Places of this activity are given by a draw; one cannot sign up directly";
     SignupAttended = "signup_attended", 409, "已签到，不能取消报名", "Already checked in; the sign-up cannot be cancelled";
     SignupNotCovered = "signup_not_covered", 409, "没有分配给您所在单位或人群的名额", "No quota covers your employer or group";
     SignupClash = "signup_clash", 409, "与您已报名的其他活动时间冲突", "It overlaps another activity that you have a place in";
@@ -100,10 +102,16 @@ codes! {
     CheckinNotOpen = "checkin_not_open", 409, "未到签到时间或签到已结束", "The door is not open at this time";
     SessionFinalised = "session_finalised", 409, "场次已结算", "The session has been finalised";
     SessionNotBegun = "session_not_begun", 409, "场次尚未开始，不能结算", "The session has not begun; it cannot be finalised";
+    ReviewLive = "review_live", 409, "已有一份申请正在办理", "A request about this is under review already";
+    ReviewClaimed = "review_claimed", 409, "该申请正由其他人员办理", "Somebody else is working at this request";
+    ReviewLeaveNeeded = "review_leave_needed", 409, "再次退回补正须经上级准许", "A second return needs the leave of a superior";
+    ReviewAppealOver = "review_appeal_over", 409, "不能申诉", "This cannot be appealed against";
     FileHeld = "file_held", 409, "文件已附在某事项上，不能删除", "The file hangs on something and cannot be removed";
     FileUnusable = "file_unusable", 409, "文件不存在、不属于您或已被使用", "A file is not there, not yours, or used already";
     FileTooMany = "file_too_many", 409, "未使用的文件过多，请先提交或删除", "Too many files hang on nothing; submit or remove some first";
     UniqueTaken = "unique_taken", 409, "已被占用", "Already taken by another record";
+    MembersOnly = "signup_members_only", 409, "该活动仅限已认证的工会会员报名，请先在“我的会籍”中申请认证", "Only verified members of a union may sign up; claim your membership first";
+    MembershipHeld = "membership_held", 409, "已是认证会员", "Already a verified member";
     PreconditionFailed = "precondition_failed", 412, "数据已被他人修改，请重新读取后再试", "Somebody changed this meanwhile; read it again";
     BodyTooLarge = "body_too_large", 413, "请求体过大", "The body is too large";
     UriTooLong = "uri_too_long", 414, "请求地址过长", "The address is too long";
@@ -159,6 +167,8 @@ pub struct Inner {
     pub retry_after: Option<Duration>,
     /// `Allow` of a 405.
     pub allow: Option<String>,
+    /// What stands in place of what the caller read, of a 412.
+    pub current: Option<serde_json::Value>,
     /// Logged, never sent.
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -175,6 +185,7 @@ impl Error {
             faults: Vec::new(),
             retry_after: None,
             allow: None,
+            current: None,
             cause: None,
         }))
     }
@@ -197,6 +208,13 @@ impl Error {
     #[must_use]
     pub fn allow(mut self, methods: String) -> Self {
         self.0.allow = Some(methods);
+        self
+    }
+
+    /// Adds what stands in place of what the caller read.
+    #[must_use]
+    pub fn current(mut self, current: serde_json::Value) -> Self {
+        self.0.current = Some(current);
         self
     }
 

@@ -263,6 +263,24 @@ mod kinds {
         ResourceId, "res");
     crate::id_type!(/// An activity as a pattern.
         TemplateId, "tpl");
+    crate::id_type!(/// A request that goes through a chain of bodies.
+        ReviewId, "rev");
+    crate::id_type!(/// What a review is about: the id of a sign-up or of a membership.
+        SubjectId, "sub");
+    crate::id_type!(/// One body's part in a review.
+        StageId, "stg");
+    crate::id_type!(/// Something that happened to a review.
+        ReviewEventId, "rve");
+    crate::id_type!(/// A leave to return a request a second time.
+        LeaveId, "lea");
+    crate::id_type!(/// That somebody decides in another's stead.
+        DelegationId, "dlg");
+    crate::id_type!(/// Kin, or an interest in an enterprise.
+        TieId, "tie");
+    crate::id_type!(/// What applicant and desk say to each other.
+        ReviewMessageId, "rvm");
+    crate::id_type!(/// That somebody is, was, or says to be a member of a union.
+        MembershipId, "mbs");
     crate::id_type!(/// A file that somebody uploaded.
         FileId, "fil");
     crate::id_type!(/// A message in the inbox.

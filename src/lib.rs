@@ -1,7 +1,7 @@
 //! Unionhall: sign-up, check-in, review and the work plan of a district trade-union federation.
 //!
 //! `docs/ARCHITECTURE.md` is the map. Imports go down only: `app`, `routes`, `seed` → `plan` → `attendance` →
-//! `signup` → `offering`, `identity`, `notify` → `people` → `org` → `ledger` → `policy` → `platform`.
+//! `signup`, `membership` → `review` → `offering`, `identity`, `notify` → `people` → `org` → `ledger` → `policy` → `platform`.
 
 pub mod app;
 pub mod attendance;
@@ -15,6 +15,7 @@ pub mod identity;
 pub mod ids;
 pub mod jobs;
 pub mod ledger;
+pub mod membership;
 pub mod notify;
 pub mod offering;
 pub mod openapi;
@@ -24,6 +25,7 @@ pub mod people;
 pub mod plan;
 pub mod platform;
 pub mod policy;
+pub mod review;
 pub mod routes;
 pub mod seed;
 pub mod signup;

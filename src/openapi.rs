@@ -82,6 +82,7 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("organisation", "The union tree"),
         ("catalogue", "Programmes, activities and sessions"),
         ("signup", "Places"),
+        ("review", "The desk: requests, decisions, and what is said about them"),
         ("door", "Check-in and finalising"),
         ("plan", "The work plan, its progress and the ledger behind it"),
         ("staff", "Roles over subtrees"),

@@ -4,7 +4,7 @@
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::platform::files;
-use crate::{attendance, identity, notify, offering, ops, org, people, plan, signup};
+use crate::{attendance, identity, membership, notify, offering, ops, org, people, plan, review, signup};
 
 /// Registers every operation.
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
@@ -21,6 +21,10 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(signup::api::my_signup_list)
         .service(signup::api::my_activity_get)
         .service(signup::penalty::api::my_penalty_list)
+        .service(membership::api::membership_form_get)
+        .service(membership::api::membership_claim)
+        .service(membership::api::my_membership_list)
+        .service(membership::api::my_membership_get)
         .service(notify::api::notice_list)
         .service(notify::api::notice_read)
         // The union tree
@@ -61,6 +65,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(signup::api::signup_get)
         .service(signup::api::signup_cancel)
         .service(signup::api::signup_accept)
+        .service(signup::reviewed_api::activity_form_get)
         .service(signup::waiting_api::party_create)
         .service(signup::waiting_api::party_join)
         .service(signup::waiting_api::party_get)
@@ -86,6 +91,35 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(signup::roster::holds_api::place_hold_name)
         .service(signup::roster::holds_api::place_hold_release)
         .service(signup::roster::proxy_api::proxy_signup_create)
+        // The desk
+        .service(review::api::review_queue)
+        .service(review::api::review_counts)
+        .service(review::api::review_reasons)
+        .service(review::api::review_get)
+        .service(review::api::review_read)
+        .service(review::api::review_claim)
+        .service(review::api::review_assign)
+        .service(review::decision_api::review_decide)
+        .service(review::decision_api::review_decide_many)
+        .service(review::own_api::my_review_list)
+        .service(review::own_api::my_review_get)
+        .service(review::own_api::my_review_supplement)
+        .service(review::own_api::my_review_withdraw)
+        .service(review::own_api::my_review_appeal)
+        .service(review::leave_api::review_leave_ask)
+        .service(review::leave_api::review_leave_list)
+        .service(review::leave_api::review_leave_decide)
+        .service(review::cover_api::review_delegation_create)
+        .service(review::cover_api::review_delegation_list)
+        .service(review::cover_api::review_delegation_revoke)
+        .service(review::cover_api::review_recuse)
+        .service(review::cover_api::my_tie_declare)
+        .service(review::cover_api::my_tie_list)
+        .service(review::cover_api::my_tie_end)
+        .service(review::talk_api::my_review_message_list)
+        .service(review::talk_api::my_review_message_send)
+        .service(review::talk_api::review_message_list)
+        .service(review::talk_api::review_message_send)
         // The door
         .service(attendance::api::checkin_create)
         .service(attendance::api::checkin_list)
@@ -104,6 +138,8 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(identity::grants_api::grant_get)
         .service(identity::grants_api::grant_revoke)
         .service(people::api::person_reveal)
+        .service(membership::staff_api::membership_list)
+        .service(membership::staff_api::membership_end)
         .service(people::audiences::person_audience_list)
         .service(people::audiences::person_audience_record)
         .service(people::audiences::person_audience_remove)

@@ -36,7 +36,8 @@ pub struct Ground {
     next: usize,
 }
 
-fn id(prefix: &str, number: usize) -> Uuid {
+/// The id with the number `number`.
+pub fn id(prefix: &str, number: usize) -> Uuid {
     Uuid::parse_str(&format!("{prefix}{number:012x}")).unwrap()
 }
 
@@ -68,8 +69,9 @@ impl Ground {
         ground
     }
 
-    fn sql(&self, text: &str) {
-        let text = match self.db.engine() {
+    /// Runs statements that say `BLOB(` and `NUMBER(` for what the engines say differently.
+    pub fn sql(&self, text: &str) {
+        let text = match self.engine() {
             Engine::Postgres => text
                 .replace("BLOB(", "decode(")
                 .replace("NUMBER(", "lpad(to_hex(")
@@ -80,19 +82,19 @@ impl Ground {
         };
         // A new connection: on PostgreSQL without the limit of statements, which is for requests.
         let mut conn = self.db.connect().unwrap();
-        if self.db.engine() == Engine::Postgres {
+        if self.engine() == Engine::Postgres {
             conn.batch_execute("SET statement_timeout = 0").unwrap();
         }
         conn.batch_execute(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
     }
 
     /// `insert … select …` for `n` from 0 to `count - 1`.
-    fn insert(&self, table: &str, count: usize, columns: &str, values: &str, from: &str) {
+    pub fn insert(&self, table: &str, count: usize, columns: &str, values: &str, from: &str) {
         if count == 0 {
             return;
         }
         let last = count - 1;
-        let series = match self.db.engine() {
+        let series = match self.engine() {
             Engine::Postgres => format!("SELECT g AS n FROM generate_series(0, {last}) AS g"),
             Engine::Sqlite => format!(
                 "WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {last}) SELECT n FROM s"
@@ -142,13 +144,33 @@ impl Ground {
             &values,
             "",
         );
-        let analyse = match self.db.engine() {
+        self.analyse();
+    }
+
+    /// Lets the engine look at what there is.
+    pub fn analyse(&self) {
+        let analyse = match self.engine() {
             Engine::Postgres => "VACUUM ANALYZE; CHECKPOINT",
             Engine::Sqlite => "ANALYZE",
         };
         for statement in analyse.split("; ") {
             self.sql(statement);
         }
+    }
+
+    /// Which engine it is.
+    pub fn engine(&self) -> Engine {
+        self.db.engine()
+    }
+
+    /// Somebody who is logged in, by number.
+    pub fn person(number: usize) -> PersonId {
+        PersonId(id(PEOPLE, number))
+    }
+
+    /// Their access token.
+    pub fn token(&self, number: usize) -> String {
+        self.tokens.issue(Self::person(number), FamilyId(id(FAMILIES, number))).unwrap()
     }
 
     fn copy_activities(
@@ -220,8 +242,7 @@ impl Ground {
         (first..self.next)
             .map(|turn| {
                 let number = self.nth(turn);
-                let (person, family) = (PersonId(id(PEOPLE, number)), FamilyId(id(FAMILIES, number)));
-                let token = self.tokens.issue(person, family).unwrap();
+                let token = self.token(number);
                 format!(
                     "POST /api/v1/activities/{activity}/signups HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\
                      Idempotency-Key: bench-{activity}-{number}\r\nContent-Type: application/json\r\n\
@@ -264,7 +285,7 @@ impl Ground {
         // the other had even asked.
         let mut times = std::collections::HashMap::new();
         for one in &outcome.answers {
-            times.insert(PersonId(id(PEOPLE, self.nth(first + one.number))), one);
+            times.insert(Self::person(self.nth(first + one.number)), one);
         }
         let full = outcome.answers.iter().filter(|one| one.status != 201).map(|one| one.answered);
         let mut earliest = full.min().unwrap_or(Duration::MAX);
@@ -302,11 +323,12 @@ impl Ground {
     }
 }
 
-fn text(at: chrono::DateTime<chrono::Utc>) -> String {
+/// An instant as both engines take it.
+pub fn text(at: chrono::DateTime<chrono::Utc>) -> String {
     db_time(at).format("%Y-%m-%d %H:%M:%S%.6f").to_string()
 }
 
 /// SQL for an id with the number `n`.
-fn blob(prefix: &str, n: &str) -> String {
+pub fn blob(prefix: &str, n: &str) -> String {
     format!("BLOB('{prefix}' || NUMBER({n}/NUMBER)")
 }

@@ -155,6 +155,23 @@ fn text(message: &Message) -> (String, String) {
         NoticeKind::SessionCancelled => ("场次取消", format!("“{subject}”的一个场次已取消。{detail}")),
         NoticeKind::PenaltyGiven => ("信用提醒", format!("“{subject}”：{detail}如有特殊原因，可以申诉。")),
         NoticeKind::PenaltyDecided => ("申诉结果", format!("关于“{subject}”的申诉：{detail}")),
+        NoticeKind::MembershipEnded => {
+            ("会籍终止", format!("您在“{subject}”的会籍已终止。{detail}如有疑问，请联系工会。"))
+        }
+        NoticeKind::ReviewReturned => ("申请需要补正", format!("您的申请“{subject}”需要补正。{detail}")),
+        NoticeKind::ReviewApproved => ("申请已通过", format!("您的申请“{subject}”已通过。{detail}")),
+        NoticeKind::ReviewRejected => ("申请未通过", format!("很抱歉，您的申请“{subject}”未通过。{detail}")),
+        NoticeKind::ReviewLapsed => (
+            "申请视为撤回",
+            format!("您未在期限内补正“{subject}”的材料，该申请视为撤回。您可以重新申请。"),
+        ),
+        NoticeKind::ReviewMessage => ("申请有新消息", format!("“{subject}”有一条新消息，请打开查看。")),
+        NoticeKind::ReviewDue => ("待办临近到期", format!("“{subject}”临近办理期限，请尽快办理。{detail}")),
+        NoticeKind::ReviewBreached => {
+            ("待办已逾期", format!("“{subject}”已超过办理期限，上级可代为办理。{detail}"))
+        }
+        NoticeKind::ReviewAssigned => ("新的待办", format!("“{subject}”已指派给您办理。{detail}")),
+        NoticeKind::ReviewLeaveDecided => ("再次退回的批准结果", format!("“{subject}”：{detail}")),
     };
     (title.to_owned(), body)
 }

@@ -3,6 +3,7 @@
 //! Delivery through WeChat needs a person's consent for each message; it will hang on the same jobs.
 
 pub mod api;
+pub mod beside;
 pub mod jobs;
 pub mod model;
 pub mod store;

@@ -39,6 +39,26 @@ crate::text_enum! {
         PenaltyGiven = "penalty_given",
         /// 申诉结果
         PenaltyDecided = "penalty_decided",
+        /// 会籍终止
+        MembershipEnded = "membership_ended",
+        /// 申请需要补正
+        ReviewReturned = "review_returned",
+        /// 申请已通过
+        ReviewApproved = "review_approved",
+        /// 申请未通过
+        ReviewRejected = "review_rejected",
+        /// 申请视为撤回
+        ReviewLapsed = "review_lapsed",
+        /// 申请有新消息
+        ReviewMessage = "review_message",
+        /// 工作人员：待办临近到期
+        ReviewDue = "review_due",
+        /// 工作人员：待办已逾期
+        ReviewBreached = "review_breached",
+        /// 工作人员：指派待办
+        ReviewAssigned = "review_assigned",
+        /// 工作人员：再次退回的批准结果
+        ReviewLeaveDecided = "review_leave_decided",
     }
 }
 

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::details::Details;
 use super::model::ProgrammeKind;
 use super::store::{self, ActivityFilter};
 use super::views::{self, ActivityDetail, ActivityView, ProgrammeView};
@@ -176,9 +177,10 @@ pub(super) async fn list_page(
 #[get("/api/v1/activities/{id}")]
 pub async fn activity_get(
     platform: Data<Platform>,
+    details: Data<Details>,
     id: ApiPath<ActivityId>,
 ) -> Result<Reply<ActivityDetail>> {
-    let (now, id) = (platform.clock.now(), id.0);
-    let detail = platform.db.read(move |c| views::published_detail(c, id, now)).await?;
-    Ok(Reply::new(detail).public())
+    let reading = details.get(id.0).await?;
+    let detail = views::published_reading(&reading, platform.clock.now())?;
+    Ok(Reply::new(detail).public_since(reading.at))
 }

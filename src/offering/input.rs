@@ -67,6 +67,9 @@ pub struct ActivityInput {
     /// What happens to somebody who has a place elsewhere at the same time; they are told when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub own_clash: Option<OwnClash>,
+    /// Whether only verified members of a union may sign up; everybody when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members_only: Option<bool>,
     /// A place given back later than so many hours before the start weighs on the next sign-up; the policy's when left
     /// out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,6 +146,7 @@ impl ActivityInput {
             bookable: rules::bookable(self.capacity, self.overbook_percent.unwrap_or(0)),
             waiting_list: self.waiting_list.unwrap_or(draft.waiting_list),
             own_clash: self.own_clash.unwrap_or(draft.own_clash),
+            members_only: self.members_only.unwrap_or(draft.members_only),
             free_cancel_hours: self.free_cancel_hours,
             fair_minutes: self.fair_minutes.unwrap_or(draft.fair_minutes),
             waves: serde_json::to_string(&self.waves).map_err(Error::internal)?,
@@ -186,6 +190,8 @@ pub struct ActivityChangeInput {
     pub waiting_list: Option<WaitingPolicy>,
     /// What happens to somebody who has a place elsewhere at the same time.
     pub own_clash: Option<OwnClash>,
+    /// Whether only verified members of a union may sign up; those who have done so keep their places.
+    pub members_only: Option<bool>,
     /// A place given back later than so many hours before the start weighs on the next sign-up.
     #[schema(minimum = 0, maximum = 720)]
     pub free_cancel_hours: Option<i64>,
@@ -215,6 +221,7 @@ impl ActivityChangeInput {
             bookable: rules::bookable(self.capacity, percent),
             waiting_list: self.waiting_list.unwrap_or(activity.waiting_list),
             own_clash: self.own_clash.unwrap_or(activity.own_clash),
+            members_only: self.members_only.unwrap_or(activity.members_only),
             free_cancel_hours: self.free_cancel_hours.or(activity.free_cancel_hours),
             fair_minutes: self.fair_minutes.unwrap_or(activity.fair_minutes),
             waves: serde_json::to_string(waves).map_err(Error::internal)?,

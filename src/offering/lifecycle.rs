@@ -307,8 +307,8 @@ fn check(condition: Condition, activity: &Activity, facts: Facts<'_>, now: DateT
             Some(("所有场次都已结束", "All its sessions are over"))
         }
         Condition::EverybodyDecided if facts.undecided > 0 => Some((
-            "还有人在等待摇号或待确认名额，请等结果出来后再完成分配",
-            "Somebody still waits for the shuffle or has an open offer; allocate when that is decided",
+            "还有人在等待审核、摇号或待确认名额，请等结果出来后再完成分配",
+            "Somebody still waits for the desk or the shuffle, or has an open offer; allocate when that is decided",
         )),
         Condition::NothingHeld if facts.sessions.iter().any(|session| session.held == Some(true)) => Some((
             "已有场次举行过，不能整体取消；可以逐场取消其余场次，或先取消误结算的场次",

@@ -28,6 +28,7 @@
 pub mod api;
 pub mod changing;
 pub mod clash;
+pub mod details;
 pub mod fair;
 pub mod following;
 pub mod imports;

@@ -240,6 +240,8 @@ pub struct Activity {
     pub created_at: NaiveDateTime,
     /// When it was last edited.
     pub updated_at: NaiveDateTime,
+    /// Whether only verified members may sign up.
+    pub members_only: bool,
 }
 
 impl Activity {
@@ -283,6 +285,7 @@ impl Activity {
             version: 1,
             created_at: at,
             updated_at: at,
+            members_only: false,
         }
     }
 

@@ -87,6 +87,9 @@ pub struct Pattern {
     overbook_percent: i64,
     waiting_list: WaitingPolicy,
     own_clash: OwnClash,
+    /// Templates from before there was such a thing do not name it.
+    #[serde(default)]
+    members_only: bool,
     free_cancel_hours: Option<i64>,
     fair_minutes: i64,
     waves: Vec<PatternWave>,
@@ -145,6 +148,7 @@ impl Pattern {
             overbook_percent: rules::overbooked(activity.capacity, activity.bookable),
             waiting_list: activity.waiting_list,
             own_clash: activity.own_clash,
+            members_only: activity.members_only,
             free_cancel_hours: activity.free_cancel_hours,
             fair_minutes: activity.fair_minutes,
             waves: waves.collect(),
@@ -199,6 +203,7 @@ impl Pattern {
             overbook_percent: Some(self.overbook_percent),
             waiting_list: Some(self.waiting_list),
             own_clash: Some(self.own_clash),
+            members_only: Some(self.members_only),
             free_cancel_hours: self.free_cancel_hours,
             fair_minutes: Some(self.fair_minutes),
             waves: waves.collect::<Result<_>>()?,

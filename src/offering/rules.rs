@@ -20,7 +20,7 @@ crate::text_enum! {
         Full = "full",
         /// 已截止
         Closed = "closed",
-        /// 需审核或抽签
+        /// 需抽签
         NotDirect = "not_direct",
     }
 }
@@ -33,7 +33,7 @@ pub fn availability(activity: &Activity, now: DateTime<Utc>) -> Availability {
         Availability::Closed
     } else if now < activity.signup_opens_at.and_utc() {
         Availability::NotYetOpen
-    } else if activity.allocation != Allocation::FirstCome {
+    } else if activity.allocation == Allocation::Draw {
         Availability::NotDirect
     } else if activity.free() == 0 {
         Availability::Full

@@ -229,7 +229,7 @@ pub fn activity_list(
     if filter.open_now {
         query = query
             .filter(activities::state.eq(ActivityState::Published))
-            .filter(activities::allocation.eq(Allocation::FirstCome))
+            .filter(activities::allocation.ne(Allocation::Draw))
             .filter(activities::signup_opens_at.le(db_time(now)))
             .filter(activities::signup_closes_at.gt(db_time(now)))
             .filter((activities::taken + activities::held).lt(activities::bookable));
@@ -282,6 +282,8 @@ pub struct ActivityChange {
     pub waiting_list: WaitingPolicy,
     /// What happens to somebody who has a place elsewhere at the same time.
     pub own_clash: OwnClash,
+    /// Whether only verified members may sign up.
+    pub members_only: bool,
     /// How late a place may be given back; the policy's when none.
     #[diesel(treat_none_as_null = true)]
     pub free_cancel_hours: Option<i64>,
@@ -331,6 +333,20 @@ pub fn activity_update_in_tx(
 pub fn sessions_of(conn: &mut Conn, activity: ActivityId) -> Result<Vec<Session>> {
     let query = sessions::table.filter(sessions::activity_id.eq(activity)).order(sessions::number);
     Ok(query.select(Session::as_select()).load(conn)?)
+}
+
+/// The sessions of activities, in order.
+pub fn sessions_of_all(conn: &mut Conn, ids: &[ActivityId]) -> Result<HashMap<ActivityId, Vec<Session>>> {
+    let rows: Vec<Session> = sessions::table
+        .filter(sessions::activity_id.eq_any(ids))
+        .order((sessions::activity_id, sessions::number))
+        .select(Session::as_select())
+        .load(conn)?;
+    let mut by_activity: HashMap<ActivityId, Vec<Session>> = HashMap::new();
+    for row in rows {
+        by_activity.entry(row.activity_id).or_default().push(row);
+    }
+    Ok(by_activity)
 }
 
 /// Locks sessions in the order of their ids.

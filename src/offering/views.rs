@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::details::Reading;
 use super::lifecycle::{Phase, phase};
 use super::model::{
     Activity, ActivityState, Allocation, Audience, OwnClash, Programme, ProgrammeKind, Session, SessionState,
@@ -143,6 +144,8 @@ pub struct ActivityView {
     pub waiting_list: WaitingPolicy,
     /// What happens to somebody who has a place elsewhere at the same time.
     pub own_clash: OwnClash,
+    /// Whether only verified members of a union may sign up.
+    pub members_only: bool,
     /// A place given back later than so many hours before the start weighs on the next sign-up; the policy's when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 720)]
@@ -192,6 +195,7 @@ impl ActivityView {
             bookable: row.bookable,
             waiting_list: row.waiting_list,
             own_clash: row.own_clash,
+            members_only: row.members_only,
             free_cancel_hours: row.free_cancel_hours,
             fair_minutes: row.fair_minutes,
             signup_opens_at: row.signup_opens_at.and_utc(),
@@ -222,6 +226,18 @@ pub fn published_detail(conn: &mut Conn, id: ActivityId, now: DateTime<Utc>) -> 
         return Err(Error::not_found());
     }
     detail(conn, found, now)
+}
+
+/// [`published_detail`] of what was read before, as it shows at `now`.
+pub fn published_reading(reading: &Reading, now: DateTime<Utc>) -> Result<ActivityDetail> {
+    if reading.activity.state == ActivityState::Draft {
+        return Err(Error::not_found());
+    }
+    Ok(ActivityDetail {
+        activity: ActivityView::new(reading.activity.clone(), &reading.programme, now),
+        programme: reading.programme.clone().into(),
+        sessions: reading.sessions.iter().cloned().map(Into::into).collect(),
+    })
 }
 
 /// An activity as it was found, with its sessions.

@@ -91,6 +91,26 @@ pub fn update_profile_in_tx(
     }
 }
 
+/// Sets where somebody works; false when they work there already.
+pub fn workplace_set_in_tx(
+    conn: &mut Conn,
+    id: PersonId,
+    workplace: OrganisationId,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let elsewhere = people::table
+        .filter(people::id.eq(id))
+        .filter(people::workplace_id.is_null().or(people::workplace_id.ne(workplace)));
+    let changed = diesel::update(elsewhere)
+        .set((
+            people::workplace_id.eq(workplace),
+            people::version.eq(people::version + 1),
+            people::updated_at.eq(db_time(now)),
+        ))
+        .execute(conn)?;
+    Ok(changed == 1)
+}
+
 /// Keeps a phone number that WeChat vouched for.
 pub fn set_phone_in_tx(
     conn: &mut Conn,
@@ -194,6 +214,13 @@ pub struct Profile {
     pub audiences: Vec<Audience>,
     /// Whether nobody may act with their account.
     pub disabled: bool,
+}
+
+/// The names of `ids`, of those who have one.
+pub fn names(conn: &mut Conn, ids: &[PersonId]) -> Result<HashMap<PersonId, String>> {
+    let rows: Vec<(PersonId, Option<String>)> =
+        people::table.filter(people::id.eq_any(ids)).select((people::id, people::name)).load(conn)?;
+    Ok(rows.into_iter().filter_map(|(id, name)| Some((id, name?))).collect())
 }
 
 /// The profiles of `ids`, in two queries at most; in one without `with_audiences`.

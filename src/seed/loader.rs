@@ -63,6 +63,7 @@ pub fn load_in_tx(conn: &mut Conn, seeds: &SeedSet, loader: &Loader<'_>) -> Resu
     work.policies(conn, seeds)?;
     work.topics(conn, seeds)?;
     work.pauses(conn, seeds)?;
+    work.chains(conn, seeds)?;
     work.calendar(conn, seeds)?;
     if loader.demo {
         let programmes = work.programmes(conn, seeds)?;

@@ -10,6 +10,7 @@
 //!                                              └ findings: faults, definitions, references ┘
 //! ```
 
+mod chains;
 mod fault;
 mod findings;
 pub mod loader;

@@ -426,6 +426,10 @@ pub struct SeedSet {
     pub calendar_years: Vec<CalendarYear>,
     /// Days that differ from the plain week.
     pub calendar_days: Vec<CalendarDay>,
+    /// What requests go through.
+    pub chains: Vec<crate::review::model::Chain>,
+    /// What decisions may rest on.
+    pub reasons: Vec<crate::review::model::Reason>,
     /// What a fresh installation can be tried with.
     pub demo: Demo,
 }

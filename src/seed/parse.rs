@@ -36,6 +36,7 @@ pub fn load(source: &SeedSource) -> Result<SeedSet, SeedFaults> {
     let penalty_pauses = table(source, PAUSES, &mut findings, pause);
     let calendar_years = table(source, CALENDAR_YEARS, &mut findings, calendar_year);
     let calendar_days = table(source, CALENDAR, &mut findings, calendar_day);
+    let (chains, reasons) = super::chains::read(source, &mut findings);
     let demo = document(source, DEMO, &mut findings, demo);
     match findings.settle() {
         Some(faults) => Err(faults),
@@ -50,6 +51,8 @@ pub fn load(source: &SeedSource) -> Result<SeedSet, SeedFaults> {
             penalty_pauses,
             calendar_years,
             calendar_days,
+            chains,
+            reasons,
             demo,
         }),
     }

@@ -40,10 +40,11 @@ pub(super) const POLICIES: SeedFile = seed_file!("policies.csv", false);
 pub(super) const PAUSES: SeedFile = seed_file!("penalty-pauses.csv", false);
 pub(super) const CALENDAR_YEARS: SeedFile = seed_file!("calendar-years.csv", false);
 pub(super) const CALENDAR: SeedFile = seed_file!("calendar.csv", false);
+pub(super) const CHAINS: SeedFile = seed_file!("review-chains.toml", false);
 pub(super) const DEMO: SeedFile = seed_file!("demo.toml", true);
 
 /// Every file, in the order in which they are read and their faults are listed.
-pub(super) const FILES: [SeedFile; 12] = [
+pub(super) const FILES: [SeedFile; 13] = [
     ORGANISATIONS,
     TOPICS,
     PLAN,
@@ -55,6 +56,7 @@ pub(super) const FILES: [SeedFile; 12] = [
     PAUSES,
     CALENDAR_YEARS,
     CALENDAR,
+    CHAINS,
     DEMO,
 ];
 

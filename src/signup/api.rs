@@ -12,7 +12,7 @@ use super::registrar::{Act, Excuse, Registrar, Request};
 use super::snapshot::{PLACES, Snapshots};
 use super::{rules, store, waiting};
 use crate::error::{Error, Result};
-use crate::ids::{ActivityId, PartyId, PersonId, QuotaId, SignupId};
+use crate::ids::{ActivityId, PartyId, PersonId, QuotaId, ReviewId, SignupId, SubjectId};
 use crate::offering;
 use crate::offering::model::AttendanceRole;
 use crate::offering::views::ActivityDetail;
@@ -24,6 +24,9 @@ use crate::platform::http::extract::RequestKey;
 use crate::platform::http::idempotency::Use;
 use crate::platform::http::{ApiPath, ApiQuery, Idempotent, Page, PageQuery, Reply, Stored};
 use crate::platform::vault::mask;
+use crate::review;
+use crate::review::chain::Answers;
+use crate::review::form;
 
 /// A person's request for a place.
 #[derive(Debug, Serialize, ToSchema)]
@@ -61,6 +64,9 @@ pub struct SignupView {
     /// Until when a place is kept for the person, who must answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer_by: Option<DateTime<Utc>>,
+    /// The request that the desk decides, or has decided against.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review_id: Option<ReviewId>,
     /// On what basis staff signed the person up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basis: Option<Basis>,
@@ -98,6 +104,7 @@ impl SignupView {
             position: None,
             chance: None,
             answer_by: None,
+            review_id: None,
             basis: row.basis,
             created_at: row.created_at.and_utc(),
             cancelled_at: row.cancelled_at.map(|at| at.and_utc()),
@@ -117,20 +124,37 @@ impl SignupView {
         if row.state == SignupState::Offered {
             view.answer_by = waiting::open_offer(conn, row.id)?.map(|offer| offer.expires_at.and_utc());
         }
+        // Whoever was refused may want to appeal.
+        let refused = matches!(row.ended_because, Some(Ending::Rejected | Ending::Lapsed));
+        if row.state == SignupState::Applied || refused {
+            view.review_id = review::store::of_subject(conn, SubjectId(row.id.0))?.map(|review| review.id);
+        }
         Ok(view)
     }
+}
+
+/// A wish to take part.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
+pub struct SignupInput {
+    /// Answers to what `activity_form_get` asks for, by field; of an activity whose places the desk gives.
+    #[serde(default)]
+    #[schema(schema_with = form::schema, required = false)]
+    pub form: Answers,
 }
 
 /// Nothing to say: the act is in the address.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({}))]
-pub struct SignupInput {}
+pub struct ActInput {}
 
 /// Sign up for an activity / 报名
 ///
 /// Places are given in the order of arrival. `state` says what one has: `confirmed` a place, `waiting` a place in the
-/// queue at `position`, `entered` a lot in the shuffle of those who come in the first minutes. Refusals: `signup_full`
+/// queue at `position`, `entered` a lot in the shuffle of those who come in the first minutes, `applied` a request
+/// `review_id` that the desk decides: then `form` has what `activity_form_get` asks for. Refusals: `signup_full`
 /// (naming the quota that is used up), `signup_not_yet_open`, `signup_closed`, `signup_duplicate`, `signup_not_covered`,
 /// `signup_clash`, `signup_not_direct`.
 #[utoipa::path(
@@ -149,7 +173,8 @@ pub async fn signup_create(
     id: ApiPath<ActivityId>,
     body: Idempotent<SignupInput>,
 ) -> Result<Stored> {
-    ask(&platform, &registrar, &snapshots, guard.person(), body.key, Act::Create(id.0)).await
+    let act = Act::Create { activity: id.0, form: body.body.form };
+    ask(&platform, &registrar, &snapshots, guard.person(), body.key, act).await
 }
 
 /// A sign-up to give up.
@@ -167,7 +192,7 @@ pub struct CancelInput {
 /// Cancel one's sign-up / 取消报名
 ///
 /// The place is free again at once; if people wait, the next one is asked. The same call leaves the waiting list and
-/// refuses a place that is kept. Refused with `signup_attended` once the person was checked in.
+/// refuses a place that is kept, or withdraws a request from the desk. Refused with `signup_attended` once the person was checked in.
 #[utoipa::path(
     tag = "signup", operation_id = "signup_cancel", security(("bearer" = ["self"])),
     params(("id" = SignupId, Path, description = "The sign-up"),
@@ -201,7 +226,11 @@ pub(super) async fn ask(
 ) -> Result<Stored> {
     let one = Use { principal: person, request };
     let running = platform.idempotency.begin(&one)?;
-    if let Act::Create(activity) = act
+    let wanted = match &act {
+        Act::Create { activity, .. } => Some(*activity),
+        _ => None,
+    };
+    if let Some(activity) = wanted
         && let Some(refusal) = snapshots.refusal(activity, person)
     {
         return Err(refusal);
@@ -210,10 +239,6 @@ pub(super) async fn ask(
     // Beside the request, so that what was changed is told even if the caller has gone away.
     let asked = tokio::spawn(async move {
         let _running = running;
-        let wanted = match act {
-            Act::Create(activity) => Some(activity),
-            _ => None,
-        };
         let reply = registrar.call(Request { act, one }).await;
         tell(&platform, &snapshots, wanted, &reply);
         reply
@@ -249,7 +274,7 @@ fn tell(platform: &Platform, snapshots: &Snapshots, wanted: Option<ActivityId>, 
     tag = "signup", operation_id = "signup_accept", security(("bearer" = ["self"])),
     params(("id" = SignupId, Path, description = "The sign-up"),
            ("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
-    request_body = SignupInput,
+    request_body = ActInput,
     responses((status = 200, description = "The person has the place", body = SignupView)),
 )]
 #[post("/api/v1/signups/{id}/acceptances")]
@@ -259,7 +284,7 @@ pub async fn signup_accept(
     snapshots: Data<Snapshots>,
     guard: Guard<OwnData>,
     id: ApiPath<SignupId>,
-    body: Idempotent<SignupInput>,
+    body: Idempotent<ActInput>,
 ) -> Result<Stored> {
     ask(&platform, &registrar, &snapshots, guard.person(), body.key, Act::Accept(id.0)).await
 }

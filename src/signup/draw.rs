@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::jobs::told;
 use super::model::{Ending, Signup, SignupState};
-use super::placing::{Beside, Ground, Placement};
+use super::placing::{Ground, Placement};
+use crate::notify::beside::Beside;
 use super::rules;
 use super::store;
 use crate::clock::db_time;
@@ -54,7 +55,9 @@ pub fn draw_in_tx(
                 (SignupState::Confirmed, Some(leaf), NoticeKind::SignupConfirmed)
             }
             Some(Placement::Waiting(leaf)) => (SignupState::Waiting, Some(leaf), NoticeKind::WaitingJoined),
-            Some(Placement::Entered) | None => (SignupState::Cancelled, None, NoticeKind::NoPlace),
+            Some(Placement::Entered | Placement::Applied) | None => {
+                (SignupState::Cancelled, None, NoticeKind::NoPlace)
+            }
         };
         let outcome = Signup {
             state,

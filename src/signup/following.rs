@@ -11,7 +11,8 @@ use super::model::{Ending, Signup, SignupState};
 use super::{jobs, penalty};
 use crate::clock::{db_time, shanghai};
 use crate::error::{Error, Result};
-use crate::ids::{ActivityId, Ids, QuotaId, SignupId};
+use crate::ids::{ActivityId, Ids, QuotaId, SignupId, SubjectId};
+use crate::notify::beside::Beside;
 use crate::notify::jobs::{Message, job};
 use crate::notify::model::NoticeKind;
 use crate::offering;
@@ -23,6 +24,7 @@ use crate::platform::db::Conn;
 use crate::platform::db::schema::{offers, place_holds, quota_moves, signups, waiting_moves};
 use crate::platform::outbox;
 use crate::platform::vault::Vault;
+use crate::review::deciding::Desk;
 
 /// Lets sign-ups follow their activity.
 pub struct SignupFollower {
@@ -30,9 +32,12 @@ pub struct SignupFollower {
     pub ids: Ids,
     /// Seals the seeds of shuffles.
     pub vault: Vault,
+    /// Reviews end with what they are about.
+    pub desk: Desk,
 }
 
 const LIVE: &[SignupState] = &[
+    SignupState::Applied,
     SignupState::Entered,
     SignupState::Waiting,
     SignupState::Offered,
@@ -40,16 +45,22 @@ const LIVE: &[SignupState] = &[
     SignupState::Attended,
 ];
 /// Those who have no place.
-const WITHOUT: &[SignupState] = &[SignupState::Entered, SignupState::Waiting, SignupState::Offered];
+const WITHOUT: &[SignupState] =
+    &[SignupState::Applied, SignupState::Entered, SignupState::Waiting, SignupState::Offered];
 /// Those who were not there yet.
-const NOT_YET: &[SignupState] =
-    &[SignupState::Entered, SignupState::Waiting, SignupState::Offered, SignupState::Confirmed];
+const NOT_YET: &[SignupState] = &[
+    SignupState::Applied,
+    SignupState::Entered,
+    SignupState::Waiting,
+    SignupState::Offered,
+    SignupState::Confirmed,
+];
 
 impl Follower for SignupFollower {
     fn undecided_in_tx(&self, conn: &mut Conn, activity: ActivityId) -> Result<i64> {
         let undecided = signups::table
             .filter(signups::activity_id.eq(activity))
-            .filter(signups::state.eq_any([SignupState::Entered, SignupState::Offered]));
+            .filter(signups::state.eq_any([SignupState::Applied, SignupState::Entered, SignupState::Offered]));
         Ok(undecided.count().get_result(conn)?)
     }
 
@@ -158,18 +169,43 @@ impl SignupFollower {
             ))
             .execute(conn)?;
         expect(changed, ended.len())?;
+        let reviews = self.end_reviews_in_tx(conn, change, &ended)?;
         let offers = withdraw_offers_in_tx(conn, change)?;
         let holds = release_holds_in_tx(conn, activity, &mut places)?;
         close_moves_in_tx(conn, activity, change.now)?;
         places.move_in_tx(conn, activity)?;
         self.tell_in_tx(conn, change, kind, told, &ended)?;
         if ended.is_empty() && holds == 0 {
-            return Ok(Vec::new());
+            return Ok(reviews);
         }
         let detail = json!({
             "because": because, "ended": ended.len(), "offers_withdrawn": offers, "holds_released": holds,
         });
-        Ok(vec![Entry::new(change.actor, "signups.end", activity).detail(detail)])
+        let mut entries = vec![Entry::new(change.actor, "signups.end", activity).detail(detail)];
+        entries.extend(reviews);
+        Ok(entries)
+    }
+
+    /// Ends what the desk has to decide about sign-ups that have `ended`, and about those it rejected, who appeal for a place
+    /// that is not there any more.
+    fn end_reviews_in_tx(&self, conn: &mut Conn, change: &Change, ended: &[Signup]) -> Result<Vec<Entry>> {
+        let rejected = signups::table
+            .filter(signups::activity_id.eq(change.activity.id))
+            .filter(signups::state.eq(SignupState::Cancelled))
+            .filter(signups::ended_because.eq(Ending::Rejected))
+            .order(signups::id);
+        let mut subjects: Vec<SignupId> = rejected.select(signups::id).load(conn)?;
+        subjects.extend(ended.iter().filter(|row| row.state == SignupState::Applied).map(|row| row.id));
+        subjects.sort();
+        let mut beside = Beside::default();
+        for id in subjects {
+            let subject = SubjectId(id.0);
+            self.desk.withdraw_subject_in_tx(conn, subject, Some(change.actor), change.now, &mut beside)?;
+        }
+        let mut jobs = beside.jobs;
+        jobs.extend(beside.messages.iter().map(|message| job(message, change.now)));
+        outbox::enqueue_in_tx(conn, &self.ids, change.now, jobs)?;
+        Ok(beside.entries)
     }
 
     fn tell_in_tx(

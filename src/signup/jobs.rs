@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::model::{Ending, Offer, OfferState, Signup, SignupState};
-use super::placing::{Beside, Ground};
+use super::placing::Ground;
+use crate::notify::beside::Beside;
 use super::{draw, quota_store, roster, store};
 use crate::clock::{SharedClock, db_time};
 use crate::error::{Error, Result};
@@ -20,6 +21,7 @@ use crate::platform::db::Conn;
 use crate::platform::db::schema::{activities, offers, signups};
 use crate::platform::outbox::{self, Job, JobHandler, NewJob};
 use crate::platform::vault::Vault;
+use crate::review::deciding::Desk;
 
 const EXPIRY: &str = "offer.expire";
 const DUE: &str = "places.due";
@@ -63,6 +65,8 @@ pub struct Tools {
     pub ids: Ids,
     /// Opens the seeds of shuffles.
     pub vault: Vault,
+    /// Decides about sign-ups that are reviewed.
+    pub desk: Desk,
 }
 
 /// The locked activity `id`.

@@ -4,9 +4,12 @@
 //!            ┌── place free ──────────────────────────────▶ confirmed ──check-in──▶ attended
 //! (none) ────┤                                   accept ──▶     │
 //!            ├── all taken ──▶ waiting ──offer──▶ offered ──────┤
-//!            └── first minutes ──▶ entered ──draw──▶ confirmed, waiting or cancelled
+//!            ├── first minutes ──▶ entered ──draw──▶ confirmed, waiting or cancelled
+//!            └── allocation `review` ──▶ applied ──approval──▶ confirmed, or waiting where all are taken
+//!                                          └──rejection, withdrawal, lapse──▶ cancelled ──appeal──▶ confirmed or waiting
 //!
-//! entered, waiting, offered, confirmed ──cancel, expiry, the activity's end──▶ cancelled   (and one may sign up again)
+//! applied, entered, waiting, offered, confirmed ──cancel, expiry, the activity's end──▶ cancelled
+//! (and one may sign up again)
 //! ```
 //! All creations, cancellations and acceptances of an instance go through one [`registrar`], which decides a whole batch in
 //! one transaction, in the order of arrival. Whoever writes an activity's sign-ups, offers or quotas holds the lock of its
@@ -14,6 +17,7 @@
 
 pub mod api;
 pub mod draw;
+pub mod early;
 pub mod following;
 pub mod jobs;
 pub mod model;
@@ -24,6 +28,8 @@ pub mod quota_api;
 pub mod quota_store;
 pub mod quotas;
 pub mod registrar;
+pub mod reviewed;
+pub mod reviewed_api;
 pub mod roster;
 pub mod rules;
 pub mod snapshot;

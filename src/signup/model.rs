@@ -11,6 +11,8 @@ use crate::platform::db::schema::{offers, parties, signups};
 crate::text_enum! {
     /// Life of a sign-up.
     pub enum SignupState {
+        /// 待审核: waits for the desk; no place is used or kept.
+        Applied = "applied",
         /// 待摇号: came in the first minutes; the shuffle will tell.
         Entered = "entered",
         /// 候补中: waits for a place.
@@ -53,6 +55,10 @@ crate::text_enum! {
         NoPlace = "no_place",
         /// 工作人员取消.
         Staff = "staff",
+        /// 审核未通过.
+        Rejected = "rejected",
+        /// 逾期未补正: what was missing was not supplied in time.
+        Lapsed = "lapsed",
     }
 }
 

@@ -14,36 +14,14 @@ use super::rules;
 use super::tree::{self, Bound, NodeAt, Tree};
 use super::{store, terms, waiting};
 use crate::error::{Code, Error, Result};
-use crate::ids::{Ids, PersonId, QuotaId};
-use crate::notify::jobs::Message;
+use crate::ids::{Ids, PersonId, QuotaId, SignupId};
+use crate::notify::beside::Beside;
 use crate::offering;
 use crate::offering::fair::FairDraw;
-use crate::offering::model::{Activity, AttendanceRole, OwnClash, QuotaKind, WaitingPolicy, Wave};
+use crate::offering::model::{Activity, Allocation, AttendanceRole, OwnClash, QuotaKind, WaitingPolicy, Wave};
 use crate::org;
-use crate::platform::audit::{self, Entry};
+use crate::people::memberships;
 use crate::platform::db::Conn;
-use crate::platform::outbox::{self, NewJob};
-
-/// What is written beside a decision: messages and jobs with it, the audit chain last.
-#[derive(Debug, Default)]
-pub struct Beside {
-    /// To the people concerned.
-    pub messages: Vec<Message>,
-    /// Work at a later time.
-    pub jobs: Vec<NewJob>,
-    /// Who did what.
-    pub entries: Vec<Entry>,
-}
-
-impl Beside {
-    /// Writes everything. The audit chain is appended last, so the caller does nothing after this.
-    pub fn write_in_tx(self, conn: &mut Conn, ids: &Ids, now: DateTime<Utc>) -> Result<()> {
-        let mut jobs = self.jobs;
-        jobs.extend(crate::notify::jobs::jobs(&self.messages, now));
-        outbox::enqueue_in_tx(conn, ids, now, jobs)?;
-        audit::append_in_tx(conn, now, self.entries)
-    }
-}
 
 /// What a person without a place gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +32,8 @@ pub enum Placement {
     Waiting(NodeAt),
     /// A lot in the shuffle.
     Entered,
+    /// A request that the desk decides.
+    Applied,
 }
 
 /// What weighs on somebody's sign-up.
@@ -75,6 +55,8 @@ pub struct Ground {
     weights: HashMap<PersonId, Weight>,
     /// Who has a place elsewhere at the same time, of an activity that refuses them.
     clashing: HashSet<PersonId>,
+    /// Who is a verified member, of an activity for members only.
+    members: HashSet<PersonId>,
     /// How many wait, by the leaf at which they queue and their priority.
     queues: HashMap<(NodeAt, i64), i64>,
     draw: Option<FairDraw>,
@@ -108,6 +90,7 @@ impl Ground {
             profiles: HashMap::new(),
             weights: HashMap::new(),
             clashing: HashSet::new(),
+            members: HashSet::new(),
             queues,
             draw,
             roles: HashMap::new(),
@@ -148,6 +131,9 @@ impl Ground {
         if self.activity.own_clash == OwnClash::Deny {
             self.clashing.extend(store::clashing(conn, &self.activity, people)?);
         }
+        if self.activity.members_only {
+            self.members.extend(memberships::verified(conn, people)?.into_keys());
+        }
         Ok(())
     }
 
@@ -178,22 +164,34 @@ impl Ground {
     /// Finds a place for somebody who has no live sign-up; it is taken in the tree.
     ///
     /// # Errors
-    /// The refusal: not open yet, closed, not covered, a clash, or full, naming the quotas that are used up.
+    /// The refusal: not open yet, closed, for members only, not covered, a clash, or full, naming the quotas that are used up.
     pub fn place(&mut self, conn: &mut Conn, person: PersonId, now: DateTime<Utc>) -> Result<Placement> {
         let (profile, weight) = (self.profile(person), self.weight(person));
         let opens = rules::opens_for(&self.activity, &self.waves, &profile, weight.delay);
         rules::window(&self.activity, opens, now)?;
+        self.for_members(person)?;
         if self.clashing.contains(&person) {
             return Err(Error::new(Code::SignupClash));
         }
         let leaves = self.tree.leaves(&profile);
         let Some(own) = leaves.first().copied() else { return Err(Error::new(Code::SignupNotCovered)) };
+        if self.activity.allocation == Allocation::Review {
+            return Ok(Placement::Applied);
+        }
         if self.draw.as_ref().is_some_and(|draw| draw.drawn_at.is_none())
             && rules::is_shuffled(&self.activity, now)
         {
             return Ok(Placement::Entered);
         }
         self.seat(conn, &leaves, own, weight.priority)
+    }
+
+    /// Refuses whoever is no verified member, of an activity for members only.
+    fn for_members(&self, person: PersonId) -> Result<()> {
+        if self.activity.members_only && !self.members.contains(&person) {
+            return Err(Error::new(Code::MembersOnly));
+        }
+        Ok(())
     }
 
     /// A place on one of `leaves`, or in the queue of `own`.
@@ -250,13 +248,20 @@ impl Ground {
     }
 
     /// A new sign-up as `placement` says, numbered; inserted by [`Self::settle_in_tx`].
-    pub fn enrol(&mut self, ids: &Ids, person: PersonId, placement: Placement, now: DateTime<Utc>) -> Signup {
+    pub fn enrol(
+        &mut self,
+        id: SignupId,
+        person: PersonId,
+        placement: Placement,
+        now: DateTime<Utc>,
+    ) -> Signup {
         let (state, leaf) = match placement {
             Placement::Confirmed(leaf) => (SignupState::Confirmed, Some(leaf)),
             Placement::Waiting(leaf) => (SignupState::Waiting, Some(leaf)),
             Placement::Entered => (SignupState::Entered, None),
+            Placement::Applied => (SignupState::Applied, None),
         };
-        let mut row = Signup::new(ids.id(), self.activity.id, person, state, self.next_number(), now);
+        let mut row = Signup::new(id, self.activity.id, person, state, self.next_number(), now);
         row.quota_id = leaf.and_then(|leaf| self.tree.quota(leaf));
         row.priority = self.weight(person).priority;
         row
@@ -362,6 +367,38 @@ impl Ground {
             }
         }
         Ok(true)
+    }
+
+    /// A place for somebody whose request is approved, or a place in the queue in the order in which they came. Nobody who
+    /// waits is passed. None when the sign-up is not in `row`'s state any more.
+    ///
+    /// # Errors
+    /// No member any more, a clash, not covered, or full: the request stands as before.
+    pub fn promote_in_tx(&mut self, conn: &mut Conn, row: &Signup) -> Result<Option<Signup>> {
+        self.for_members(row.person_id)?;
+        if self.clashing.contains(&row.person_id) {
+            return Err(Error::new(Code::SignupClash));
+        }
+        let leaves = self.tree.leaves(&self.profile(row.person_id));
+        let Some(own) = leaves.first().copied() else { return Err(Error::new(Code::SignupNotCovered)) };
+        let priority = self.priority(row.person_id);
+        let (state, leaf) = match self.seat(conn, &leaves, own, priority)? {
+            Placement::Waiting(leaf) => (SignupState::Waiting, leaf),
+            Placement::Confirmed(leaf) => (SignupState::Confirmed, leaf),
+            Placement::Entered | Placement::Applied => {
+                return Err(Error::internal("a seat is a place or a wait"));
+            }
+        };
+        let after = Signup {
+            state,
+            priority,
+            quota_id: self.tree.quota(leaf),
+            ended_because: None,
+            cancelled_at: None,
+            version: row.version + 1,
+            ..row.clone()
+        };
+        Ok(store::promote_in_tx(conn, row, &after)?.then_some(after))
     }
 
     fn takes_place(&mut self, conn: &mut Conn, role: AttendanceRole) -> Result<bool> {

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::jobs::{self, Tools};
-use super::placing::{Beside, Ground};
+use super::placing::Ground;
+use crate::notify::beside::Beside;
 use super::quota_store::{self, MoveKind, MoveState, QuotaMove};
 use super::quotas::{self, Move, ReleaseTo, WantedQuota};
 use super::tree::{self, Tree};

@@ -14,19 +14,22 @@ use super::draw;
 use super::jobs::Tools;
 use super::model::{Basis, Ending, Signup, SignupState};
 use super::penalty::{self, model::PenaltyState};
-use super::placing::{Beside, Ground, Placement};
-use super::store;
+use super::placing::{Ground, Placement};
+use crate::notify::beside::Beside;
+use super::{reviewed, store};
 use crate::clock::shanghai;
-use crate::error::{Code, Error, Result};
-use crate::ids::{ActivityId, PersonId, SignupId};
+use crate::error::{Code, Error, Fault, Result, Text};
+use crate::ids::{ActivityId, PersonId, ReviewId, SignupId, SubjectId};
 use crate::notify::jobs::Message;
 use crate::notify::model::NoticeKind;
 use crate::offering;
-use crate::offering::model::{Activity, ActivityState};
+use crate::offering::model::{Activity, ActivityState, Allocation};
 use crate::platform::audit::Entry;
 use crate::platform::db::{Batch, BatchHandler, Batcher, Conn};
 use crate::platform::http::Stored;
 use crate::platform::http::idempotency::{self, Use};
+use crate::review::chain::{Answers, ReviewKind};
+use crate::review::deciding::Opening;
 
 /// What is asked of the registrar.
 #[derive(Debug)]
@@ -41,7 +44,12 @@ pub struct Request {
 #[derive(Debug, Clone)]
 pub enum Act {
     /// Sign up for an activity.
-    Create(ActivityId),
+    Create {
+        /// For what.
+        activity: ActivityId,
+        /// What the desk asks for, where it decides.
+        form: Answers,
+    },
     /// Sign somebody else up who asked for it.
     Proxy {
         /// For what.
@@ -52,6 +60,8 @@ pub enum Act {
         basis: Basis,
         /// In words.
         note: Option<String>,
+        /// What the desk asks for, where it decides.
+        form: Answers,
     },
     /// Give up a sign-up of one's own: a place, an offered one, or a wait.
     Cancel {
@@ -151,14 +161,14 @@ fn sort(conn: &mut Conn, work: &mut Work<'_>) -> Result<BTreeMap<ActivityId, Vec
         .iter()
         .filter_map(|request| match request.act {
             Act::Cancel { signup: id, .. } | Act::Accept(id) => Some(id),
-            Act::Create(_) | Act::Proxy { .. } => None,
+            Act::Create { .. } | Act::Proxy { .. } => None,
         })
         .collect();
     let homes = if signups.is_empty() { HashMap::new() } else { store::activities_of(conn, &signups)? };
     let mut by_activity: BTreeMap<ActivityId, Vec<usize>> = BTreeMap::new();
     for (place, request) in batch.iter().enumerate() {
         let activity = match &request.act {
-            Act::Create(activity) | Act::Proxy { activity, .. } => Some(*activity),
+            Act::Create { activity, .. } | Act::Proxy { activity, .. } => Some(*activity),
             Act::Cancel { signup, .. } | Act::Accept(signup) => homes.get(signup).copied(),
         };
         match activity {
@@ -216,7 +226,7 @@ impl RegistrarHandler {
         };
         for (place, request) in requests {
             let decided = match &request.act {
-                Act::Create(_) | Act::Proxy { .. } => {
+                Act::Create { .. } | Act::Proxy { .. } => {
                     self.create(conn, &mut ground, &mut known, request, work, now)
                 }
                 Act::Cancel { signup, excuse } => {
@@ -254,8 +264,19 @@ impl RegistrarHandler {
             return Err(Error::new(Code::SignupDuplicate)
                 .detail(format!("报名编号 {id}"), format!("Your sign-up is {id}")));
         }
+        let form = form_of(&request.act);
+        if ground.activity.allocation != Allocation::Review && !form.is_empty() {
+            let text = Text::new("该活动报名无须填表", "this activity asks for nothing");
+            return Err(Error::invalid(vec![Fault::new("/form", "unknown", text)]));
+        }
         let placement = ground.place(conn, person, now)?;
-        let mut row = ground.enrol(&self.0.ids, person, placement, now);
+        let id: SignupId = self.0.ids.id();
+        // Before the row is numbered: a form with faults refuses this caller and leaves nothing.
+        let review = match placement {
+            Placement::Applied => Some(self.open(conn, ground, (person, id), form, work, now)?),
+            _ => None,
+        };
+        let mut row = ground.enrol(id, person, placement, now);
         let mut said = serde_json::json!({ "state": row.state, "person": person });
         if let Act::Proxy { basis, note, .. } = &request.act {
             row.made_by = Some(request.one.principal);
@@ -267,13 +288,37 @@ impl RegistrarHandler {
             // The row itself is in the queue already.
             view.position = Some(ground.queued_before(leaf, row.priority).max(1));
         }
+        view.review_id = review;
         let stored = Stored::created(link(row.id), row.version, &view)?;
-        work.beside.messages.push(welcome(&row, &ground.activity, view.position));
+        work.beside.messages.extend(welcome(&row, &ground.activity, view.position));
         work.beside.entries.push(Entry::new(request.one.principal, "signup.create", row.id).detail(said));
         known.live.insert(person, row.id);
         known.by_id.insert(row.id, row.clone());
         ground.add(row);
         Ok(stored)
+    }
+
+    /// Opens the review of a sign-up that is to be: under the chain of its kind of programme, or the one of all.
+    fn open(
+        &self,
+        conn: &mut Conn,
+        ground: &Ground,
+        (person, id): (PersonId, SignupId),
+        form: Answers,
+        work: &mut Work<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<ReviewId> {
+        let activity = &ground.activity;
+        let opening = Opening {
+            kind: ReviewKind::Signup,
+            chains: reviewed::chains(offering::store::programme_get(conn, activity.programme_id)?.kind),
+            subject: SubjectId(id.0),
+            title: activity.title.clone(),
+            applicant: person,
+            answers: form,
+            at: None,
+        };
+        Ok(self.0.desk.open_in_tx(conn, opening, now, &mut work.beside)?.id)
     }
 
     #[expect(
@@ -295,11 +340,17 @@ impl RegistrarHandler {
             SignupState::Attended => return Err(Error::new(Code::SignupAttended)),
             SignupState::Cancelled => return Err(over()),
             SignupState::Offered => Ending::OfferRefused,
-            SignupState::Entered | SignupState::Waiting | SignupState::Confirmed => Ending::Person,
+            SignupState::Applied | SignupState::Entered | SignupState::Waiting | SignupState::Confirmed => {
+                Ending::Person
+            }
         };
         if !ground.end_in_tx(conn, &row, because, now)? {
             // The door is the one that changes a sign-up without the activity's lock.
             return Err(Error::new(Code::SignupAttended));
+        }
+        if row.state == SignupState::Applied {
+            let subject = SubjectId(id.0);
+            self.0.desk.withdraw_subject_in_tx(conn, subject, Some(person), now, &mut work.beside)?;
         }
         let had_place = row.state == SignupState::Confirmed;
         let ended = Signup {
@@ -380,7 +431,7 @@ impl RegistrarHandler {
         }
         let row = Signup { state: SignupState::Confirmed, version: row.version + 1, ..row };
         let title = ground.activity.title.clone();
-        work.beside.messages.push(welcome(&row, &ground.activity, None));
+        work.beside.messages.extend(welcome(&row, &ground.activity, None));
         work.beside.entries.push(Entry::new(person, "signup.accept", id));
         let stored = Stored::done(row.version, &SignupView::new(row.clone(), title))?;
         known.by_id.insert(id, row);
@@ -412,10 +463,18 @@ impl RegistrarHandler {
     }
 }
 
+/// What the desk is told of whoever signs up.
+fn form_of(act: &Act) -> Answers {
+    match act {
+        Act::Create { form, .. } | Act::Proxy { form, .. } => form.clone(),
+        Act::Cancel { .. } | Act::Accept(_) => Answers::new(),
+    }
+}
+
 /// Who wants a place.
 fn wants(request: &Request) -> Option<PersonId> {
     match &request.act {
-        Act::Create(_) => Some(request.one.principal),
+        Act::Create { .. } => Some(request.one.principal),
         Act::Proxy { person, .. } => Some(*person),
         Act::Cancel { .. } | Act::Accept(_) => None,
     }
@@ -429,11 +488,15 @@ fn link(id: SignupId) -> String {
     format!("/api/v1/signups/{id}")
 }
 
-/// What somebody is told who has signed up.
-fn welcome(row: &Signup, activity: &Activity, position: Option<i64>) -> Message {
+/// What somebody is told who has signed up. Who asks the desk knows that they asked, unless staff did it for them.
+fn welcome(row: &Signup, activity: &Activity, position: Option<i64>) -> Option<Message> {
     // Whoever was nominated by their union has confirmed it themselves.
     let by_staff = row.made_by.is_some() && row.basis != Some(Basis::UnionRoster);
     let (kind, detail) = match row.state {
+        SignupState::Applied if by_staff => {
+            (NoticeKind::SignupByStaff, "您的申请已提交，等待审核。".to_owned())
+        }
+        SignupState::Applied => return None,
         SignupState::Entered => {
             let at = super::rules::draw_at(activity).with_timezone(&shanghai()).format("%Y-%m-%d %H:%M");
             (NoticeKind::DrawEntered, format!("结果将于 {at}（北京时间）公布。"))
@@ -452,5 +515,5 @@ fn welcome(row: &Signup, activity: &Activity, position: Option<i64>) -> Message 
         (true, NoticeKind::DrawEntered) => (NoticeKind::SignupByStaff, format!("您已参与摇号。{detail}")),
         (true, _) => (NoticeKind::SignupByStaff, detail),
     };
-    Message { person: row.person_id, kind, subject: activity.title.clone(), detail, link: link(row.id) }
+    Some(Message { person: row.person_id, kind, subject: activity.title.clone(), detail, link: link(row.id) })
 }

@@ -11,8 +11,8 @@
 //!   refused here and told `idempotency_mismatch` there; either way nothing happens.)
 //! - Whoever has a penalty goes to the registrar too: sign-up opens later for them.
 //! - **Full** needs a rule under which no free place means a refusal for everybody: first come, no waiting list, no window in
-//!   which all who come are shuffled, no quotas (where the answer names what is used up), no refusal of clashes. A
-//!   place that is kept for an offer is not free, and goes to whoever waits.
+//!   which all who come are shuffled, no quotas (where the answer names what is used up), no refusal of clashes, no refusal
+//!   of who is no member. A place that is kept for an offer is not free, and goes to whoever waits.
 //! - **Closed** by the clock is said only from a snapshot that was loaded [`SETTLED`] after the end: a batch that was decided
 //!   before the end may commit after it, and its people must then find their answers. Closed by state needs no
 //!   patience, since the state changes under the same row lock.
@@ -261,6 +261,7 @@ fn refusal(known: &Known, loaded_at: DateTime<Utc>, now: DateTime<Utc>) -> Optio
             let plain = activity.allocation == Allocation::FirstCome
                 && activity.waiting_list == WaitingPolicy::None
                 && activity.own_clash == OwnClash::Warn
+                && !activity.members_only
                 && activity.fair_minutes == 0
                 && !activity.split;
             (plain && activity.free() == 0).then(|| Error::new(Code::SignupFull))
@@ -305,13 +306,14 @@ mod tests {
     #[test]
     fn full_needs_a_rule_by_which_everybody_is_refused() {
         assert_eq!(code(&full(), start()), Some(Code::SignupFull));
-        let changes: [fn(&mut Activity); 8] = [
+        let changes: [fn(&mut Activity); 9] = [
             |a| a.bookable = 2,
             |a| a.waiting_list = WaitingPolicy::Strict,
             |a| a.waiting_list = WaitingPolicy::Fill,
             |a| a.fair_minutes = 5,
             |a| a.split = true,
             |a| a.own_clash = OwnClash::Deny,
+            |a| a.members_only = true,
             |a| a.allocation = Allocation::Review,
             |a| a.state = ActivityState::Draft,
         ];

@@ -203,6 +203,25 @@ pub fn drawn_in_tx(conn: &mut Conn, outcome: &Signup) -> Result<bool> {
     Ok(changed == 1)
 }
 
+/// Gives somebody what their approved request comes to; false when the sign-up is not as in `before` any more.
+pub fn promote_in_tx(conn: &mut Conn, before: &Signup, after: &Signup) -> Result<bool> {
+    let same = signups::table
+        .filter(signups::id.eq(before.id))
+        .filter(signups::state.eq(before.state))
+        .filter(signups::version.eq(before.version));
+    let changed = diesel::update(same)
+        .set((
+            signups::state.eq(after.state),
+            signups::ended_because.eq(after.ended_because),
+            signups::priority.eq(after.priority),
+            signups::quota_id.eq(after.quota_id),
+            signups::cancelled_at.eq(after.cancelled_at),
+            signups::version.eq(after.version),
+        ))
+        .execute(conn)?;
+    Ok(changed == 1)
+}
+
 /// Sign-ups of an activity in `state`, in the order of arrival.
 pub fn in_state(conn: &mut Conn, activity: ActivityId, state: SignupState) -> Result<Vec<Signup>> {
     let found = signups::table.filter(signups::activity_id.eq(activity)).filter(signups::state.eq(state));

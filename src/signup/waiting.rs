@@ -12,7 +12,7 @@ use diesel::prelude::*;
 
 use super::jobs;
 use super::model::{Offer, OfferKind, OfferState, Signup, SignupState};
-use super::placing::Beside;
+use crate::notify::beside::Beside;
 use super::profile;
 use super::rules::{self, OfferTerms, Waiter};
 use super::tree::Tree;

@@ -6,10 +6,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::api::{SignupInput, SignupView};
+use super::api::{ActInput, SignupView};
 use super::jobs::{self, Tools};
 use super::model::{Party, SignupState};
-use super::placing::{Beside, Ground};
+use super::placing::Ground;
+use crate::notify::beside::Beside;
 use super::waiting_store::{self, MoveReason, WaitingMove, WaitingMoveState};
 use super::{rules, store, terms};
 use crate::clock::db_time;
@@ -48,7 +49,7 @@ pub struct PartyView {
     tag = "signup", operation_id = "party_create", security(("bearer" = ["self"])),
     params(("id" = SignupId, Path, description = "One's sign-up, which waits"),
            ("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
-    request_body = SignupInput,
+    request_body = ActInput,
     responses((status = 201, description = "The party", body = PartyView)),
 )]
 #[post("/api/v1/signups/{id}/parties")]
@@ -57,7 +58,7 @@ pub async fn party_create(
     tools: Data<Tools>,
     guard: Guard<OwnData>,
     id: ApiPath<SignupId>,
-    body: Idempotent<SignupInput>,
+    body: Idempotent<ActInput>,
 ) -> Result<Stored> {
     let (person, now, id, ids) = (guard.person(), platform.clock.now(), id.0, tools.ids.clone());
     let act = move |c: &mut Conn| {

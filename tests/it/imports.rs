@@ -26,6 +26,7 @@ pub const TESTS: &[Test] = tests![
     halls_clash_inside_a_sheet_too,
     names_are_looked_up_in_one_s_own_subtree,
     what_is_to_be_published_is,
+    what_is_for_members_only_is_said_in_the_sheet,
     wrong_headers_are_named,
     hostile_files_are_refused,
     the_wrong_kind_of_body_is_refused,
@@ -52,6 +53,7 @@ const HEADER: &[&str] = &[
     "session_ends_at",
     "resources",
     "publish",
+    "members_only",
 ];
 
 /// A good row under `key`, as cells.
@@ -70,6 +72,7 @@ fn row(key: &str) -> Vec<String> {
         "2025-06-30 18:00",
         "2025-07-01 09:00",
         "2025-07-01 11:00",
+        "",
         "",
         "",
     ]
@@ -581,6 +584,22 @@ async fn names_are_looked_up_in_one_s_own_subtree(app: TestApp) {
     );
     let report = import(&local, &[rows[0].clone(), rows[3].clone()]).await.ok(200);
     assert_eq!(report["written"], true);
+}
+
+async fn what_is_for_members_only_is_said_in_the_sheet(app: TestApp) {
+    let organiser = app.staff("organiser").await;
+    let said = |key: &str, text: &str| with(row(key), &[("members_only", text)]);
+    let report = import(&organiser, &[said("a", "也许")]).await.ok(200);
+    assert_eq!(wrong(&report), expected(&[(2, "members_only", "enum")]));
+    import(&organiser, &[said("a", "是"), said("b", "no"), row("c")]).await.ok(200);
+    let mut kept: Vec<(String, bool)> = app
+        .read(|conn| {
+            let imported = imported_rows::table.inner_join(activities::table);
+            Ok(imported.select((imported_rows::row_key, activities::members_only)).load(conn)?)
+        })
+        .await;
+    kept.sort();
+    assert_eq!(kept, [("a".to_owned(), true), ("b".to_owned(), false), ("c".to_owned(), false)]);
 }
 
 async fn what_is_to_be_published_is(app: TestApp) {

@@ -30,6 +30,7 @@ mod imports;
 mod jobs;
 mod ledger;
 mod lifecycle;
+mod membership;
 mod opening;
 mod outages;
 mod penalties;
@@ -37,6 +38,8 @@ mod people;
 mod places;
 mod plan;
 mod resources;
+mod reviewed;
+mod reviews;
 mod rosters;
 mod settings;
 mod signup;
@@ -65,6 +68,15 @@ const ROOMS: &[&[Test]] = &[
     places::quotas::TESTS,
     places::draw::TESTS,
     places::histories::TESTS,
+    reviewed::TESTS,
+    reviews::decisions::TESTS,
+    reviews::forbidden::TESTS,
+    reviews::clocks::TESTS,
+    reviews::queue::TESTS,
+    reviews::races::TESTS,
+    reviews::cover::TESTS,
+    reviews::leave::TESTS,
+    reviews::talk::TESTS,
     snapshot::TESTS,
     door::TESTS,
     durability::TESTS,
@@ -87,6 +99,7 @@ const ROOMS: &[&[Test]] = &[
     audiences::TESTS,
     penalties::TESTS,
     rosters::TESTS,
+    membership::TESTS,
     plan::TESTS,
     audit::TESTS,
     calendar::TESTS,

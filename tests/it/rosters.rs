@@ -31,7 +31,7 @@ const UNION: &str = "demo-enterprise-pinghu-1";
 const OTHER: &str = "demo-enterprise-buji-1";
 
 /// A worker of a union with a phone number.
-async fn registered(app: &TestApp, user: &str, name: &str, union: &str, phone: &str) -> Actor {
+pub async fn registered(app: &TestApp, user: &str, name: &str, union: &str, phone: &str) -> Actor {
     let worker = app.worker(user).await;
     worker.set_profile(name, Some(app.organisation(union).await)).await;
     let given = app.sim_get(&format!("/sim/phone-code?user={user}&phone={phone}")).await;

@@ -160,8 +160,8 @@ async fn every_refusal_has_its_own_code(app: TestApp) {
     zhang.sign_up(&full).await.ok(201);
     li.sign_up(&full).await.problem(409, "signup_full");
     zhang.sign_up(&full).await.problem(409, "signup_duplicate");
-    let reviewed = app.activity(|a| a.allocation("review")).await;
-    zhang.sign_up(&reviewed).await.problem(409, "signup_not_direct");
+    let drawn = app.activity(|a| a.allocation("draw")).await;
+    zhang.sign_up(&drawn).await.problem(409, "signup_not_direct");
     let draft = app.activity(Wanted::draft).await;
     zhang.sign_up(&draft).await.problem(404, "not_found");
     let nowhere = format!("/api/v1/activities/{}/signups", app.ids().id::<ActivityId>());

@@ -42,7 +42,7 @@ async fn rich(app: &TestApp, by: &Actor) -> Value {
         .await;
     let extra = json!({
         "overbook_percent": 10, "waiting_list": "fill", "own_clash": "deny", "free_cancel_hours": 48,
-        "fair_minutes": 5, "allocation": "first_come",
+        "fair_minutes": 5, "allocation": "first_come", "members_only": true,
         "waves": [
             { "kind": "street", "organisation_id": app.organisation("street-pinghu").await, "opens_at": app.now() },
             { "kind": "audience", "audience": "model_worker", "opens_at": app.now() - hours(1) },
@@ -86,6 +86,7 @@ async fn a_copy_is_the_same_on_another_day(app: TestApp) {
         "bookable",
         "waiting_list",
         "own_clash",
+        "members_only",
         "free_cancel_hours",
         "fair_minutes",
     ] {
@@ -278,13 +279,16 @@ async fn the_new_settings_of_an_activity_are_kept_and_checked(app: TestApp) {
     // What is left out stays as it is.
     let reply = organiser.put(&path, &organiser.get(&path).await.etag(), change.clone()).await;
     let kept = reply.expect(200).body.clone();
-    for same in ["waiting_list", "own_clash", "free_cancel_hours", "fair_minutes", "waves"] {
+    for same in
+        ["waiting_list", "own_clash", "members_only", "free_cancel_hours", "fair_minutes", "waves"]
+    {
         assert_eq!(kept[same], activity[same], "{same}");
     }
     assert_eq!((&kept["capacity"], &kept["bookable"]), (&json!(40), &json!(44)));
     for (name, value) in [
         ("waiting_list", json!("strict")),
         ("own_clash", json!("warn")),
+        ("members_only", json!(false)),
         ("free_cancel_hours", json!(0)),
         ("fair_minutes", json!(0)),
         ("overbook_percent", json!(0)),

@@ -4,7 +4,9 @@ use diesel::prelude::*;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tempfile::TempDir;
-use unionhall::platform::db::schema::{penalties, people, wechat_identities};
+use unionhall::platform::db::schema::{
+    penalties, people, review_events, review_messages, reviews, wechat_identities,
+};
 use unionhall::platform::vault::{Cipher, KeyConfig};
 
 use super::cli::unionhall;
@@ -15,7 +17,7 @@ pub const TESTS: &[Test] = tests![keys_are_changed_while_serving_and_the_old_one
 const NEW_SECRET: &str = "another-secret-of-the-vault-for-tests-0002";
 const IDS: [&str; 3] = ["11010519491231002X", "440308199901101512", "440307199003071239"];
 
-/// Every sealed text: phones, ID numbers, session keys, what is said against penalties.
+/// Every sealed text: phones, ID numbers, session keys, what is said against penalties, what the desk keeps.
 async fn sealed(app: &TestApp) -> Vec<String> {
     app.read(|conn| {
         let people: Vec<(Option<String>, Option<String>)> =
@@ -23,11 +25,16 @@ async fn sealed(app: &TestApp) -> Vec<String> {
         let keys: Vec<Option<String>> =
             wechat_identities::table.select(wechat_identities::session_key_sealed).load(conn)?;
         let claims: Vec<Option<String>> = penalties::table.select(penalties::claim_sealed).load(conn)?;
+        let forms: Vec<String> = reviews::table.select(reviews::form_sealed).load(conn)?;
+        let texts: Vec<Option<String>> = review_events::table.select(review_events::text_sealed).load(conn)?;
+        let messages: Vec<String> = review_messages::table.select(review_messages::text_sealed).load(conn)?;
         Ok(people
             .into_iter()
             .flat_map(|(phone, id)| [phone, id])
             .chain(keys)
             .chain(claims)
+            .chain(texts)
+            .chain(forms.into_iter().chain(messages).map(Some))
             .flatten()
             .collect())
     })
@@ -54,6 +61,11 @@ async fn keys_are_changed_while_serving_and_the_old_one_is_then_gone(app: TestAp
     let penalty = crate::penalties::given(&app, workers[0].person(), signup, false).await;
     let appeal = json!({ "ground": "illness", "text": "当日发热" });
     workers[0].post(&format!("/api/v1/penalties/{penalty}/appeals"), appeal).await.ok(200);
+    let desk = app.staff("reviewer").await;
+    let request = crate::reviews::steps::request_of(&app, workers[1].clone()).await;
+    request.worker.post(&request.own("/messages"), json!({ "text": "请问要盖章吗" })).await.ok(201);
+    let body = json!({ "decision": "reject", "reasons": ["not_eligible"], "text": "近年已参加" });
+    request.decide(&desk, body).await.ok(200);
     app.run_jobs().await;
     let before = sealed(&app).await;
     assert!(before.len() >= 10 && before.iter().all(|text| text.starts_with("v1.v1.")), "{}", before.len());
@@ -111,6 +123,11 @@ async fn keys_are_changed_while_serving_and_the_old_one_is_then_gone(app: TestAp
     let reviewer = app.staff("reviewer").await.at(&new);
     let file = reviewer.post(&format!("/api/v1/penalties/{penalty}/claim-reveals"), json!({})).await.ok(200);
     assert_eq!(file["text"], "当日发热");
+    let desk = desk.at(&new);
+    let file = desk.post(&request.at("/readings"), json!({})).await.ok(200);
+    assert_eq!((&file["form"], &file["events"][1]["text"]), (&request.answers, &json!("近年已参加")));
+    let talk = desk.get(&request.at("/messages")).await.ok(200);
+    assert_eq!(talk["items"][0]["text"], "请问要盖章吗");
     // Values are found by their index as before: nobody else can take an ID number that is taken.
     let stranger = app.worker("stranger").await.at(&new);
     register(&stranger, IDS[1]).await.problem(409, "unique_taken");

@@ -187,6 +187,7 @@ impl ToSchema for ActivitySheet {
 /// | `capacity` * | 名额 | 1 to 1,000,000 |
 /// | `allocation` | 分配方式 | `first_come` 先到先得, `review` 审核, `draw` 抽签 |
 /// | `waiting_list` | 候补 | `none` 无, `strict` 严格按序, `fill` 满座优先 |
+/// | `members_only` | 仅限会员 | `yes` 是, `no` 否 |
 /// | `signup_opens_at` * | 报名开始, 报名开始时间 | `2025-03-01 14:00` (Beijing time), RFC 3339, or a date cell |
 /// | `signup_closes_at` * | 报名截止, 报名截止时间 | as above |
 /// | `session_starts_at` * | 场次开始, 开始时间 | as above; of every row |

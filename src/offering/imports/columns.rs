@@ -40,6 +40,7 @@ pub const COLUMNS: &[Column] = &[
     needed("capacity", &["名额"]),
     optional("allocation", &["分配方式"]),
     optional("waiting_list", &["候补"]),
+    optional("members_only", &["仅限会员"]),
     needed("signup_opens_at", &["报名开始", "报名开始时间"]),
     needed("signup_closes_at", &["报名截止", "报名截止时间"]),
     needed("session_starts_at", &["场次开始", "开始时间"]),
@@ -108,6 +109,15 @@ pub fn layout(header: &Line) -> Result<Layout> {
     if faults.is_empty() { Ok(layout) } else { Err(Error::invalid(faults)) }
 }
 
+/// Yes or no, in either language.
+pub fn flag_of(text: &str) -> Option<bool> {
+    match text.to_lowercase().as_str() {
+        "否" | "no" | "false" | "0" => Some(false),
+        "是" | "yes" | "true" | "1" => Some(true),
+        _ => None,
+    }
+}
+
 /// One row, by the names of its columns.
 pub struct Row<'a> {
     /// As the sheet numbers it.
@@ -162,13 +172,10 @@ impl<'a> Row<'a> {
 
     /// Yes or no; no for a blank cell.
     pub fn flag(&self, column: &'static str) -> Result<bool, CellFault> {
-        match self.text(column)?.map(|text| text.to_lowercase()).as_deref() {
-            None | Some("否" | "no" | "false" | "0") => Ok(false),
-            Some("是" | "yes" | "true" | "1") => Ok(true),
-            Some(_) => {
-                Err(CellFault::new(column, "enum", Text::new("只能是：是、否", "must be one of: yes, no")))
-            }
-        }
+        let Some(text) = self.text(column)? else { return Ok(false) };
+        flag_of(&text).ok_or_else(|| {
+            CellFault::new(column, "enum", Text::new("只能是：是、否", "must be one of: yes, no"))
+        })
     }
 
     /// An instant; without offset it is Beijing time.

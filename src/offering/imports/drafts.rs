@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::columns::{CellFault, Layout, Row};
+use super::columns::{CellFault, Layout, Row, flag_of};
 use super::sheet::Line;
 use crate::error::{Fault, Text};
 use crate::offering::input::SessionInput;
@@ -64,6 +64,7 @@ const TEXTS: &[&str] = &[
     "address",
     "allocation",
     "waiting_list",
+    "members_only",
     "resources",
 ];
 const INSTANTS: &[&str] = &["signup_opens_at", "signup_closes_at"];
@@ -145,7 +146,9 @@ fn facts(row: &Row<'_>, faults: &mut Vec<CellFault>) -> Facts {
         facts.extend(kept(row.instant(name), faults).map(|at| (*name, Fact::Instant(at))));
     }
     facts.extend(kept(row.number("capacity"), faults).map(|number| ("capacity", Fact::Number(number))));
-    for (name, check) in [("allocation", allocation as fn(&str) -> bool), ("waiting_list", waiting)] {
+    for (name, check) in
+        [("allocation", allocation as fn(&str) -> bool), ("waiting_list", waiting), ("members_only", flag)]
+    {
         if let Some(Fact::Text(text)) = facts.get(name)
             && !check(text)
         {
@@ -165,6 +168,10 @@ fn allocation(text: &str) -> bool {
 
 fn waiting(text: &str) -> bool {
     waiting_of(text).is_some()
+}
+
+fn flag(text: &str) -> bool {
+    flag_of(text).is_some()
 }
 
 /// How places are given, in either language.

@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::columns::CellFault;
+use super::columns::{CellFault, flag_of};
 use super::drafts::{Draft, Plan, RowFaults, allocation_of, waiting_of};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Fault, Result, Text};
@@ -341,6 +341,7 @@ impl Names {
             overbook_percent: None,
             waiting_list: draft.text("waiting_list").and_then(waiting_of),
             own_clash: None,
+            members_only: draft.text("members_only").and_then(flag_of),
             free_cancel_hours: None,
             fair_minutes: None,
             waves: Vec::new(),

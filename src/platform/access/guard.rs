@@ -130,7 +130,7 @@ impl<P: Permission> FromRequest for Guard<P> {
     }
 }
 
-fn bearer(req: &HttpRequest) -> Result<String> {
+pub(crate) fn bearer(req: &HttpRequest) -> Result<String> {
     req.headers()
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())

@@ -6,7 +6,6 @@
 
 pub mod guard;
 pub mod policy;
-mod reader;
 pub mod token;
 
 use std::collections::HashMap;
@@ -19,11 +18,9 @@ pub use guard::Guard;
 pub use policy::{Permission, Role};
 pub use token::{AccessTokens, TokenKey};
 
-use reader::Reader;
-
 use crate::error::{Code, Error, Result};
 use crate::ids::{FamilyId, OrganisationId, PersonId};
-use crate::platform::db::{Conn, Db};
+use crate::platform::db::{Conn, Db, Gather};
 
 /// A role over a subtree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +102,7 @@ impl Scope {
 #[derive(Clone)]
 pub struct Access {
     tokens: Arc<AccessTokens>,
-    reader: Arc<Reader>,
+    reader: Arc<Gather<(PersonId, FamilyId), Standing>>,
     known: Option<LocalCache<FamilyId, (PersonId, Arc<Standing>)>>,
 }
 
@@ -115,7 +112,8 @@ impl Access {
     pub fn new(tokens: AccessTokens, source: Arc<dyn StandingSource>, db: Db, memory: Duration) -> Self {
         let known = (!memory.is_zero())
             .then(|| LocalCache::builder().max_capacity(200_000).time_to_live(memory).build());
-        Self { tokens: Arc::new(tokens), reader: Arc::new(Reader::new(source, db)), known }
+        let reader = Gather::new(db, move |conn, logins: &[_]| source.load(conn, logins));
+        Self { tokens: Arc::new(tokens), reader: Arc::new(reader), known }
     }
 
     /// The tokens.
@@ -153,7 +151,7 @@ impl Access {
         {
             return Ok(standing);
         }
-        let standing = self.reader.read(person, family).await?;
+        let standing = self.reader.read((person, family)).await?;
         let standing = Arc::new(standing.ok_or_else(|| Error::new(Code::Unauthenticated))?);
         if let Some(known) = &self.known {
             known.insert(family, (person, Arc::clone(&standing)));

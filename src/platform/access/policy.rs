@@ -57,6 +57,10 @@ permissions! {
     AudienceRecord = "audience:record" [Organiser, Reviewer, Admin];
     /// Judge what somebody says against a penalty.
     PenaltyDecide = "penalty:decide" [Reviewer, Admin];
+    /// Decide requests at the desk.
+    ReviewDecide = "review:decide" [Reviewer];
+    /// End memberships.
+    MembershipManage = "membership:manage" [Organiser, Admin];
     /// See who signed up and who was there, masked.
     RosterRead = "roster:read" [CheckinStaff, Organiser, Reviewer, Admin];
     /// Check people in.

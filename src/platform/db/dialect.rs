@@ -108,7 +108,8 @@ macro_rules! load_unclaimed {
 
 /// Loads the rows whose two key columns are one of `$pairs`, as `$row`. `$one` is the query for one pair; PostgreSQL is given
 /// all in one query, for which the names of the table and of the columns, and these columns' SQL types, are said once more, and a condition if there is one.
-/// Two lists of alternatives would not do: either engine may go through all combinations, or through the whole table.
+/// Two lists of alternatives would not do: either engine may go through all combinations, or through the whole table. `OFFSET 0`
+/// keeps PostgreSQL from joining otherwise than pair by pair: with many pairs it would go through all rows of the first column.
 #[macro_export]
 macro_rules! load_pairs {
     ($conn:expr, $row:ty, $pairs:expr, ($p:ident, $q:ident) => $one:expr,
@@ -120,8 +121,9 @@ macro_rules! load_pairs {
                 let (a, b): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();
                 #[rustfmt::skip]
                 let query = diesel::sql_query(concat!(
-                    "SELECT kept.* FROM unnest($1, $2) AS pair (a, b) JOIN ", $table, " AS kept ON kept.", $a,
-                    " = pair.a AND kept.", $b, " = pair.b" $(, " AND kept.", $and)?
+                    "SELECT kept.* FROM unnest($1, $2) AS pair (a, b) CROSS JOIN LATERAL (SELECT * FROM ", $table,
+                    " AS one WHERE one.", $a, " = pair.a AND one.", $b, " = pair.b" $(, " AND one.", $and)?,
+                    " OFFSET 0) AS kept"
                 ));
                 diesel::RunQueryDsl::load::<$row>(query.bind::<Array<$A>, _>(a).bind::<Array<$B>, _>(b), c)
             }

@@ -11,6 +11,7 @@ mod connect;
 pub mod dialect;
 pub mod enums;
 mod fault;
+mod gather;
 pub mod migrate;
 pub mod schema;
 
@@ -26,6 +27,7 @@ use diesel::sqlite::SqliteConnection;
 pub use batcher::{Batch, BatchHandler, Batcher, BatcherConfig};
 pub use connect::{DbTarget, OpenError};
 pub use fault::unique_violation;
+pub use gather::Gather;
 
 use crate::error::{Code, Error, Result};
 use connect::{Manager, Slot};

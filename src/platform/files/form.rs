@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn boundaries_are_those_of_the_standard() {
-        assert_eq!(boundary(Some("Multipart/Form-Data; charset=utf-8; boundary=\"a b\"")).is_ok(), false);
+        assert!(boundary(Some("Multipart/Form-Data; charset=utf-8; boundary=\"a b\"")).is_err());
         assert_eq!(boundary(Some("multipart/form-data; boundary=\"ab\"")).unwrap(), "ab");
         for wrong in [
             "multipart/form-data",

@@ -104,11 +104,20 @@ pub fn attach_in_tx(
     if ids.iter().collect::<HashSet<_>>().len() != ids.len() {
         return Err(unusable());
     }
-    let usable = files::table
-        .filter(files::id.eq_any(ids))
-        .filter(files::owner_id.eq(owner))
-        .filter(files::state.eq(FileState::Uploaded));
-    let attached = diesel::update(usable)
+    let usable: Vec<FileId> = crate::load_locked!(
+        conn,
+        files::table
+            .filter(files::id.eq_any(ids))
+            .filter(files::owner_id.eq(owner))
+            .filter(files::state.eq(FileState::Uploaded))
+            .order(files::id)
+            .select(files::id)
+    )?;
+    // Looked at before anything is written: a caller may go on after the refusal.
+    if usable.len() != ids.len() {
+        return Err(unusable());
+    }
+    let attached = diesel::update(files::table.filter(files::id.eq_any(&usable)))
         .set((
             files::state.eq(FileState::Attached),
             files::holder_kind.eq(kind),
@@ -116,7 +125,7 @@ pub fn attach_in_tx(
             files::attached_at.eq(db_time(now)),
         ))
         .execute(conn)?;
-    if attached == ids.len() { Ok(()) } else { Err(unusable()) }
+    if attached == ids.len() { Ok(()) } else { Err(Error::internal("locked files that did not change")) }
 }
 
 /// What hangs on a row, in the order of arrival.

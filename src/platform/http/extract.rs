@@ -127,7 +127,7 @@ pub(crate) fn idempotency_key(req: &HttpRequest) -> Result<String> {
     ))
 }
 
-pub(super) async fn read_body(req: &HttpRequest, payload: Payload, limit: usize) -> Result<Bytes> {
+pub(crate) async fn read_body(req: &HttpRequest, payload: Payload, limit: usize) -> Result<Bytes> {
     read_body_within(req, payload, limit, BODY_TIME).await
 }
 

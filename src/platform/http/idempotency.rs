@@ -198,6 +198,13 @@ impl Idempotency {
         if fresh { Ok(Running { set: Arc::clone(&self.running), entry }) } else { Err(running()) }
     }
 
+    /// What an earlier copy of this very request was answered, of one that is refused. In another instance it may have been at work
+    /// while this one waited for its locks: then the refusal is about its effect, and its answer is the answer.
+    async fn earlier(&self, one: Arc<Use>) -> Result<Option<Result<Stored>>> {
+        let known = self.db.read(move |conn| Ok(find_in_tx(conn, &[one.as_ref()])?.remove(&0))).await?;
+        Ok(known.map(Known::into_result))
+    }
+
     /// Runs `act` once for this key and keeps its answer in the same transaction.
     ///
     /// # Errors
@@ -210,18 +217,21 @@ impl Idempotency {
         let act = Arc::new(act);
         let _running = self.begin(&one)?;
         for _ in 0..RACES {
-            let (one, act, clock) = (Arc::clone(&one), Arc::clone(&act), Arc::clone(&self.clock));
+            let (used, act, clock) = (Arc::clone(&one), Arc::clone(&act), Arc::clone(&self.clock));
             let attempt = self.db.write(move |conn| {
-                if let Some(known) = find_in_tx(conn, &[one.as_ref()])?.remove(&0) {
+                if let Some(known) = find_in_tx(conn, &[used.as_ref()])?.remove(&0) {
                     return known.into_result();
                 }
                 let stored = act(conn)?;
-                store_in_tx(conn, &[(one.as_ref(), &stored)], clock.now())?;
+                store_in_tx(conn, &[(used.as_ref(), &stored)], clock.now())?;
                 Ok(stored)
             });
             match attempt.await {
                 // Another instance committed the same key, or a lock, while we worked. Our effect is rolled back.
                 Err(error) if error.lost_a_race() => tracing::debug!(%error, "raced; trying again"),
+                Err(refusal) if refusal.code().status().is_client_error() => {
+                    return self.earlier(one).await?.unwrap_or(Err(refusal));
+                }
                 decided => return decided,
             }
         }

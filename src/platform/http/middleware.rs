@@ -1,7 +1,10 @@
 //! What happens around every request: an id, a log line, figures, headers, and a problem document for every
 //! failure, the framework's own included.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -77,11 +80,7 @@ pub async fn envelope(
     let seconds = stopwatch.elapsed().as_secs_f64();
     let pattern = Route::of(response.request()).pattern;
     let status = response.status();
-    metrics::histogram!(
-        "unionhall_http_seconds",
-        "method" => method.clone(), "path" => pattern.to_string(), "status" => status.as_str().to_owned()
-    )
-    .record(seconds);
+    record(&method, &pattern, status, seconds);
     let millis = (seconds * 1000.0 * 100.0).round() / 100.0;
     // Neither query nor path values nor addresses: they may be personal.
     if status.is_server_error() {
@@ -107,6 +106,24 @@ pub async fn envelope(
         );
     }
     Ok(response)
+}
+
+/// Notes how long a request took. Finding a figure by its labels takes as long as a good part of a request, so each thread
+/// remembers the figures that it has found. There are as many as operations and statuses: other methods than HTTP's own are one.
+fn record(method: &str, pattern: &Arc<str>, status: StatusCode, seconds: f64) {
+    type Figures = HashMap<(&'static str, Arc<str>, u16), metrics::Histogram>;
+    thread_local! {
+        static FIGURES: RefCell<Figures> = RefCell::default();
+    }
+    const METHODS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"];
+    let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
+    FIGURES.with_borrow_mut(|figures| {
+        let figure = figures.entry((method, Arc::clone(pattern), status.as_u16())).or_insert_with(|| {
+            let (path, status) = (pattern.to_string(), status.as_str().to_owned());
+            metrics::histogram!("unionhall_http_seconds", "method" => method, "path" => path, "status" => status)
+        });
+        figure.record(seconds);
+    });
 }
 
 fn info(req: &ServiceRequest) -> RequestInfo {

@@ -88,6 +88,10 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 100)]
     errors: Vec<FieldProblem>,
+    /// What stands in place of what the caller read, of a decision that came too late.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    current: Option<serde_json::Value>,
 }
 
 /// One wrong field.
@@ -136,6 +140,7 @@ pub fn response(error: &Error, language: Language, request_id: &str) -> HttpResp
                 detail: cut(language.pick(&fault.detail), 2000),
             })
             .collect(),
+        current: inner.current.clone(),
     };
     let mut builder = HttpResponse::build(status);
     builder.insert_header((header::CONTENT_TYPE, MEDIA_TYPE));

@@ -40,6 +40,8 @@ pub struct PublicAnswer {
     pub bytes: Bytes,
     /// Its entity tag.
     pub tag: String,
+    /// When what it says was read, if that was before it was asked for.
+    pub since: Option<DateTime<Utc>>,
 }
 
 /// The public answers of this instance. Cheap to clone.
@@ -127,6 +129,7 @@ impl PublicAnswers {
 
     fn keep(&self, address: String, asked: Asking, answer: PublicAnswer, route: Route) {
         let Asking { at, edits, turn, _held } = asked;
+        let at = answer.since.map_or(at, |since| since.min(at));
         let (renewing, turn) = (AtomicBool::new(false), turn.unwrap_or_default());
         self.0.kept.insert(address, Arc::new(Kept { answer, route, at, edits, renewing, turn }));
     }

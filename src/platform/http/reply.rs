@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, Responder};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -18,6 +19,7 @@ pub struct Reply<T> {
     body: T,
     version: i64,
     caching: Caching,
+    since: Option<DateTime<Utc>>,
 }
 
 /// Who may keep an answer.
@@ -34,7 +36,7 @@ enum Caching {
 impl<T: Serialize> Reply<T> {
     /// An answer for this caller alone.
     pub fn new(body: T) -> Self {
-        Self { body, version: 0, caching: Caching::Private }
+        Self { body, version: 0, caching: Caching::Private, since: None }
     }
 
     /// The version that a later `If-Match` must name.
@@ -49,6 +51,13 @@ impl<T: Serialize> Reply<T> {
     pub fn public(mut self) -> Self {
         self.caching = Caching::Public;
         self
+    }
+
+    /// [`Self::public`], of what was read at `at`: it is given again for a moment from then.
+    #[must_use]
+    pub fn public_since(mut self, at: DateTime<Utc>) -> Self {
+        self.since = Some(at);
+        self.public()
     }
 
     /// An answer that carries a secret: nobody keeps it, and it has no entity tag.
@@ -99,7 +108,7 @@ impl<T: Serialize> Responder for Reply<T> {
         if self.caching == Caching::Private {
             return read(req, tag, "private, no-cache", bytes.into());
         }
-        let answer = PublicAnswer { bytes: bytes.into(), tag };
+        let answer = PublicAnswer { bytes: bytes.into(), tag, since: self.since };
         let mut response = public(req, answer.clone());
         response.extensions_mut().insert(answer);
         response

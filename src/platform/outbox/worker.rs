@@ -17,6 +17,10 @@ use crate::platform::db::{Conn, Db};
 
 /// Jobs claimed at once.
 const CLAIM: i64 = 128;
+/// A claim that found as many as it may.
+const FULL: usize = 128;
+/// How long jobs gather before the next claim, while there are some.
+const GATHER: Duration = Duration::from_millis(200);
 /// How long an instance may hold a job before another takes it over.
 const LEASE: TimeDelta = TimeDelta::minutes(2);
 /// Attempts before a job is dead: with the back-off below, about a day.
@@ -59,7 +63,17 @@ impl Worker {
             let outcome = tokio::task::spawn_blocking(move || worker.pass()).await;
             pause = match outcome {
                 Ok(Ok(0)) => LOOK,
-                Ok(Ok(_)) => continue,
+                // As many as can be claimed: there are more.
+                Ok(Ok(done)) if done >= FULL => continue,
+                Ok(Ok(_)) => {
+                    // In a rush there is always another one. What comes in this moment shares a commit, instead of taking one
+                    // from those who sign up.
+                    tokio::select! {
+                        _ = stop.changed() => {}
+                        () = tokio::time::sleep(GATHER) => {}
+                    }
+                    continue;
+                }
                 // An unreachable database is reported by readiness; here it only slows the loop down.
                 Ok(Err(error)) => {
                     tracing::debug!(%error, "the job loop cannot reach the database");

@@ -6,12 +6,15 @@ use chrono::{Datelike, NaiveDate};
 use diesel::prelude::*;
 
 use super::Work;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::offering;
 use crate::platform::db::Conn;
-use crate::platform::db::schema::{calendar_days, calendar_years, penalty_pauses, policies, topics};
+use crate::platform::db::schema::{
+    calendar_days, calendar_years, penalty_pauses, policies, review_chains, review_reasons, reviews, topics,
+};
 use crate::policy;
 use crate::policy::model::{CalendarDay, CalendarYear};
+use crate::review::model::{Chain, Reason};
 use crate::seed::model::{PolicyValue, SeedSet};
 use crate::signup::penalty::model::Pause;
 
@@ -67,6 +70,43 @@ impl Work<'_> {
                         policies::source.eq(&row.source),
                     ))
                     .execute(conn)?;
+            }
+            self.note(old.is_some(), same);
+        }
+        Ok(())
+    }
+
+    /// Chains are never changed under the requests that were opened with them: a new version has a later day.
+    pub(super) fn chains(&mut self, conn: &mut Conn, seeds: &SeedSet) -> Result<()> {
+        let known: Vec<Chain> = review_chains::table.select(Chain::as_select()).load(conn)?;
+        for row in &seeds.chains {
+            let old = known.iter().find(|old| (&old.code, old.effective_from) == (&row.code, row.effective_from));
+            let same = old == Some(row);
+            if old.is_none() {
+                diesel::insert_into(review_chains::table).values(row).execute(conn)?;
+            } else if !same {
+                let key = (&row.code, row.effective_from);
+                let used = reviews::table
+                    .filter(reviews::chain.eq(&row.code))
+                    .filter(reviews::chain_from.eq(row.effective_from));
+                if diesel::select(diesel::dsl::exists(used)).get_result::<bool>(conn)? {
+                    return Err(Error::internal(format!(
+                        "requests were opened under the chain {} of {}: give its new version a later effective_from",
+                        row.code, row.effective_from
+                    )));
+                }
+                diesel::update(review_chains::table.find(key)).set(row).execute(conn)?;
+            }
+            self.note(old.is_some(), same);
+        }
+        let known: Vec<Reason> = review_reasons::table.select(Reason::as_select()).load(conn)?;
+        for row in &seeds.reasons {
+            let old = known.iter().find(|old| old.code == row.code);
+            let same = old == Some(row);
+            if old.is_none() {
+                diesel::insert_into(review_reasons::table).values(row).execute(conn)?;
+            } else if !same {
+                diesel::update(review_reasons::table.find(&row.code)).set(row).execute(conn)?;
             }
             self.note(old.is_some(), same);
         }

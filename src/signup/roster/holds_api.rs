@@ -19,7 +19,8 @@ use crate::platform::access::policy::RosterWrite;
 use crate::platform::db::Conn;
 use crate::platform::http::{ApiPath, ApiQuery, Idempotent, Page, PageQuery, Reply, Stored};
 use crate::signup::jobs::{self, Tools};
-use crate::signup::placing::{Beside, Ground};
+use crate::notify::beside::Beside;
+use crate::signup::placing::Ground;
 use crate::signup::snapshot::PLACES;
 
 /// Places that a union keeps for people whom it will name later.

@@ -18,11 +18,13 @@ use crate::notify::model::NoticeKind;
 use crate::offering;
 use crate::offering::model::{Activity, ActivityState, OwnClash};
 use crate::org::model::Organisation;
+use crate::people::memberships;
 use crate::platform::audit::Entry;
 use crate::platform::db::Conn;
 use crate::signup::jobs::{self, Tools};
 use crate::signup::model::{Basis, OfferKind, Signup, SignupState};
-use crate::signup::placing::{Beside, Ground};
+use crate::notify::beside::Beside;
+use crate::signup::placing::Ground;
 use crate::signup::{draw, profile, store as signups, terms, waiting};
 
 /// What a union asks for.
@@ -222,9 +224,12 @@ fn refused(
         OwnClash::Deny => signups::clashing(conn, activity, people)?,
         OwnClash::Warn => HashSet::new(),
     };
+    let members = if activity.members_only { Some(memberships::verified(conn, people)?) } else { None };
     Ok(move |person| {
         if live.contains(&person) {
             Some(Verdict::AlreadySignedUp)
+        } else if members.as_ref().is_some_and(|members| !members.contains_key(&person)) {
+            Some(Verdict::NotMember)
         } else {
             clashing.contains(&person).then_some(Verdict::Clash)
         }

@@ -18,6 +18,8 @@ use crate::platform::access::{Guard, Scope};
 use crate::platform::db::Conn;
 use crate::platform::http::{ApiPath, Idempotent, Stored};
 use crate::platform::vault::Vault;
+use crate::review::chain::Answers;
+use crate::review::form;
 use crate::signup::api::{SignupView, ask};
 use crate::signup::model::Basis;
 use crate::signup::registrar::{Act, Registrar};
@@ -38,6 +40,10 @@ pub struct ProxyInput {
     /// In words; kept in the audit chain, so without names, numbers and illnesses.
     #[schema(max_length = 200)]
     pub note: Option<String>,
+    /// Answers to what `activity_form_get` asks for, by field; of an activity whose places the desk gives.
+    #[serde(default)]
+    #[schema(schema_with = form::schema, required = false)]
+    pub form: Answers,
 }
 
 /// Sign somebody up who asked for it / 代为报名
@@ -62,7 +68,7 @@ pub async fn proxy_signup_create(
 ) -> Result<Stored> {
     let (actor, scope, vault, activity) =
         (guard.person(), guard.scope().clone(), platform.vault.clone(), id.0);
-    let ProxyInput { person_id, phone, basis, note } = body.body;
+    let ProxyInput { person_id, phone, basis, note, form } = body.body;
     if basis == Basis::UnionRoster {
         return Err(fault("/basis", "enum", "请使用名单报名", "a union sends a roster"));
     }
@@ -71,7 +77,7 @@ pub async fn proxy_signup_create(
     if person == actor {
         return Err(fault("/person_id", "self", "请为自己直接报名", "sign up yourself"));
     }
-    let act = Act::Proxy { activity, person, basis, note };
+    let act = Act::Proxy { activity, person, basis, note, form };
     ask(&platform, &registrar, &snapshots, actor, body.key, act).await
 }
 

@@ -27,6 +27,8 @@ crate::text_enum! {
         NotCovered = "not_covered",
         /// 时间冲突: they have a place elsewhere at the same time.
         Clash = "clash",
+        /// 非认证会员: the activity is for verified members only.
+        NotMember = "not_member",
     }
 }
 
@@ -48,6 +50,10 @@ impl Verdict {
             Self::Clash => {
                 Text::new("与其已报名的其他活动时间冲突", "they have a place elsewhere at that time")
             }
+            Self::NotMember => Text::new(
+                "该活动仅限已认证的工会会员，请本人先申请会籍认证",
+                "the activity is for verified members; ask them to claim their membership first",
+            ),
         }
     }
 

@@ -139,6 +139,11 @@ fn delete(path: impl Into<String>) -> Call {
 }
 
 impl Call {
+    /// The same for what was read with this ETag.
+    pub(super) fn matching(self, etag: String) -> Self {
+        Self { etag: Some(etag), ..self }
+    }
+
     /// Sends it as `actor`, under a fresh idempotency key.
     pub async fn by(self, actor: &Actor) -> Reply {
         let mut request = actor.request(self.method, &self.path).header("idempotency-key", actor.fresh_key());
@@ -196,6 +201,7 @@ pub async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call
         "topic_list" => get("/api/v1/topics"),
         "activity_list" => get("/api/v1/activities"),
         "activity_get" => get(format!("/api/v1/activities/{activity}")),
+        "activity_form_get" => get(format!("/api/v1/activities/{activity}/form")),
         "programme_create" => post(
             "/api/v1/programmes",
             json!({

@@ -3,6 +3,8 @@
 
 pub mod cases;
 pub mod coverage;
+mod desk_cases;
+mod membership_cases;
 mod places_cases;
 pub mod scope;
 pub mod tokens;

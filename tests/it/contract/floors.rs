@@ -18,7 +18,8 @@ const FLOORS: &[&[&str]] = &[
     &["org"],
     &["people"],
     &["identity", "notify", "offering"],
-    &["signup"],
+    &["review"],
+    &["membership", "signup"],
     &["attendance"],
     &["plan"],
 ];

@@ -165,7 +165,9 @@ fn read_postgres(conn: &mut Conn, table: &str) -> Table {
 /// One way of writing for both engines.
 fn rule(name: &str, unique: bool, columns: &[String], condition: Option<&str>) -> String {
     let kind = if unique { "unique" } else { "index" };
-    let condition = condition.map(|c| c.replace("::text", "").replace(['(', ')'], "")).unwrap_or_default();
+    let plain = |c: &str| c.replace("::text", "").replace(['(', ')'], "");
+    // PostgreSQL writes IN (…) in a way of its own.
+    let condition = condition.map(|c| plain(c).replace("= ANY ARRAY[", "IN ").replace(']', "")).unwrap_or_default();
     format!("{kind} {name} ({}) {condition}", columns.join(", ")).trim().to_owned()
 }
 
@@ -220,7 +222,7 @@ async fn keys_and_indexes_are_those_of_sqlite(app: TestApp) {
     let sqlite = ground::open(&format!("sqlite://{}/schema.db", folder.path().display()).into());
     migrate::up(&sqlite).unwrap();
     let expected = read_schema(&mut sqlite.connect().unwrap());
-    assert_eq!(expected["signups"].rules.len(), 11, "{:?}", expected["signups"].rules);
+    assert_eq!(expected["signups"].rules.len(), 10, "{:?}", expected["signups"].rules);
     assert_same(&app.read(|conn| Ok(read_schema(conn))).await, &expected);
 }
 

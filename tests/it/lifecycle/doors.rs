@@ -63,6 +63,7 @@ async fn who_has_no_place_is_told_so(app: TestApp) {
     let activity = app.activity(|a| a).await;
     let participant = AttendanceRole::Participant;
     for (state, text) in [
+        (SignupState::Applied, Some("该职工的申请仍在审核，尚无名额")),
         (SignupState::Entered, Some("该职工在等待摇号，尚无名额")),
         (SignupState::Waiting, Some("该职工在候补名单中，尚无名额")),
         (SignupState::Offered, Some("该职工尚未确认为其保留的名额，请先在手机上确认")),
@@ -74,7 +75,7 @@ async fn who_has_no_place_is_told_so(app: TestApp) {
         let refused = refused.problem(409, "checkin_not_signed_up");
         assert_eq!(refused.get("detail").and_then(|text| text.as_str()), text, "{state}");
     }
-    assert_eq!(outcomes(&app).await, ["not_signed_up"; 4]);
+    assert_eq!(outcomes(&app).await, ["not_signed_up"; 5]);
     let present = gate.get(&format!("/api/v1/sessions/{}/checkins", activity.session)).await.ok(200);
     assert_eq!(present["items"], json!([]));
 }

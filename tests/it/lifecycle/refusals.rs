@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use serde_json::{Value, json};
+use unionhall::clock::ManualClock;
 use unionhall::error::{Code, Error, Result};
 use unionhall::ids::ActivityId;
 use unionhall::offering::changing::Acting;
@@ -15,6 +16,8 @@ use unionhall::platform::access::Scope;
 use unionhall::platform::audit::Entry;
 use unionhall::platform::db::Conn;
 use unionhall::platform::db::schema::activities;
+use unionhall::review::deciding::Desk;
+use unionhall::review::subject::Subjects;
 use unionhall::signup::following::SignupFollower;
 
 use super::{MANAGED, Scene, act, because, cancel_session, everything, two_sessions};
@@ -209,8 +212,13 @@ async fn a_consequence_that_fails_undoes_everything(app: TestApp) {
     let closed = app
         .activity(|a| a.sessions(&two_sessions()[1..]).signup(TimeDelta::hours(-2), TimeDelta::hours(-1)))
         .await;
-    let first =
-        Arc::new(SignupFollower { ids: app.ids().clone(), vault: app.app().platform().vault.clone() });
+    let desk = Desk {
+        clock: Arc::new(ManualClock::at(app.now())),
+        ids: app.ids().clone(),
+        vault: app.app().platform().vault.clone(),
+        subjects: Subjects::default(),
+    };
+    let first = Arc::new(SignupFollower { ids: app.ids().clone(), vault: desk.vault.clone(), desk });
     let acting = Acting {
         followers: Followers(vec![first, Arc::new(Fails)]),
         scope: Scope::of(vec!["/".into()]),

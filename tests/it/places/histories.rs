@@ -27,6 +27,9 @@ use unionhall::platform::http::Stored;
 use unionhall::platform::http::extract::RequestKey;
 use unionhall::platform::http::idempotency::Use;
 use unionhall::platform::outbox::{Job, JobHandler, JobState};
+use unionhall::review::chain::Answers;
+use unionhall::review::deciding::Desk;
+use unionhall::review::subject::Subjects;
 use unionhall::signup::jobs::{Due, OfferExpiry, Tools};
 use unionhall::signup::model::{OfferState, SignupState};
 use unionhall::signup::registrar::{Act, RegistrarHandler, Request};
@@ -74,8 +77,18 @@ async fn no_history_breaks_an_invariant(app: TestApp, part: u64) {
         let mut seen: BTreeMap<String, u64> = BTreeMap::new();
         for seed in (0..number).filter(|seed| seed % PARTS == part) {
             let clock = Arc::new(ManualClock::at(start));
-            let tools =
-                Tools { clock: Arc::clone(&clock) as SharedClock, ids: ids.clone(), vault: vault.clone() };
+            let desk = Desk {
+                clock: Arc::clone(&clock) as SharedClock,
+                ids: ids.clone(),
+                vault: vault.clone(),
+                subjects: Subjects::default(),
+            };
+            let tools = Tools {
+                clock: Arc::clone(&clock) as SharedClock,
+                ids: ids.clone(),
+                vault: vault.clone(),
+                desk,
+            };
             let mut told = Vec::new();
             let rolled_back = db.write_blocking(|conn| {
                 let mut world = World::begin(conn, &crowd, programme, &tools, clock, seed)?;
@@ -329,7 +342,7 @@ impl<'a> World<'a> {
         let (person, act) = match (random.random_range(0..10), signup, accepting) {
             (0..3, Some((signup, person, _)), _) => (person, Act::Cancel { signup, excuse: None }),
             (3..5, _, Some((signup, person, _))) => (person, Act::Accept(signup)),
-            _ => (*self.crowd.choose(random).unwrap(), Act::Create(self.activity)),
+            _ => (*self.crowd.choose(random).unwrap(), Act::Create { activity: self.activity, form: Answers::new() }),
         };
         self.keys += 1;
         let request = RequestKey {
@@ -500,7 +513,7 @@ impl<'a> World<'a> {
                 .get(&id)
                 .unwrap_or_else(|| panic!("seed {}: an acknowledged sign-up is lost", self.seed));
             assert_eq!(row.1, *person, "seed {}", self.seed);
-            if matches!(act, Act::Create(_)) {
+            if matches!(act, Act::Create { .. }) {
                 assert!(created.insert(id), "seed {}: one effect for two keys", self.seed);
             }
             if matches!(act, Act::Cancel { .. }) {

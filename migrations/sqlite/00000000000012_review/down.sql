@@ -1,0 +1,13 @@
+DROP INDEX people_name;
+DROP TABLE review_messages;
+DROP TABLE review_ties;
+DROP TABLE review_recusals;
+DROP TABLE review_delegations;
+DROP TABLE review_leaves;
+DROP TABLE review_events;
+DROP TABLE review_pauses;
+DROP TABLE review_queue;
+DROP TABLE review_stages;
+DROP TABLE reviews;
+DROP TABLE review_reasons;
+DROP TABLE review_chains;

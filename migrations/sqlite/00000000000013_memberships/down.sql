@@ -1,0 +1,2 @@
+ALTER TABLE activities DROP COLUMN members_only;
+DROP TABLE memberships;
