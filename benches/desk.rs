@@ -59,7 +59,9 @@ fn main() -> ExitCode {
     let wants = |case: &str| wanted.is_empty() || wanted.split(',').any(|one| one == case);
     let folder = tempfile::TempDir::with_prefix_in("unionhall-bench-", "/var/tmp").unwrap();
     println!("{} open requests, {} units, {} connections", sizes.reviews, sizes.units, sizes.connections);
-    println!("| engine | question | found | p50 | p99 | floor | |\n| --- | --- | --- | --- | --- | --- | --- |");
+    println!(
+        "| engine | question | found | p50 | p99 | floor | |\n| --- | --- | --- | --- | --- | --- | --- |"
+    );
     let mut missed = 0;
     if wants("sqlite") {
         let url = format!("sqlite://{}", folder.path().join("desk.db").display());
@@ -68,7 +70,8 @@ fn main() -> ExitCode {
     if wants("postgres") {
         match Postgres::start_durable() {
             Ok(postgres) => {
-                missed += measure("PostgreSQL", &postgres.create_template("desk").unwrap(), &sizes, folder.path());
+                missed +=
+                    measure("PostgreSQL", &postgres.create_template("desk").unwrap(), &sizes, folder.path());
             }
             Err(missing) => println!("left out: PostgreSQL, because {missing}"),
         }
@@ -135,7 +138,11 @@ fn cases(papers: &Papers, street: &str) -> Vec<Case> {
             District,
             "&own=true&urgency=amber&claimed=mine",
             Box::new(move |one| {
-                desk(one) && one.level == 3 && one.due > now && one.amber <= now && one.claimed == Some(District)
+                desk(one)
+                    && one.level == 3
+                    && one.due > now
+                    && one.amber <= now
+                    && one.claimed == Some(District)
             }),
         ),
         case(
@@ -150,11 +157,21 @@ fn cases(papers: &Papers, street: &str) -> Vec<Case> {
             &format!("&organisation={unit}"),
             Box::new(move |one| desk(one) && one.level == 1 && Papers::unit(one.unit) == unit),
         ),
-        case("by name", District, &format!("&q={name}"), Box::new(move |one| desk(one) && one.name() == sought.name())),
+        case(
+            "by name",
+            District,
+            &format!("&q={name}"),
+            Box::new(move |one| desk(one) && one.name() == sought.name()),
+        ),
         case("by phone", District, &format!("&q={}", papers.phone), {
             Box::new(move |one| desk(one) && one.number == sought.number)
         }),
-        case("by id", District, &format!("&q={}", sought.id()), Box::new(move |one| desk(one) && one.number == sought.number)),
+        case(
+            "by id",
+            District,
+            &format!("&q={}", sought.id()),
+            Box::new(move |one| desk(one) && one.number == sought.number),
+        ),
         case("by a name of nobody", District, "&q=nobody-at-all", Box::new(|_| false)),
     ]
 }
@@ -167,7 +184,8 @@ struct Client<'a> {
 impl Client<'_> {
     fn request(&self, officer: Officer, path: &str, more: &str) -> Vec<u8> {
         let token = self.papers.token(officer);
-        format!("GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n{more}\r\n").into_bytes()
+        format!("GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n{more}\r\n")
+            .into_bytes()
     }
 
     fn get(&self, officer: Officer, path: &str) -> (String, Value) {
@@ -184,7 +202,12 @@ fn path(case: &Case, cursor: Option<&str>) -> String {
 }
 
 fn shown(page: &Value) -> Vec<String> {
-    page["items"].as_array().unwrap().iter().map(|line| line["review_id"].as_str().unwrap().to_owned()).collect()
+    page["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line["review_id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn measure(engine: &str, url: &str, sizes: &Sizes, folder: &std::path::Path) -> usize {
@@ -192,7 +215,8 @@ fn measure(engine: &str, url: &str, sizes: &Sizes, folder: &std::path::Path) -> 
     let site = Site::start(&papers.ground.config, folder);
     let client = Client { papers: &papers, address: site.address };
     let organisations = client.get(Officer::District, "/api/v1/organisations?kind=sub_district&limit=100").1;
-    let pinghu = organisations["items"].as_array().unwrap().iter().find(|one| one["code"] == "street-pinghu").unwrap();
+    let pinghu =
+        organisations["items"].as_array().unwrap().iter().find(|one| one["code"] == "street-pinghu").unwrap();
     let mut missed = 0;
     let mut add = |question: &str, found: usize, requests: Vec<Vec<u8>>, lengths: Vec<usize>| {
         let outcome = load::run(&[site.address], requests, sizes.requests, sizes.connections);
@@ -206,7 +230,9 @@ fn measure(engine: &str, url: &str, sizes: &Sizes, folder: &std::path::Path) -> 
         let (p50, p99) = (milliseconds(times[times.len() / 2]), milliseconds(outcome.p99));
         let verdict = if p99 <= FLOOR { "" } else { "BELOW FLOOR" };
         missed += usize::from(p99 > FLOOR);
-        println!("| {engine} | {question} | {found} | {p50:.1} ms | {p99:.1} ms | ≤ {FLOOR} ms | {verdict} |");
+        println!(
+            "| {engine} | {question} | {found} | {p50:.1} ms | {p99:.1} ms | ≤ {FLOOR} ms | {verdict} |"
+        );
     };
     let all = cases(&papers, pinghu["id"].as_str().unwrap());
     for case in &all {
@@ -217,7 +243,12 @@ fn measure(engine: &str, url: &str, sizes: &Sizes, folder: &std::path::Path) -> 
         let first: Vec<String> = expected.iter().take(PAGE).map(|one| one.id().to_string()).collect();
         assert_eq!(shown(&page), first, "{engine}, {}", case.name);
         assert_eq!(page["next"].is_null(), expected.len() <= PAGE, "{engine}, {}", case.name);
-        add(case.name, expected.len(), vec![client.request(case.officer, &path(case, None), "")], vec![body.len()]);
+        add(
+            case.name,
+            expected.len(),
+            vec![client.request(case.officer, &path(case, None), "")],
+            vec![body.len()],
+        );
     }
     // The pages after the first, as somebody turns them.
     let case = &all[0];
@@ -242,7 +273,12 @@ fn measure(engine: &str, url: &str, sizes: &Sizes, folder: &std::path::Path) -> 
         let (body, board) = client.get(officer, path);
         let seen: Vec<&Paper> = papers.all.iter().filter(|one| one.is_seen_by(officer)).collect();
         check_counts(&board, &seen, papers.now);
-        add(&format!("counts, {officer:?}"), seen.len(), vec![client.request(officer, path, "")], vec![body.len()]);
+        add(
+            &format!("counts, {officer:?}"),
+            seen.len(),
+            vec![client.request(officer, path, "")],
+            vec![body.len()],
+        );
     }
     missed
 }
@@ -274,7 +310,9 @@ fn check_counts(board: &Value, seen: &[&Paper], now: chrono::DateTime<chrono::Ut
         .collect();
     let expected: std::collections::BTreeMap<_, _> = expected
         .into_iter()
-        .map(|((kind, waits, urgency), number)| ((kind.to_owned(), waits.to_owned(), urgency.to_owned()), number))
+        .map(|((kind, waits, urgency), number)| {
+            ((kind.to_owned(), waits.to_owned(), urgency.to_owned()), number)
+        })
         .collect();
     assert_eq!(found, expected);
 }

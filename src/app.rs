@@ -22,6 +22,7 @@ use crate::identity::api::LoginConfig;
 use crate::identity::standing::DatabaseStandings;
 use crate::ids::Ids;
 use crate::jobs;
+use crate::membership::subject::MembershipSubject;
 use crate::notify::jobs::NoticeWriter;
 use crate::offering::CATALOGUE;
 use crate::offering::details::Details;
@@ -46,7 +47,6 @@ use crate::platform::http::{Contract, Cursors};
 use crate::platform::outbox::{Bell, JobHandler, Worker};
 use crate::platform::vault::Vault;
 use crate::platform::wechat::{WechatClient, WechatConfig};
-use crate::membership::subject::MembershipSubject;
 use crate::review::papers::ReviewHolder;
 use crate::review::subject::Subjects;
 use crate::routes;
@@ -223,7 +223,10 @@ impl App {
             clock: Arc::clone(&clock),
             ids: ids.clone(),
             vault: platform.vault.clone(),
-            subjects: Subjects(vec![Arc::new(SignupSubject { ids: ids.clone() }), Arc::new(MembershipSubject)]),
+            subjects: Subjects(vec![
+                Arc::new(SignupSubject { ids: ids.clone() }),
+                Arc::new(MembershipSubject),
+            ]),
         };
         let tools = signup::jobs::Tools {
             clock: Arc::clone(&clock),

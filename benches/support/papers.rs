@@ -17,7 +17,17 @@ const SUBJECTS: &str = "0190000000007000e400";
 const GRANTS: &str = "0190000000007000e500";
 /// The sub-districts of the seeds.
 const STREETS: [&str; 11] = [
-    "pinghu", "pingdi", "nanwan", "bantian", "buji", "longcheng", "longgang", "henggang", "jihua", "baolong", "yuanshan",
+    "pinghu",
+    "pingdi",
+    "nanwan",
+    "bantian",
+    "buji",
+    "longcheng",
+    "longgang",
+    "henggang",
+    "jihua",
+    "baolong",
+    "yuanshan",
 ];
 /// People who have a name in common.
 const NAMES: usize = 20_000;
@@ -151,16 +161,18 @@ impl Papers {
 
     fn units(&self, units: usize) {
         // A street for each, by its code: the place of n in the list.
-        let streets: String =
-            STREETS.iter().enumerate().map(|(place, code)| format!(" WHEN {place} THEN 'street-{code}'")).collect();
+        let streets: String = STREETS
+            .iter()
+            .enumerate()
+            .map(|(place, code)| format!(" WHEN {place} THEN 'street-{code}'"))
+            .collect();
         let columns = "id, code, name, short_name, kind, parent_id, path, street_id, opened_on, version";
         let values = format!(
             "{}, 'bench-unit-' || n, '示例企业' || n || '工会', '示例企业' || n, 'enterprise_union', s.id, \
              s.path || 'bench-unit-' || n || '/', s.id, '2020-01-01', 1",
             blob(UNITS, "n")
         );
-        let from =
-            format!(" JOIN organisations AS s ON s.code = CASE n % {}{streets} END", STREETS.len());
+        let from = format!(" JOIN organisations AS s ON s.code = CASE n % {}{streets} END", STREETS.len());
         self.ground.insert("organisations", units, columns, &values, &from);
         let bodies = ["longgang", "street-pinghu", "bench-unit-0"];
         for (number, body) in bodies.into_iter().enumerate() {
@@ -210,7 +222,8 @@ impl Papers {
     /// Reviews, three stages each, and the lines of the queues, in statements of some hundred rows and one transaction for some
     /// thousand.
     fn rows(&self, units: usize) {
-        let streets: Vec<String> = STREETS.iter().map(|code| self.organisation(&format!("street-{code}"))).collect();
+        let streets: Vec<String> =
+            STREETS.iter().map(|code| self.organisation(&format!("street-{code}"))).collect();
         let district = self.organisation("longgang");
         assert!(units > 0);
         for many in self.all.chunks(TOGETHER * 10) {
@@ -229,7 +242,8 @@ impl Papers {
                     ("review_stages", STAGE_COLUMNS, stages),
                     ("review_queue", QUEUE_COLUMNS, queue),
                 ] {
-                    script.push_str(&format!("INSERT INTO {table} ({columns}) VALUES {};\n", rows.join(",\n")));
+                    script
+                        .push_str(&format!("INSERT INTO {table} ({columns}) VALUES {};\n", rows.join(",\n")));
                 }
             }
             script.push_str("COMMIT;");
@@ -248,8 +262,11 @@ impl Papers {
 
     fn review(&self, paper: &Paper, unit: &str) -> String {
         let own = self.bytes(paper.id().0);
-        let (state, supplement) =
-            if paper.is_returned { ("returned", format!("'{}'", text(paper.due))) } else { ("open", "NULL".into()) };
+        let (state, supplement) = if paper.is_returned {
+            ("returned", format!("'{}'", text(paper.due)))
+        } else {
+            ("open", "NULL".into())
+        };
         format!(
             "({own}, '{}', 'signup.convalescence', '2025-01-01', {}, '清远疗休养', {}, {unit}, '{state}', {}, 'x', '[]', \
              {}, {supplement}, {own}, '{}', 1)",
@@ -275,7 +292,10 @@ impl Papers {
         };
         let runs = level == paper.level && !paper.is_returned;
         let (due, amber) = if runs { (at(paper.due), at(paper.amber)) } else { (null(), null()) };
-        let claimed = paper.claimed.filter(|_| runs).map_or_else(null, |who| self.bytes(Ground::person(who.number()).0));
+        let claimed = paper
+            .claimed
+            .filter(|_| runs)
+            .map_or_else(null, |who| self.bytes(Ground::person(who.number()).0));
         let is = |come: DateTime<Utc>| if runs && come <= self.now { at(come) } else { null() };
         format!(
             "({own}, {review}, {review}, {level}, '环节{level}', {body}, FALSE, 'review.stage.unit', '{state}', {applicant}, \
@@ -286,7 +306,8 @@ impl Papers {
     }
 
     fn line(&self, paper: &Paper, level: usize, organisation: &str) -> String {
-        let claimed = paper.claimed.map_or("NULL".to_owned(), |who| self.bytes(Ground::person(who.number()).0));
+        let claimed =
+            paper.claimed.map_or("NULL".to_owned(), |who| self.bytes(Ground::person(who.number()).0));
         format!(
             "({organisation}, {}, {}, {}, '{}', '{}', {claimed}, '{}', '{}')",
             self.bytes(paper.stage().0),

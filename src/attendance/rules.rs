@@ -55,9 +55,10 @@ pub fn refusal(outcome: ScanOutcome) -> Error {
 pub fn without_place(state: SignupState) -> Error {
     let refusal = refusal(ScanOutcome::NotSignedUp);
     match state {
-        SignupState::Applied => {
-            refusal.detail("该职工的申请仍在审核，尚无名额", "Their request is being reviewed; they have no place yet")
-        }
+        SignupState::Applied => refusal.detail(
+            "该职工的申请仍在审核，尚无名额",
+            "Their request is being reviewed; they have no place yet",
+        ),
         SignupState::Entered => {
             refusal.detail("该职工在等待摇号，尚无名额", "They wait for the shuffle and have no place yet")
         }

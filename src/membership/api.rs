@@ -90,8 +90,7 @@ pub struct MembershipFormView {
 #[get("/api/v1/membership-form")]
 pub async fn membership_form_get(platform: Data<Platform>) -> Result<Reply<MembershipFormView>> {
     let today = civil_day(platform.clock.now());
-    let chain =
-        platform.db.read(move |c| review::store::chain_on(c, &[CHAIN.to_owned()], today)).await?;
+    let chain = platform.db.read(move |c| review::store::chain_on(c, &[CHAIN.to_owned()], today)).await?;
     Ok(Reply::new(MembershipFormView { name: chain.row.name, fields: chain.definition.form }))
 }
 

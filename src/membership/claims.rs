@@ -102,8 +102,6 @@ pub fn claim_in_tx(
 }
 
 fn live() -> Error {
-    Error::new(Code::ReviewLive).detail(
-        "您已有一项会籍认证正在审核",
-        "A claim of yours is being reviewed already",
-    )
+    Error::new(Code::ReviewLive)
+        .detail("您已有一项会籍认证正在审核", "A claim of yours is being reviewed already")
 }

@@ -76,7 +76,13 @@ pub fn ended(
 ) -> Result<Membership> {
     let state = transition(event, row.state)?;
     let version = row.version + 1;
-    Ok(Membership { state, ended_at: Some(db_time(now)), ended_because: Some(because), version, ..row.clone() })
+    Ok(Membership {
+        state,
+        ended_at: Some(db_time(now)),
+        ended_because: Some(because),
+        version,
+        ..row.clone()
+    })
 }
 
 /// The membership that an approval of `row` ends, of all `rows` of the person.
@@ -98,8 +104,7 @@ pub fn moved_from<'a>(row: &Membership, rows: &'a [Membership]) -> Result<Option
 
 /// That somebody is a verified member of the union already.
 pub fn held_here() -> Error {
-    Error::new(Code::MembershipHeld)
-        .detail("已是该工会的认证会员", "Already a verified member of this union")
+    Error::new(Code::MembershipHeld).detail("已是该工会的认证会员", "Already a verified member of this union")
 }
 
 /// Whether unions of this kind have members of their own.
@@ -134,13 +139,25 @@ pub fn check(organisation: Option<&Organisation>, since: Option<NaiveDate>, toda
     match organisation {
         None => fault(union, "unknown", "没有这个组织", "no such organisation"),
         Some(one) if !has_members(one.kind) => {
-            fault(union, "enum", "请选择所在的基层工会或行业工会", "name the union of an enterprise or an industry");
+            fault(
+                union,
+                "enum",
+                "请选择所在的基层工会或行业工会",
+                "name the union of an enterprise or an industry",
+            );
         }
-        Some(one) if is_closed(one, today) => fault(union, "closed", "该工会已撤销", "this union exists no more"),
+        Some(one) if is_closed(one, today) => {
+            fault(union, "closed", "该工会已撤销", "this union exists no more")
+        }
         Some(_) => {}
     }
     if since.is_some_and(|day| day < FIRST || day > today) {
-        fault("/since", "range", "入会日期应在1925年5月1日至今天之间", "must lie between 1 May 1925 and today");
+        fault(
+            "/since",
+            "range",
+            "入会日期应在1925年5月1日至今天之间",
+            "must lie between 1 May 1925 and today",
+        );
     }
     if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
 }
@@ -251,17 +268,19 @@ mod tests {
     #[test]
     fn one_claims_to_be_a_member_of_a_union_that_has_members() {
         let today = day("2025-06-16");
-        let faults = |organisation: Option<&Organisation>, since: Option<&str>| -> Vec<(String, &'static str)> {
-            match check(organisation, since.map(day), today) {
-                Ok(()) => Vec::new(),
-                Err(error) => {
-                    error.inner().faults.iter().map(|fault| (fault.pointer.clone(), fault.code)).collect()
+        let faults =
+            |organisation: Option<&Organisation>, since: Option<&str>| -> Vec<(String, &'static str)> {
+                match check(organisation, since.map(day), today) {
+                    Ok(()) => Vec::new(),
+                    Err(error) => {
+                        error.inner().faults.iter().map(|fault| (fault.pointer.clone(), fault.code)).collect()
+                    }
                 }
-            }
-        };
+            };
         let union = |kind| organisation(kind, None);
         for kind in OrganisationKind::ALL {
-            let expected = if has_members(*kind) { vec![] } else { vec![("/organisation_id".to_owned(), "enum")] };
+            let expected =
+                if has_members(*kind) { vec![] } else { vec![("/organisation_id".to_owned(), "enum")] };
             assert_eq!(faults(Some(&union(*kind)), None), expected, "{kind}");
         }
         let closed = |last| organisation(OrganisationKind::EnterpriseUnion, Some(day(last)));

@@ -16,8 +16,8 @@ use crate::notify::beside::Beside;
 use crate::notify::jobs::Message;
 use crate::notify::model::NoticeKind;
 use crate::platform::Platform;
-use crate::platform::access::{Guard, Scope};
 use crate::platform::access::policy::{MembershipManage, RosterRead};
+use crate::platform::access::{Guard, Scope};
 use crate::platform::audit::Entry;
 use crate::platform::db::Conn;
 use crate::platform::http::{ApiPath, ApiQuery, Idempotent, Page, PageQuery, Reply, Stored};
@@ -147,7 +147,8 @@ pub async fn membership_end(
         let case = store::case_get(c, id)?;
         let review = store::reviews_of(c, &[id])?.remove(&id);
         let entry = Entry::new(actor, "membership.end", id).detail(json!({ "because": because }));
-        let beside = Beside { messages: vec![told(&case, because)], entries: vec![entry], ..Beside::default() };
+        let beside =
+            Beside { messages: vec![told(&case, because)], entries: vec![entry], ..Beside::default() };
         beside.write_in_tx(c, &ids, now)?;
         Stored::done(ended.version, &MembershipCase::new(case, review))
     };

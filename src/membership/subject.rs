@@ -41,8 +41,10 @@ impl Subject for MembershipSubject {
         let (row, all) = store::locked_in_tx(conn, id(review.subject_id))?;
         let union = org::store::get(conn, row.organisation_id)?;
         if rules::is_closed(&union, civil_day(now)) {
-            return Err(Error::new(Code::StateForbids)
-                .detail("该工会已撤销，不能再认证会籍", "This union exists no more; nobody becomes a member of it"));
+            return Err(Error::new(Code::StateForbids).detail(
+                "该工会已撤销，不能再认证会籍",
+                "This union exists no more; nobody becomes a member of it",
+            ));
         }
         let verified = rules::verified(&row, now)?;
         let mut said = format!("您已认证为{}会员，可以报名仅限会员的活动。", union.short_name);

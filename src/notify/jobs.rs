@@ -161,10 +161,9 @@ fn text(message: &Message) -> (String, String) {
         NoticeKind::ReviewReturned => ("申请需要补正", format!("您的申请“{subject}”需要补正。{detail}")),
         NoticeKind::ReviewApproved => ("申请已通过", format!("您的申请“{subject}”已通过。{detail}")),
         NoticeKind::ReviewRejected => ("申请未通过", format!("很抱歉，您的申请“{subject}”未通过。{detail}")),
-        NoticeKind::ReviewLapsed => (
-            "申请视为撤回",
-            format!("您未在期限内补正“{subject}”的材料，该申请视为撤回。您可以重新申请。"),
-        ),
+        NoticeKind::ReviewLapsed => {
+            ("申请视为撤回", format!("您未在期限内补正“{subject}”的材料，该申请视为撤回。您可以重新申请。"))
+        }
         NoticeKind::ReviewMessage => ("申请有新消息", format!("“{subject}”有一条新消息，请打开查看。")),
         NoticeKind::ReviewDue => ("待办临近到期", format!("“{subject}”临近办理期限，请尽快办理。{detail}")),
         NoticeKind::ReviewBreached => {

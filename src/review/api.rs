@@ -90,7 +90,8 @@ pub async fn review_queue(
             queue::page(c, &filter, actor, after, limit, now)
         })
         .await?;
-    let page = platform.cursors.page(&list, &page, rows, |line| (line.queued.due_at, line.queued.stage_id))?;
+    let page =
+        platform.cursors.page(&list, &page, rows, |line| (line.queued.due_at, line.queued.stage_id))?;
     Ok(Reply::new(page.map(|line| QueueLine::new(line, now))))
 }
 

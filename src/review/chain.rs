@@ -153,8 +153,7 @@ impl Bodies {
     /// The bodies above somebody who works at `workplace`, out of all organisations.
     pub fn of(workplace: Option<&Organisation>, all: &[Organisation]) -> Self {
         let at = |path: &str| all.iter().find(|one| one.path == path).cloned();
-        let unit = workplace
-            .filter(|one| is_unit(one.kind));
+        let unit = workplace.filter(|one| is_unit(one.kind));
         let street = workplace.and_then(|one| one.street_id);
         Self {
             unit: unit.cloned(),
@@ -218,7 +217,8 @@ pub struct Planned {
 pub fn plan(definition: &Definition, bodies: &Bodies, amount: Option<i64>) -> Result<Vec<Planned>> {
     let mut planned: Vec<Planned> = Vec::new();
     for (number, step) in (1..).zip(&definition.steps) {
-        let of = |body: Option<OrganisationId>, skipped| Planned { number, step: step.clone(), body, skipped };
+        let of =
+            |body: Option<OrganisationId>, skipped| Planned { number, step: step.clone(), body, skipped };
         if step.from_fen.is_some_and(|from| amount.unwrap_or(0) < from) {
             planned.push(of(bodies.body(step.level), Some(Skipped::Amount)));
         } else if step.level == StepLevel::Departments {
@@ -238,7 +238,8 @@ pub fn plan(definition: &Definition, bodies: &Bodies, amount: Option<i64>) -> Re
         .filter_map(|one| Some((one.number, one.body?)))
         .collect();
     for one in &mut planned {
-        let again = one.body.is_some_and(|body| last.iter().any(|(number, id)| *number > one.number && *id == body));
+        let again =
+            one.body.is_some_and(|body| last.iter().any(|(number, id)| *number > one.number && *id == body));
         if one.skipped.is_none() && again {
             one.skipped = Some(Skipped::SameBody);
         }
@@ -280,7 +281,12 @@ pub fn check(form: &[FormField], answers: &Answers, only: Option<&[String]>) -> 
         let answer = answers.get(&field.key).map(|text| text.trim()).unwrap_or_default();
         if answer.is_empty() {
             if field.required || only.is_some() {
-                fault(&field.key, "required", format!("请填写：{}", field.label), format!("missing: {}", field.label));
+                fault(
+                    &field.key,
+                    "required",
+                    format!("请填写：{}", field.label),
+                    format!("missing: {}", field.label),
+                );
             }
         } else if let Some((code, zh, en)) = wrong(field, answer) {
             fault(&field.key, code, zh, en);
@@ -291,7 +297,11 @@ pub fn check(form: &[FormField], answers: &Answers, only: Option<&[String]>) -> 
 
 fn wrong(field: &FormField, answer: &str) -> Option<(&'static str, String, String)> {
     if answer.chars().count() > ANSWER_MAX {
-        return Some(("max_length", format!("最多 {ANSWER_MAX} 个字"), format!("at most {ANSWER_MAX} characters")));
+        return Some((
+            "max_length",
+            format!("最多 {ANSWER_MAX} 个字"),
+            format!("at most {ANSWER_MAX} characters"),
+        ));
     }
     let fine = match field.kind {
         FieldKind::Text => true,
@@ -305,10 +315,14 @@ fn wrong(field: &FormField, answer: &str) -> Option<(&'static str, String, Strin
         return None;
     }
     let (code, zh, en) = match field.kind {
-        FieldKind::Choice => ("enum", format!("应为：{}", field.choices.join("、")), "must be one of the choices"),
+        FieldKind::Choice => {
+            ("enum", format!("应为：{}", field.choices.join("、")), "must be one of the choices")
+        }
         FieldKind::Day => ("format", "应为日期，如 2025-06-30".into(), "must be a day such as 2025-06-30"),
         FieldKind::Amount => ("format", "应为金额（分）".into(), "must be an amount in fen"),
-        FieldKind::Files => ("format", "应为已上传文件的编号，以逗号分隔".into(), "must be ids of uploaded files"),
+        FieldKind::Files => {
+            ("format", "应为已上传文件的编号，以逗号分隔".into(), "must be ids of uploaded files")
+        }
         _ => ("enum", "请勾选声明（yes）".into(), "must be `yes`"),
     };
     Some((code, zh, en.to_owned()))

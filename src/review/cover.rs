@@ -68,9 +68,11 @@ pub fn rights(conn: &mut Conn, actor: &Actor, now: DateTime<Utc>) -> Result<Vec<
         .order(review_delegations::id)
         .select((review_delegations::from_id, organisations::id, organisations::path))
         .load(conn)?;
-    rights.extend(
-        delegated.into_iter().map(|(from, organisation, path)| Right { seat: Seat::For(from), organisation, path }),
-    );
+    rights.extend(delegated.into_iter().map(|(from, organisation, path)| Right {
+        seat: Seat::For(from),
+        organisation,
+        path,
+    }));
     Ok(rights)
 }
 

@@ -193,7 +193,12 @@ fn delegation_faults(
     if input.until_at <= input.from_at {
         fault("/until_at", "minimum", "应晚于开始时间".into(), "must be after from_at".into());
     } else if input.until_at - input.from_at > TimeDelta::days(days) {
-        fault("/until_at", "maximum", format!("委托最长{days}天"), format!("at most {days} days after from_at"));
+        fault(
+            "/until_at",
+            "maximum",
+            format!("委托最长{days}天"),
+            format!("at most {days} days after from_at"),
+        );
     }
     Ok(faults)
 }
@@ -452,8 +457,10 @@ fn room_in_tx(conn: &mut Conn, person: PersonId, input: TieInput) -> Result<()> 
         return Err(Error::new(Code::UniqueTaken).detail("已申报过", "It is declared already"));
     }
     if live.len() >= TIES {
-        return Err(Error::new(Code::Conflict)
-            .detail(format!("最多申报{TIES}项，请先结束不再有效的"), format!("At most {TIES}: end one first")));
+        return Err(Error::new(Code::Conflict).detail(
+            format!("最多申报{TIES}项，请先结束不再有效的"),
+            format!("At most {TIES}: end one first"),
+        ));
     }
     Ok(())
 }

@@ -158,7 +158,15 @@ impl Desk {
         }
         let rows = self.rows(&review, planned);
         stages::insert_in_tx(conn, &rows)?;
-        stages::note_in_tx(conn, &self.ids, review.id, None, EventKind::Opened, Some(review.applicant_id), now)?;
+        stages::note_in_tx(
+            conn,
+            &self.ids,
+            review.id,
+            None,
+            EventKind::Opened,
+            Some(review.applicant_id),
+            now,
+        )?;
         let first = stages::open_next_in_tx(conn, &self.ids, &review, 0, now, beside)?
             .ok_or_else(|| Error::internal("a request that nobody decides"))?;
         let before = review.clone();
@@ -237,11 +245,25 @@ impl Desk {
         self.note_in_tx(conn, &review, Some(&stage), kind, (officer.person, seat), deciding, now)?;
         let after = match &deciding.verdict {
             Verdict::Approve => {
-                stages::decide_in_tx(conn, &stage, StageState::Approved, officer.person, seat.on_behalf_of(), now)?;
+                stages::decide_in_tx(
+                    conn,
+                    &stage,
+                    StageState::Approved,
+                    officer.person,
+                    seat.on_behalf_of(),
+                    now,
+                )?;
                 self.approve_in_tx(conn, &review, &all, &stage, now, beside)?
             }
             Verdict::Reject => {
-                stages::decide_in_tx(conn, &stage, StageState::Rejected, officer.person, seat.on_behalf_of(), now)?;
+                stages::decide_in_tx(
+                    conn,
+                    &stage,
+                    StageState::Rejected,
+                    officer.person,
+                    seat.on_behalf_of(),
+                    now,
+                )?;
                 self.refuse_in_tx(conn, &review, Refused::Rejected, now, beside)?
             }
             Verdict::Return(missing) => self.return_in_tx(conn, &review, missing, officer.person, now)?,
@@ -294,15 +316,20 @@ impl Desk {
         let named = match deciding.verdict {
             Verdict::Approve if deciding.reasons.is_empty() => return Ok(Vec::new()),
             Verdict::Approve => Err(("/reasons", "unknown", "通过无须理由", "An approval names no reasons")),
-            _ if deciding.reasons.is_empty() => {
-                Err(("/reasons", "required", "请从理由目录中选择", "Name at least one reason of the catalogue"))
-            }
+            _ if deciding.reasons.is_empty() => Err((
+                "/reasons",
+                "required",
+                "请从理由目录中选择",
+                "Name at least one reason of the catalogue",
+            )),
             Verdict::Reject => Ok(ReasonFor::Reject),
             Verdict::Return(_) => Ok(ReasonFor::Return),
         };
         match named {
             Ok(decision) => store::reasons_named(conn, review.kind, decision, &deciding.reasons),
-            Err((pointer, code, zh, en)) => Err(Error::invalid(vec![Fault::new(pointer, code, Text::new(zh, en))])),
+            Err((pointer, code, zh, en)) => {
+                Err(Error::invalid(vec![Fault::new(pointer, code, Text::new(zh, en))]))
+            }
         }
     }
 
@@ -459,12 +486,16 @@ impl Desk {
 
 /// Tells the applicant what was decided. Approvals before the last are seen, not told; the last one is told by what it means.
 fn tell(after: &Review, verdict: &Verdict, reasons: &[Reason], beside: &mut Beside) {
-    let said: String = reasons.iter().map(|reason| format!("{}（{}）；", reason.text, reason.basis)).collect();
+    let said: String =
+        reasons.iter().map(|reason| format!("{}（{}）；", reason.text, reason.basis)).collect();
     match verdict {
         Verdict::Approve => {}
         Verdict::Reject => {
-            let appeal =
-                if after.appeal_of.is_none() { "如有异议，可在申诉期限内向上一级工会申诉。" } else { "" };
+            let appeal = if after.appeal_of.is_none() {
+                "如有异议，可在申诉期限内向上一级工会申诉。"
+            } else {
+                ""
+            };
             beside.messages.push(message(after, NoticeKind::ReviewRejected, format!("理由：{said}{appeal}")));
         }
         Verdict::Return(_) => {
@@ -484,7 +515,8 @@ pub(super) fn bodies_above(conn: &mut Conn, employer: Option<OrganisationId>) ->
 
 /// The paths of the bodies of stages.
 pub(super) fn paths(conn: &mut Conn, all: &[Stage]) -> Result<Vec<String>> {
-    let ids: Vec<_> = all.iter().flat_map(|stage| [Some(stage.body_id), stage.rerouted_from]).flatten().collect();
+    let ids: Vec<_> =
+        all.iter().flat_map(|stage| [Some(stage.body_id), stage.rerouted_from]).flatten().collect();
     Ok(store::bodies(conn, &ids)?.into_values().map(|body| body.path).collect())
 }
 

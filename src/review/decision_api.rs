@@ -5,10 +5,10 @@ use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::cover;
 use super::deciding::{Deciding, Desk, Officer, Verdict};
 use super::model::ReviewState;
 use super::views::{self, ReviewView};
-use super::cover;
 use crate::error::{Error, Result};
 use crate::ids::ReviewId;
 use crate::notify::beside::Beside;
@@ -192,8 +192,10 @@ pub async fn review_decide_many(
     let mut items = Vec::new();
     for (place, item) in body.body.items.into_iter().enumerate() {
         // Every row has a key of its own, made from the caller's: refusals of some do not keep others from being decided.
-        let key =
-            RequestKey { key: format!("{}/{place}", body.key.key), fingerprint: body.key.fingerprint.clone() };
+        let key = RequestKey {
+            key: format!("{}/{place}", body.key.key),
+            fingerprint: body.key.fingerprint.clone(),
+        };
         let (id, version) = (item.review_id, item.version);
         let BulkItem { decision, reasons, missing, text, .. } = item;
         let deciding = ReviewDecisionInput { decision, reasons, missing, text }.deciding(id, version);
@@ -211,7 +213,9 @@ pub async fn review_decide_many(
                 decided: false,
                 state: None,
                 code: Some(refusal.code().as_str().to_owned()),
-                detail: Some(refusal.inner().detail.clone().unwrap_or_else(|| refusal.code().title()).zh.into_owned()),
+                detail: Some(
+                    refusal.inner().detail.clone().unwrap_or_else(|| refusal.code().title()).zh.into_owned(),
+                ),
             },
         });
     }

@@ -57,10 +57,8 @@ impl JobHandler for Sweep {
             .load(conn)?;
         due.extend(amber);
         // A claim that has lapsed leaves the queue as well: it is nobody's again.
-        let lapsed: Vec<ReviewId> = open()
-            .filter(review_stages::claimed_until.le(at))
-            .select(review_stages::review_id)
-            .load(conn)?;
+        let lapsed: Vec<ReviewId> =
+            open().filter(review_stages::claimed_until.le(at)).select(review_stages::review_id).load(conn)?;
         due.extend(lapsed);
         due.extend(store::lapsing(conn, now, SWEPT)?);
         due.sort();
@@ -111,7 +109,9 @@ fn remind_in_tx(
         stages::unclaim_in_tx(conn, stage.id)?;
     }
     if stage.warned_at.is_none() && come(stage.amber_at) {
-        let unwarned = review_stages::table.filter(review_stages::id.eq(stage.id)).filter(review_stages::warned_at.is_null());
+        let unwarned = review_stages::table
+            .filter(review_stages::id.eq(stage.id))
+            .filter(review_stages::warned_at.is_null());
         diesel::update(unwarned).set(review_stages::warned_at.eq(at)).execute(conn)?;
         stages::note_in_tx(conn, ids, review.id, Some(stage.id), EventKind::Warned, None, now)?;
         let whom = match stage.claimed_by {
@@ -121,7 +121,9 @@ fn remind_in_tx(
         beside.messages.extend(told(review, stage, &whom, NoticeKind::ReviewDue));
     }
     if stage.breached_at.is_none() && come(stage.due_at) {
-        let kept = review_stages::table.filter(review_stages::id.eq(stage.id)).filter(review_stages::breached_at.is_null());
+        let kept = review_stages::table
+            .filter(review_stages::id.eq(stage.id))
+            .filter(review_stages::breached_at.is_null());
         diesel::update(kept).set(review_stages::breached_at.eq(at)).execute(conn)?;
         stages::note_in_tx(conn, ids, review.id, Some(stage.id), EventKind::Breached, None, now)?;
         let mut whom = stages::deciders(conn, review, stage, stage.body_id, now)?;

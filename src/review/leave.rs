@@ -145,7 +145,8 @@ where
         Box::new(false.into_sql::<Bool>());
     rights.iter().fold(none, |any, right| {
         // At the district itself too.
-        let under = if is_top(&right.path) { format!("{}%", right.path) } else { format!("{}_%", right.path) };
+        let under =
+            if is_top(&right.path) { format!("{}%", right.path) } else { format!("{}_%", right.path) };
         Box::new(any.or(organisations::path.like(under)))
     })
 }

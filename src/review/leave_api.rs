@@ -244,7 +244,15 @@ pub async fn review_leave_decide(
             return Err(Error::new(Code::StateForbids)
                 .detail("该申请已决定，或环节已办结", "It was decided, or the stage is over"));
         }
-        stages::note_in_tx(c, &desk.ids, review.id, Some(stage.id), EventKind::LeaveDecided, Some(actor), now)?;
+        stages::note_in_tx(
+            c,
+            &desk.ids,
+            review.id,
+            Some(stage.id),
+            EventKind::LeaveDecided,
+            Some(actor),
+            now,
+        )?;
         let view = LeaveView::from(leave::asked(c, id)?);
         let mut beside = Beside::default();
         beside.messages.push(told(&view, &input));

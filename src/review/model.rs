@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::chain::ReviewKind;
 pub use super::machine::ReviewState;
 use crate::ids::{
-    DelegationId, LeaveId, OrganisationId, PersonId, ReviewEventId, ReviewId, ReviewMessageId, StageId, SubjectId, TieId,
+    DelegationId, LeaveId, OrganisationId, PersonId, ReviewEventId, ReviewId, ReviewMessageId, StageId,
+    SubjectId, TieId,
 };
 use crate::platform::db::schema::{
-    review_chains, review_delegations, review_events, review_leaves, review_messages, review_queue, review_reasons,
-    review_recusals, review_stages, review_ties, reviews,
+    review_chains, review_delegations, review_events, review_leaves, review_messages, review_queue,
+    review_reasons, review_recusals, review_stages, review_ties, reviews,
 };
 use crate::platform::vault::Field;
 
@@ -23,7 +24,9 @@ pub const EVENT_TEXT: Field = Field("review_events.text");
 pub const MESSAGE_TEXT: Field = Field("review_messages.text");
 
 /// A chain as it holds from a day on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Queryable, Selectable, Insertable, AsChangeset,
+)]
 #[diesel(table_name = review_chains)]
 pub struct Chain {
     /// Such as `signup.convalescence`.
@@ -51,7 +54,9 @@ crate::text_enum! {
 }
 
 /// A written reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Queryable, Selectable, Insertable, AsChangeset,
+)]
 #[diesel(table_name = review_reasons)]
 pub struct Reason {
     /// Such as `not_covered`.

@@ -40,7 +40,9 @@ impl Holder for ReviewHolder {
         }
         let ties = store::ties(conn, &review, &[actor.person])?;
         // Whoever decided before may read what became of it.
-        let free = |stage| matches!(rules::bar(&review, stage, &ties, actor.person), None | Some(rules::Bar::Before));
+        let free = |stage| {
+            matches!(rules::bar(&review, stage, &ties, actor.person), None | Some(rules::Bar::Before))
+        };
         Ok(all.iter().all(free))
     }
 }

@@ -74,7 +74,8 @@ pub struct Line {
 pub fn roots(rights: &[Right]) -> Vec<OrganisationId> {
     let mut roots: Vec<&Right> = Vec::new();
     for right in rights {
-        let covered = rights.iter().any(|other| other.path != right.path && right.path.starts_with(&other.path));
+        let covered =
+            rights.iter().any(|other| other.path != right.path && right.path.starts_with(&other.path));
         if !covered && !roots.iter().any(|one| one.organisation == right.organisation) {
             roots.push(right);
         }
@@ -131,7 +132,9 @@ pub fn page(
     }
     if let Some((due, stage)) = after {
         query = query.filter(
-            review_queue::due_at.gt(due).or(review_queue::due_at.eq(due).and(review_queue::stage_id.gt(stage))),
+            review_queue::due_at
+                .gt(due)
+                .or(review_queue::due_at.eq(due).and(review_queue::stage_id.gt(stage))),
         );
     }
     let queued: Vec<Queued> = query.load(conn)?;
@@ -186,7 +189,9 @@ pub fn counts(conn: &mut Conn, at: &[OrganisationId], now: DateTime<Utc>) -> Res
             .into_boxed();
         query = match urgency {
             Urgency::Green => query.filter(review_queue::amber_at.gt(at_now)),
-            Urgency::Amber => query.filter(review_queue::amber_at.le(at_now)).filter(review_queue::due_at.gt(at_now)),
+            Urgency::Amber => {
+                query.filter(review_queue::amber_at.le(at_now)).filter(review_queue::due_at.gt(at_now))
+            }
             Urgency::Red => query.filter(review_queue::due_at.le(at_now)),
         };
         let rows: Vec<(ReviewKind, Waits, i64, Option<NaiveDateTime>)> = query.load(conn)?;

@@ -124,13 +124,7 @@ pub fn seats(rights: &[Right], body: &str, breached: bool) -> Vec<Seat> {
 ///
 /// # Errors
 /// Why nobody of the seats may: the bar of the first.
-pub fn seat(
-    review: &Review,
-    stage: &Stage,
-    ties: &Ties,
-    actor: PersonId,
-    seats: &[Seat],
-) -> Result<Seat> {
+pub fn seat(review: &Review, stage: &Stage, ties: &Ties, actor: PersonId, seats: &[Seat]) -> Result<Seat> {
     let mut barred = None;
     for seat in seats {
         // In somebody's stead one is bound by what binds them.

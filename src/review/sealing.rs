@@ -59,7 +59,9 @@ fn forms_after(conn: &mut Conn, after: Option<ReviewId>) -> Result<Vec<(ReviewId
 
 /// A form that was supplied with something meanwhile is sealed under the active key already.
 fn form_in_tx(conn: &mut Conn, vault: &Vault, id: ReviewId, sealed: &str) -> Result<usize> {
-    let Some(new) = vault.reseal(FORM, id.0.as_bytes(), sealed).map_err(Error::internal)? else { return Ok(0) };
+    let Some(new) = vault.reseal(FORM, id.0.as_bytes(), sealed).map_err(Error::internal)? else {
+        return Ok(0);
+    };
     let unchanged = reviews::table.filter(reviews::id.eq(id)).filter(reviews::form_sealed.eq(sealed));
     Ok(diesel::update(unchanged).set(reviews::form_sealed.eq(new)).execute(conn)?)
 }

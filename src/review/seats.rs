@@ -35,7 +35,8 @@ impl Desk {
                 }
                 Ok(seat) => return Ok((stage.clone(), seat)),
                 Err(error) if error.code() == Code::ReviewNotYours => {
-                    let name = bodies.get(&stage.body_id).map(|body| body.short_name.clone()).unwrap_or_default();
+                    let name =
+                        bodies.get(&stage.body_id).map(|body| body.short_name.clone()).unwrap_or_default();
                     let error = error.detail(
                         format!("此环节由{name}办理"),
                         format!("This stage is decided by another body: {name}"),

@@ -92,7 +92,8 @@ fn open_in_tx(
         .filter(review_stages::id.eq(stage.id))
         .filter(review_stages::state.eq(StageState::Pending));
     if body.id != own.id && later.contains(&body.id) {
-        let skipped = (review_stages::state.eq(StageState::Skipped), review_stages::skipped_because.eq("same_body"));
+        let skipped =
+            (review_stages::state.eq(StageState::Skipped), review_stages::skipped_because.eq("same_body"));
         one(diesel::update(pending).set(skipped).execute(conn)?)?;
         return Ok(false);
     }
@@ -163,7 +164,8 @@ pub fn deciders(
     now: DateTime<Utc>,
 ) -> Result<Vec<PersonId>> {
     let candidates = cover::holders(conn, body, now)?;
-    let mut who: Vec<PersonId> = candidates.iter().flat_map(|(person, of)| [Some(*person), *of]).flatten().collect();
+    let mut who: Vec<PersonId> =
+        candidates.iter().flat_map(|(person, of)| [Some(*person), *of]).flatten().collect();
     who.sort();
     who.dedup();
     let ties = store::ties(conn, review, &who)?;
@@ -248,7 +250,11 @@ pub fn decide_in_tx(
         review_stages::decided_at.eq(db_time(now)),
     );
     let changed = diesel::update(open).set(decided).execute(conn).map_err(|error| {
-        if crate::platform::db::unique_violation(&error) { rules::Bar::Before.refusal() } else { error.into() }
+        if crate::platform::db::unique_violation(&error) {
+            rules::Bar::Before.refusal()
+        } else {
+            error.into()
+        }
     })?;
     one(changed)?;
     unqueue_in_tx(conn, stage.id)
@@ -321,7 +327,13 @@ pub fn resume_in_tx(conn: &mut Conn, review: &Review, now: DateTime<Utc>) -> Res
 }
 
 /// Puts a stage into the queue of its body and of everybody above.
-fn queue_in_tx(conn: &mut Conn, review: &Review, stage: &Stage, body: &Organisation, waits: Waits) -> Result<()> {
+fn queue_in_tx(
+    conn: &mut Conn,
+    review: &Review,
+    stage: &Stage,
+    body: &Organisation,
+    waits: Waits,
+) -> Result<()> {
     let at = stage.due_at.or(review.supplement_due_at);
     let due_at = at.ok_or_else(|| Error::internal("a stage in a queue without a time"))?;
     let lines: Vec<Queued> = store::above(conn, &body.path)?
@@ -373,10 +385,7 @@ pub fn claim_in_tx(
     if ids.is_empty() {
         return Ok(false);
     }
-    let claimed = (
-        review_stages::claimed_by.eq(person),
-        review_stages::claimed_until.eq(until.map(db_time)),
-    );
+    let claimed = (review_stages::claimed_by.eq(person), review_stages::claimed_until.eq(until.map(db_time)));
     diesel::update(review_stages::table.find(stage.id)).set(claimed).execute(conn)?;
     diesel::update(review_queue::table.filter(review_queue::stage_id.eq(stage.id)))
         .set(review_queue::claimed_by.eq(person))
@@ -427,5 +436,9 @@ fn organisation(conn: &mut Conn, id: OrganisationId) -> Result<Organisation> {
 }
 
 fn one(changed: usize) -> Result<()> {
-    if changed == 1 { Ok(()) } else { Err(Error::internal(format!("{changed} rows changed in place of one"))) }
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(Error::internal(format!("{changed} rows changed in place of one")))
+    }
 }

@@ -14,8 +14,8 @@ use crate::ids::{OrganisationId, PersonId, ReviewId, SubjectId};
 use crate::org::model::Organisation;
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{
-    organisations, people, review_chains, review_events, review_reasons, review_recusals, review_stages, review_ties,
-    reviews,
+    organisations, people, review_chains, review_events, review_reasons, review_recusals, review_stages,
+    review_ties, reviews,
 };
 
 /// A chain with its steps and its form.
@@ -52,7 +52,10 @@ pub fn chain_on(conn: &mut Conn, codes: &[String], day: NaiveDate) -> Result<Cha
 
 /// The chain that `review` was opened under.
 pub fn chain_of(conn: &mut Conn, review: &Review) -> Result<ChainInForce> {
-    let row = review_chains::table.find((&review.chain, review.chain_from)).select(Chain::as_select()).first(conn)?;
+    let row = review_chains::table
+        .find((&review.chain, review.chain_from))
+        .select(Chain::as_select())
+        .first(conn)?;
     read(row)
 }
 
@@ -138,7 +141,8 @@ pub fn insert_in_tx(conn: &mut Conn, review: &Review) -> Result<bool> {
 /// # Errors
 /// 412 where somebody else was faster.
 pub fn update_in_tx(conn: &mut Conn, before: &Review, after: &Review) -> Result<()> {
-    let guarded = reviews::table.filter(reviews::id.eq(before.id)).filter(reviews::version.eq(before.version));
+    let guarded =
+        reviews::table.filter(reviews::id.eq(before.id)).filter(reviews::version.eq(before.version));
     let changed = diesel::update(guarded)
         .set((
             reviews::state.eq(after.state),
@@ -212,9 +216,9 @@ pub fn ties(conn: &mut Conn, review: &Review, who: &[PersonId]) -> Result<Ties> 
         .filter(review_ties::person_id.eq_any(who))
         .filter(review_ties::ended_at.is_null())
         .filter(
-            review_ties::kin_id
-                .eq(Some(review.applicant_id))
-                .or(review_ties::organisation_id.is_not_null().and(review_ties::organisation_id.eq(review.employer_id))),
+            review_ties::kin_id.eq(Some(review.applicant_id)).or(review_ties::organisation_id
+                .is_not_null()
+                .and(review_ties::organisation_id.eq(review.employer_id))),
         )
         .select(review_ties::person_id)
         .load(conn)?
@@ -246,16 +250,20 @@ pub fn ties(conn: &mut Conn, review: &Review, who: &[PersonId]) -> Result<Ties> 
 
 /// Organisations by id, and every one above them.
 pub fn bodies(conn: &mut Conn, ids: &[OrganisationId]) -> Result<HashMap<OrganisationId, Organisation>> {
-    let rows: Vec<Organisation> =
-        organisations::table.filter(organisations::id.eq_any(ids)).select(Organisation::as_select()).load(conn)?;
+    let rows: Vec<Organisation> = organisations::table
+        .filter(organisations::id.eq_any(ids))
+        .select(Organisation::as_select())
+        .load(conn)?;
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// The organisations on the path of `body`, the root first.
 pub fn above(conn: &mut Conn, path: &str) -> Result<Vec<Organisation>> {
     let codes: Vec<&str> = path.split('/').filter(|code| !code.is_empty()).collect();
-    let mut rows: Vec<Organisation> =
-        organisations::table.filter(organisations::code.eq_any(codes)).select(Organisation::as_select()).load(conn)?;
+    let mut rows: Vec<Organisation> = organisations::table
+        .filter(organisations::code.eq_any(codes))
+        .select(Organisation::as_select())
+        .load(conn)?;
     rows.sort_by_key(|row| row.path.len());
     Ok(rows)
 }

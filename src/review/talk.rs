@@ -171,7 +171,8 @@ pub fn open(conn: &mut Conn, vault: &Vault, reader: Side, rows: Vec<TalkMessage>
         ),
     };
     let opened = |row: TalkMessage| -> Result<Opened> {
-        let plain = vault.open(MESSAGE_TEXT, row.id.0.as_bytes(), &row.text_sealed).map_err(Error::internal)?;
+        let plain =
+            vault.open(MESSAGE_TEXT, row.id.0.as_bytes(), &row.text_sealed).map_err(Error::internal)?;
         Ok(Opened { author: author(&row), text: plain.expose_secret().to_owned(), message: row })
     };
     rows.into_iter().map(opened).collect()
@@ -235,5 +236,7 @@ pub fn reseal_in_tx(conn: &mut Conn, vault: &Vault, id: ReviewMessageId, sealed:
     let Some(new) = vault.reseal(MESSAGE_TEXT, id.0.as_bytes(), sealed).map_err(Error::internal)? else {
         return Ok(0);
     };
-    Ok(diesel::update(review_messages::table.find(id)).set(review_messages::text_sealed.eq(new)).execute(conn)?)
+    Ok(diesel::update(review_messages::table.find(id))
+        .set(review_messages::text_sealed.eq(new))
+        .execute(conn)?)
 }

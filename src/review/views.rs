@@ -33,7 +33,11 @@ fn shown_in_english(at: DateTime<Utc>) -> String {
 }
 
 /// How urgent a stage is.
-pub fn urgency(due: Option<DateTime<Utc>>, amber: Option<DateTime<Utc>>, now: DateTime<Utc>) -> UrgencyFilter {
+pub fn urgency(
+    due: Option<DateTime<Utc>>,
+    amber: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> UrgencyFilter {
     if due.is_some_and(|due| due <= now) {
         UrgencyFilter::Red
     } else if amber.is_some_and(|amber| amber <= now) {
@@ -344,7 +348,10 @@ pub struct MyReviewView {
     #[serde(flatten)]
     pub file: ReviewFile,
     /// Where it stands, what comes next and by when, in plain Chinese.
-    #[schema(max_length = 400, example = "您的申请正由平湖街道审核，最迟6月23日 23:59前答复；之后由区总工会审核。")]
+    #[schema(
+        max_length = 400,
+        example = "您的申请正由平湖街道审核，最迟6月23日 23:59前答复；之后由区总工会审核。"
+    )]
     pub standing: String,
     /// The same in English.
     #[schema(max_length = 600)]
@@ -355,7 +362,11 @@ pub struct MyReviewView {
 }
 
 /// What the applicant is told of where `view` stands.
-pub fn standing(view: &ReviewView, fields: &[FormField], appeal_until: Option<DateTime<Utc>>) -> (String, String) {
+pub fn standing(
+    view: &ReviewView,
+    fields: &[FormField],
+    appeal_until: Option<DateTime<Utc>>,
+) -> (String, String) {
     let open: Vec<&StageView> = view.stages.iter().filter(|stage| stage.state == StageState::Open).collect();
     let names: Vec<&str> = open.iter().map(|stage| stage.body_name.as_str()).collect();
     let due = open.iter().filter_map(|stage| stage.due_at).max();

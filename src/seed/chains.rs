@@ -55,7 +55,8 @@ pub(super) fn read(source: &SeedSource, findings: &mut Findings) -> (Vec<Chain>,
     let file: File = match toml::from_str(&text) {
         Ok(file) => file,
         Err(error) => {
-            let line = error.span().map(|span| 1 + text.chars().take(span.start).filter(|one| *one == '\n').count());
+            let line =
+                error.span().map(|span| 1 + text.chars().take(span.start).filter(|one| *one == '\n').count());
             let problem = Problem::new(error.message().to_owned(), "格式有误");
             findings.unread(Place { line, ..place() }, problem);
             return (Vec::new(), Vec::new());

@@ -58,9 +58,12 @@ const NOT_YET: &[SignupState] = &[
 
 impl Follower for SignupFollower {
     fn undecided_in_tx(&self, conn: &mut Conn, activity: ActivityId) -> Result<i64> {
-        let undecided = signups::table
-            .filter(signups::activity_id.eq(activity))
-            .filter(signups::state.eq_any([SignupState::Applied, SignupState::Entered, SignupState::Offered]));
+        let undecided =
+            signups::table.filter(signups::activity_id.eq(activity)).filter(signups::state.eq_any([
+                SignupState::Applied,
+                SignupState::Entered,
+                SignupState::Offered,
+            ]));
         Ok(undecided.count().get_result(conn)?)
     }
 

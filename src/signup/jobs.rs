@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::model::{Ending, Offer, OfferState, Signup, SignupState};
 use super::placing::Ground;
-use crate::notify::beside::Beside;
 use super::{draw, quota_store, roster, store};
 use crate::clock::{SharedClock, db_time};
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, Ids, OfferId};
+use crate::notify::beside::Beside;
 use crate::notify::jobs::Message;
 use crate::notify::model::NoticeKind;
 use crate::offering;

@@ -18,7 +18,9 @@ use crate::ids::{Ids, PersonId, QuotaId, SignupId};
 use crate::notify::beside::Beside;
 use crate::offering;
 use crate::offering::fair::FairDraw;
-use crate::offering::model::{Activity, Allocation, AttendanceRole, OwnClash, QuotaKind, WaitingPolicy, Wave};
+use crate::offering::model::{
+    Activity, Allocation, AttendanceRole, OwnClash, QuotaKind, WaitingPolicy, Wave,
+};
 use crate::org;
 use crate::people::memberships;
 use crate::platform::db::Conn;

@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 
 use super::jobs::{self, Tools};
 use super::placing::Ground;
-use crate::notify::beside::Beside;
 use super::quota_store::{self, MoveKind, MoveState, QuotaMove};
 use super::quotas::{self, Move, ReleaseTo, WantedQuota};
 use super::tree::{self, Tree};
@@ -18,6 +17,7 @@ use super::waiting;
 use crate::clock::db_time;
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{ActivityId, OrganisationId, QuotaId, QuotaMoveId};
+use crate::notify::beside::Beside;
 use crate::offering;
 use crate::offering::model::{Activity, ActivityState, Audience, Quota, QuotaKind};
 use crate::org;

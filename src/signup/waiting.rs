@@ -12,13 +12,13 @@ use diesel::prelude::*;
 
 use super::jobs;
 use super::model::{Offer, OfferKind, OfferState, Signup, SignupState};
-use crate::notify::beside::Beside;
 use super::profile;
 use super::rules::{self, OfferTerms, Waiter};
 use super::tree::Tree;
 use crate::clock::{db_time, shanghai};
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, Ids, PersonId, ProgrammeId, QuotaId, SignupId};
+use crate::notify::beside::Beside;
 use crate::notify::jobs::Message;
 use crate::notify::model::NoticeKind;
 use crate::offering::model::{Activity, ActivityState, WaitingPolicy};

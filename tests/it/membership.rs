@@ -229,7 +229,8 @@ async fn two_claims_at_once_leave_one(app: TestApp) {
         let mut said = [(a.status, a.body["code"].clone()), (b.status, b.body["code"].clone())];
         said.sort_by_key(|(status, _)| *status);
         assert_eq!(said, [(201, Value::Null), (409, json!("review_live"))], "round {round}");
-        let kept: Vec<String> = states(&app, zhang.person()).await.into_iter().map(|(_, state)| state).collect();
+        let kept: Vec<String> =
+            states(&app, zhang.person()).await.into_iter().map(|(_, state)| state).collect();
         assert_eq!(kept, ["claimed"], "round {round}");
     }
     app.run_jobs().await;
@@ -329,7 +330,10 @@ async fn staff_end_memberships_of_their_own_subtree(app: TestApp) {
     let next = app.activity(for_members).await;
     zhang.sign_up(&next).await.problem(409, "signup_members_only");
     let own = verified(&app, street.person(), UNIT).await;
-    street.post(&format!("/api/v1/memberships/{own}/endings"), left).await.problem(409, "second_officer_required");
+    street
+        .post(&format!("/api/v1/memberships/{own}/endings"), left)
+        .await
+        .problem(409, "second_officer_required");
     app.run_jobs().await;
 }
 
@@ -375,7 +379,8 @@ async fn only_members_are_nominated_for_what_is_for_members(app: TestApp) {
     verified(&app, zhang.person(), UNIT).await;
     verified(&app, member.person(), UNIT).await;
     let activity = app.activity(for_members).await;
-    let rows = json!([{ "name": "张三丰", "phone": "13800138001" }, { "name": "李四", "phone": "13800138002" }]);
+    let rows =
+        json!([{ "name": "张三丰", "phone": "13800138001" }, { "name": "李四", "phone": "13800138002" }]);
     let body = json!({ "organisation_id": app.organisation(UNIT).await, "rows": rows,
                        "name_later": 2, "name_by": app.now() + TimeDelta::minutes(30) });
     let view = staff.post(&format!("/api/v1/activities/{}/rosters", activity.id), body).await.ok(200);
@@ -408,7 +413,8 @@ async fn an_approval_asks_again_whether_somebody_is_a_member(app: TestApp) {
     let stands = zhang.get(&format!("/api/v1/signups/{}", text(&signup, "id"))).await.ok(200);
     assert_eq!(stands["state"], "applied");
     let id = activity.id;
-    let taken: i64 = app.read(move |c| Ok(activities::table.find(id).select(activities::taken).first(c)?)).await;
+    let taken: i64 =
+        app.read(move |c| Ok(activities::table.find(id).select(activities::taken).first(c)?)).await;
     assert_eq!(taken, 0);
     // Whoever is one again gets the place.
     verified(&app, zhang.person(), UNIT).await;

@@ -26,7 +26,8 @@ async fn sealed(app: &TestApp) -> Vec<String> {
             wechat_identities::table.select(wechat_identities::session_key_sealed).load(conn)?;
         let claims: Vec<Option<String>> = penalties::table.select(penalties::claim_sealed).load(conn)?;
         let forms: Vec<String> = reviews::table.select(reviews::form_sealed).load(conn)?;
-        let texts: Vec<Option<String>> = review_events::table.select(review_events::text_sealed).load(conn)?;
+        let texts: Vec<Option<String>> =
+            review_events::table.select(review_events::text_sealed).load(conn)?;
         let messages: Vec<String> = review_messages::table.select(review_messages::text_sealed).load(conn)?;
         Ok(people
             .into_iter()

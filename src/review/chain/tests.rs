@@ -1,7 +1,12 @@
 use super::*;
 use crate::org::model::OrganisationKind as Kind;
 
-fn organisation(code: &str, kind: Kind, parent: Option<&Organisation>, street: Option<&Organisation>) -> Organisation {
+fn organisation(
+    code: &str,
+    kind: Kind,
+    parent: Option<&Organisation>,
+    street: Option<&Organisation>,
+) -> Organisation {
     let number = code.bytes().fold(7_u128, |sum, byte| sum * 31 + u128::from(byte));
     Organisation {
         id: OrganisationId(uuid::Uuid::from_u128(number)),
@@ -55,12 +60,20 @@ fn long() -> Definition {
     let mut joint = step("together", StepLevel::Departments);
     joint.departments = vec!["dept-a".into(), "dept-b".into()];
     joint.from_fen = Some(300_000);
-    let steps = vec![step("unit", StepLevel::Unit), step("street", StepLevel::Street), joint, step("district", StepLevel::District)];
+    let steps = vec![
+        step("unit", StepLevel::Unit),
+        step("street", StepLevel::Street),
+        joint,
+        step("district", StepLevel::District),
+    ];
     Definition { steps, form: Vec::new() }
 }
 
 fn short() -> Definition {
-    Definition { steps: vec![step("unit", StepLevel::Unit), step("street", StepLevel::Street)], form: Vec::new() }
+    Definition {
+        steps: vec![step("unit", StepLevel::Unit), step("street", StepLevel::Street)],
+        form: Vec::new(),
+    }
 }
 
 /// The steps of somebody at `workplace`: number, body, and why it is left out.
@@ -81,10 +94,22 @@ fn planned(definition: &Definition, workplace: Option<&str>, amount: Option<i64>
 fn the_bodies_are_those_above_the_applicant() {
     let small = Some(299_999);
     assert_eq!(planned(&long(), Some("unit"), small), ["1 unit", "2 street", "3 - amount", "4 longgang"]);
-    assert_eq!(planned(&long(), Some("station"), small), ["1 - no_body", "2 street", "3 - amount", "4 longgang"]);
-    assert_eq!(planned(&long(), Some("direct"), small), ["1 direct", "2 - no_body", "3 - amount", "4 longgang"]);
-    assert_eq!(planned(&long(), Some("riders"), small), ["1 riders", "2 - no_body", "3 - amount", "4 longgang"]);
-    assert_eq!(planned(&long(), Some("longgang"), small), ["1 - no_body", "2 - no_body", "3 - amount", "4 longgang"]);
+    assert_eq!(
+        planned(&long(), Some("station"), small),
+        ["1 - no_body", "2 street", "3 - amount", "4 longgang"]
+    );
+    assert_eq!(
+        planned(&long(), Some("direct"), small),
+        ["1 direct", "2 - no_body", "3 - amount", "4 longgang"]
+    );
+    assert_eq!(
+        planned(&long(), Some("riders"), small),
+        ["1 riders", "2 - no_body", "3 - amount", "4 longgang"]
+    );
+    assert_eq!(
+        planned(&long(), Some("longgang"), small),
+        ["1 - no_body", "2 - no_body", "3 - amount", "4 longgang"]
+    );
     assert_eq!(planned(&long(), None, None), ["1 - no_body", "2 - no_body", "3 - amount", "4 longgang"]);
 }
 
@@ -128,8 +153,17 @@ fn what_is_wrong_with_a_chain_is_said() {
     assert_eq!(faults(&|chain| chain.steps[2].departments.clear()), 1);
     assert_eq!(faults(&|chain| chain.steps[2].from_fen = Some(-1)), 1);
     assert_eq!(faults(&|chain| chain.steps.iter_mut().for_each(|step| step.from_fen = Some(1))), 1);
-    let field = |key: &str, kind| FormField { key: key.into(), label: key.into(), kind, required: false, choices: Vec::new() };
-    assert_eq!(faults(&|chain| chain.form = vec![field("a", FieldKind::Text), field("a", FieldKind::Day)]), 1);
+    let field = |key: &str, kind| FormField {
+        key: key.into(),
+        label: key.into(),
+        kind,
+        required: false,
+        choices: Vec::new(),
+    };
+    assert_eq!(
+        faults(&|chain| chain.form = vec![field("a", FieldKind::Text), field("a", FieldKind::Day)]),
+        1
+    );
     assert_eq!(faults(&|chain| chain.form = vec![field("a", FieldKind::Choice)]), 1);
 }
 
@@ -149,12 +183,21 @@ fn answers_are_what_their_fields_take() {
         (FieldKind::Text, vec!["无", &long[..3000]], vec!["", "  ", long.as_str()]),
         (FieldKind::Choice, vec!["专升本"], vec!["高起专", ""]),
         (FieldKind::Day, vec!["2025-06-30"], vec!["2025-6-30", "2025-02-30", "yesterday", "12025-06-30"]),
-        (FieldKind::Amount, vec!["0", "10000000000"], vec!["-1", "10000000001", "1.5", "一百", "99999999999999999999"]),
+        (
+            FieldKind::Amount,
+            vec!["0", "10000000000"],
+            vec!["-1", "10000000001", "1.5", "一百", "99999999999999999999"],
+        ),
         (FieldKind::Declaration, vec!["yes"], vec!["no", "Yes", ""]),
-        (FieldKind::Files, vec![file, nine.as_str()], vec![ten.as_str(), "x", "fil_", ",", "act_01k5b8m3q2e9t8h6y1v7z4w0xn"]),
+        (
+            FieldKind::Files,
+            vec![file, nine.as_str()],
+            vec![ten.as_str(), "x", "fil_", ",", "act_01k5b8m3q2e9t8h6y1v7z4w0xn"],
+        ),
     ] {
         let form = [field(kind)];
-        let said = |answer: &str| check(&form, &Answers::from([("it".to_owned(), answer.to_owned())]), None).is_ok();
+        let said =
+            |answer: &str| check(&form, &Answers::from([("it".to_owned(), answer.to_owned())]), None).is_ok();
         for answer in fine {
             assert!(said(answer), "{kind}: {answer}");
         }
@@ -174,7 +217,8 @@ fn only_what_is_asked_for_is_taken() {
         choices: Vec::new(),
     };
     let form = [field("a", true), field("b", false), field("c", true)];
-    let answers = |keys: &[&str]| -> Answers { keys.iter().map(|key| ((*key).to_owned(), "x".to_owned())).collect() };
+    let answers =
+        |keys: &[&str]| -> Answers { keys.iter().map(|key| ((*key).to_owned(), "x".to_owned())).collect() };
     assert!(check(&form, &answers(&["a", "c"]), None).is_ok());
     assert!(check(&form, &answers(&["a"]), None).is_err());
     assert!(check(&form, &answers(&["a", "c", "d"]), None).is_err());

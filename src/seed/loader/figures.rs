@@ -80,7 +80,8 @@ impl Work<'_> {
     pub(super) fn chains(&mut self, conn: &mut Conn, seeds: &SeedSet) -> Result<()> {
         let known: Vec<Chain> = review_chains::table.select(Chain::as_select()).load(conn)?;
         for row in &seeds.chains {
-            let old = known.iter().find(|old| (&old.code, old.effective_from) == (&row.code, row.effective_from));
+            let old =
+                known.iter().find(|old| (&old.code, old.effective_from) == (&row.code, row.effective_from));
             let same = old == Some(row);
             if old.is_none() {
                 diesel::insert_into(review_chains::table).values(row).execute(conn)?;

@@ -11,6 +11,7 @@ use super::model::{HoldState, PlaceHold};
 use super::{nominate, store};
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, OrganisationId, PlaceHoldId, QuotaId};
+use crate::notify::beside::Beside;
 use crate::offering;
 use crate::offering::model::ActivityState;
 use crate::platform::Platform;
@@ -19,7 +20,6 @@ use crate::platform::access::policy::RosterWrite;
 use crate::platform::db::Conn;
 use crate::platform::http::{ApiPath, ApiQuery, Idempotent, Page, PageQuery, Reply, Stored};
 use crate::signup::jobs::{self, Tools};
-use crate::notify::beside::Beside;
 use crate::signup::placing::Ground;
 use crate::signup::snapshot::PLACES;
 

@@ -13,6 +13,7 @@ use super::store;
 use crate::clock::db_time;
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{ActivityId, Ids, PersonId, PlaceHoldId, QuotaId, SignupId};
+use crate::notify::beside::Beside;
 use crate::notify::jobs::Message;
 use crate::notify::model::NoticeKind;
 use crate::offering;
@@ -23,7 +24,6 @@ use crate::platform::audit::Entry;
 use crate::platform::db::Conn;
 use crate::signup::jobs::{self, Tools};
 use crate::signup::model::{Basis, OfferKind, Signup, SignupState};
-use crate::notify::beside::Beside;
 use crate::signup::placing::Ground;
 use crate::signup::{draw, profile, store as signups, terms, waiting};
 

@@ -167,7 +167,8 @@ fn rule(name: &str, unique: bool, columns: &[String], condition: Option<&str>) -
     let kind = if unique { "unique" } else { "index" };
     let plain = |c: &str| c.replace("::text", "").replace(['(', ')'], "");
     // PostgreSQL writes IN (…) in a way of its own.
-    let condition = condition.map(|c| plain(c).replace("= ANY ARRAY[", "IN ").replace(']', "")).unwrap_or_default();
+    let condition =
+        condition.map(|c| plain(c).replace("= ANY ARRAY[", "IN ").replace(']', "")).unwrap_or_default();
     format!("{kind} {name} ({}) {condition}", columns.join(", ")).trim().to_owned()
 }
 

@@ -342,7 +342,10 @@ impl<'a> World<'a> {
         let (person, act) = match (random.random_range(0..10), signup, accepting) {
             (0..3, Some((signup, person, _)), _) => (person, Act::Cancel { signup, excuse: None }),
             (3..5, _, Some((signup, person, _))) => (person, Act::Accept(signup)),
-            _ => (*self.crowd.choose(random).unwrap(), Act::Create { activity: self.activity, form: Answers::new() }),
+            _ => (
+                *self.crowd.choose(random).unwrap(),
+                Act::Create { activity: self.activity, form: Answers::new() },
+            ),
         };
         self.keys += 1;
         let request = RequestKey {

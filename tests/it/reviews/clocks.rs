@@ -39,7 +39,8 @@ async fn moved(app: &TestApp, to: &str, people: &mut [&mut Actor]) {
 /// When the open stage is due, and from when on it is amber.
 async fn due(app: &TestApp, request: &Request) -> (DateTime<Utc>, DateTime<Utc>) {
     let facts = Facts::of(app, &request.id).await;
-    let stage = facts.stages.iter().find(|stage| stage.due_at.is_some() && stage.decided_at.is_none()).unwrap();
+    let stage =
+        facts.stages.iter().find(|stage| stage.due_at.is_some() && stage.decided_at.is_none()).unwrap();
     (stage.due_at.unwrap().and_utc(), stage.amber_at.unwrap().and_utc())
 }
 
@@ -210,7 +211,8 @@ async fn what_is_not_supplied_lapses_at_its_minute(app: TestApp) {
     assert_eq!(zhang.signup_state().await, "applied");
     app.advance(TimeDelta::seconds(1));
     // Too late is too late, whether the job has come by or not.
-    let refused = zhang.worker.post(&zhang.own("/supplements"), late.clone()).await.problem(409, "state_forbids");
+    let refused =
+        zhang.worker.post(&zhang.own("/supplements"), late.clone()).await.problem(409, "state_forbids");
     assert_eq!(refused["detail"], "补正期限已过，请重新申请");
     come_round(&app).await;
     zhang.worker.post(&zhang.own("/supplements"), late).await.problem(409, "state_forbids");
@@ -251,7 +253,9 @@ async fn the_board_counts(app: TestApp) {
                 .as_array()
                 .unwrap()
                 .iter()
-                .map(|count| (text(count, "waits"), text(count, "urgency"), count["number"].as_i64().unwrap()))
+                .map(|count| {
+                    (text(count, "waits"), text(count, "urgency"), count["number"].as_i64().unwrap())
+                })
                 .collect();
             counts.sort();
             (counts, board["unknown_years"].clone())
@@ -262,12 +266,21 @@ async fn the_board_counts(app: TestApp) {
     let late = asked(&app, "zhang", json!({})).await;
     moved(&app, "2025-06-17T10:00:00+08:00", &mut [&mut officers.unit]).await;
     asked(&app, "li", json!({})).await;
-    moved(&app, "2025-06-20T10:00:00+08:00", &mut [&mut officers.unit, &mut officers.street, &mut officers.district])
-        .await;
+    moved(
+        &app,
+        "2025-06-20T10:00:00+08:00",
+        &mut [&mut officers.unit, &mut officers.street, &mut officers.district],
+    )
+    .await;
     asked(&app, "wang", json!({})).await;
     let returned = asked(&app, "zhao", json!({})).await;
     returned.send_back(&officers.unit).await.ok(200);
-    let whole = vec![is("applicant", "green", 1), is("desk", "amber", 1), is("desk", "green", 1), is("desk", "red", 1)];
+    let whole = vec![
+        is("applicant", "green", 1),
+        is("desk", "amber", 1),
+        is("desk", "green", 1),
+        is("desk", "red", 1),
+    ];
     for officer in [&officers.unit, &officers.street, &officers.district] {
         assert_eq!(board(officer).await.0, whole);
     }
@@ -276,8 +289,14 @@ async fn the_board_counts(app: TestApp) {
     assert_eq!(red["first_due_at"], "2025-06-19T16:00:00Z");
     // A step further it is no longer the unit's, and due at another time.
     late.approve(&officers.unit).await.ok(200);
-    assert_eq!(board(&officers.unit).await.0, vec![is("applicant", "green", 1), is("desk", "amber", 1), is("desk", "green", 1)]);
-    assert_eq!(board(&officers.street).await.0, vec![is("applicant", "green", 1), is("desk", "amber", 1), is("desk", "green", 2)]);
+    assert_eq!(
+        board(&officers.unit).await.0,
+        vec![is("applicant", "green", 1), is("desk", "amber", 1), is("desk", "green", 1)]
+    );
+    assert_eq!(
+        board(&officers.street).await.0,
+        vec![is("applicant", "green", 1), is("desk", "amber", 1), is("desk", "green", 2)]
+    );
     // A year whose notice is not there is named, months before it begins.
     moved(&app, "2026-11-15T10:00:00+08:00", &mut [&mut officers.district]).await;
     assert_eq!(board(&officers.district).await.1, json!([2027]));

@@ -69,7 +69,10 @@ async fn one_decides_in_another_s_stead_for_a_time(app: TestApp) {
     pingdi.get(&second.at("")).await.problem(404, "not_found");
     let entries = audited(&app, "review.delegate").await;
     assert_eq!(entries.len(), 1);
-    assert_eq!((&entries[0].1, &entries[0].2["to"]), (&made["id"].as_str().unwrap().to_owned(), &body["to_id"]));
+    assert_eq!(
+        (&entries[0].1, &entries[0].2["to"]),
+        (&made["id"].as_str().unwrap().to_owned(), &body["to_id"])
+    );
     assert!(!entries[0].2.to_string().contains("外出"), "ids only");
     app.run_jobs().await;
 }
@@ -108,8 +111,10 @@ async fn a_delegation_binds_who_takes_it_to_what_binds_who_gives_it(app: TestApp
     request.approve(&pingdi).await.problem(403, "review_recused");
     // What was lent is not passed on.
     let third = staff_of(&app, "third", "reviewer", "street-nanwan").await;
-    let problem =
-        pingdi.post("/api/v1/review-delegations", lend(&app, third.person(), 2).await).await.problem(422, "validation_failed");
+    let problem = pingdi
+        .post("/api/v1/review-delegations", lend(&app, third.person(), 2).await)
+        .await
+        .problem(422, "validation_failed");
     assert_eq!(faults(&problem), pairs(&[("/organisation_id", "not_allowed")]));
     app.run_jobs().await;
 }
@@ -142,7 +147,8 @@ async fn everything_that_is_wrong_with_a_delegation_at_once(app: TestApp) {
     assert_eq!(with("until_at", json!(later)).await, pairs(&[("/until_at", "maximum")]));
     // Above is not at: a district's officer decides at the district.
     let mut body = lend(&app, pingdi.person(), 5).await;
-    let problem = app.staff("reviewer").await.post(path, body.clone()).await.problem(422, "validation_failed");
+    let problem =
+        app.staff("reviewer").await.post(path, body.clone()).await.problem(422, "validation_failed");
     assert_eq!(faults(&problem), pairs(&[("/organisation_id", "not_allowed")]));
     body["until_at"] = json!(app.now() + TimeDelta::days(30));
     pinghu.post(path, body).await.ok(201);
@@ -204,7 +210,8 @@ async fn what_nobody_is_left_for_goes_up(app: TestApp) {
     assert_eq!(request.open_at().await, ["区总工会"]);
     let queue = district.get("/api/v1/reviews?own=true").await.ok(200);
     assert_eq!(queue["items"][0]["review_id"], json!(request.id));
-    let kinds: Vec<Value> = request.events(&district).await.iter().map(|event| event["kind"].clone()).collect();
+    let kinds: Vec<Value> =
+        request.events(&district).await.iter().map(|event| event["kind"].clone()).collect();
     assert!(kinds.contains(&json!("recused")) && kinds.contains(&json!("rerouted")), "{kinds:?}");
     request.approve(&district).await.ok(200);
     app.run_jobs().await;
@@ -275,7 +282,9 @@ async fn fifty_ties_at_a_time(app: TestApp) {
     let zhang = app.worker("zhang").await;
     let path = "/api/v1/me/ties";
     let all: Vec<OrganisationId> = app
-        .read(|conn| Ok(organisations::table.order(organisations::id).select(organisations::id).load(conn)?))
+        .read(|conn| {
+            Ok(organisations::table.order(organisations::id).select(organisations::id).load(conn)?)
+        })
         .await;
     assert!(all.len() > 52, "{}", all.len());
     for organisation in &all[..48] {

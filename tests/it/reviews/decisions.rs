@@ -107,7 +107,10 @@ async fn a_body_that_is_missing_or_comes_again_is_left_out(app: TestApp) {
     // An enterprise union with nobody who decides, below a sub-district that has somebody.
     let below = request(&app, "wang", Some(UNSTAFFED)).await;
     let view = below.worker.get(&below.own("")).await.ok(200);
-    assert_eq!(states(&view), are(&[("示例食品（平湖）", "skipped"), ("平湖街道", "open"), ("区总工会", "pending")]));
+    assert_eq!(
+        states(&view),
+        are(&[("示例食品（平湖）", "skipped"), ("平湖街道", "open"), ("区总工会", "pending")])
+    );
     // Neither the union nor the sub-district: the district alone.
     let lone = request(&app, "zhao", Some("demo-enterprise-pingdi-1")).await;
     let view = lone.worker.get(&lone.own("")).await.ok(200);
@@ -209,9 +212,7 @@ async fn a_decision_names_reasons_of_its_catalogue(app: TestApp) {
     let officers = Officers::of(&app).await;
     let zhang = asked(&app, "zhang", json!({})).await;
     let before = Facts::of(&app, &zhang.id).await.text();
-    let decision = |decision: &str, reasons: &[&str], missing: &[&str]| {
-        json!({ "decision": decision, "reasons": reasons, "missing": missing })
-    };
+    let decision = |decision: &str, reasons: &[&str], missing: &[&str]| json!({ "decision": decision, "reasons": reasons, "missing": missing });
     let long = "字".repeat(501);
     for (body, wrong) in [
         (decision("reject", &[], &[]), vec![("/reasons", "required")]),
@@ -240,7 +241,8 @@ async fn a_decision_names_reasons_of_its_catalogue(app: TestApp) {
     let codes: Vec<&str> =
         reasons["items"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
     assert_eq!(codes, ["no_place", "not_eligible", "statement_false", "took_part_recently"]);
-    let body = json!({ "decision": "reject", "reasons": ["took_part_recently"], "text": "2024年已参加清远疗休养" });
+    let body =
+        json!({ "decision": "reject", "reasons": ["took_part_recently"], "text": "2024年已参加清远疗休养" });
     zhang.decide(&officers.unit, body).await.ok(200);
     let own = zhang.worker.get(&zhang.own("")).await.ok(200);
     let event = &own["events"][1];
@@ -249,8 +251,14 @@ async fn a_decision_names_reasons_of_its_catalogue(app: TestApp) {
     assert_eq!(event["actor_id"], Value::Null, "the applicant is not told who");
     let notice = &told(&app, &zhang.worker, "review_rejected").await[0];
     let body = notice["body"].as_str().unwrap();
-    assert!(body.contains("近年已参加过同类活动（报名须知：优先未参加过的职工）") && body.contains("申诉"), "{body}");
-    assert!(!body.contains("清远疗休养参加") && !body.contains("2024年"), "what was written stays in the file: {body}");
+    assert!(
+        body.contains("近年已参加过同类活动（报名须知：优先未参加过的职工）") && body.contains("申诉"),
+        "{body}"
+    );
+    assert!(
+        !body.contains("清远疗休养参加") && !body.contains("2024年"),
+        "what was written stays in the file: {body}"
+    );
 }
 
 async fn a_return_names_everything_and_a_supplement_brings_it(app: TestApp) {
@@ -259,8 +267,12 @@ async fn a_return_names_everything_and_a_supplement_brings_it(app: TestApp) {
     let path = zhang.own("/supplements");
     let form = |form: Value| json!({ "form": form });
     zhang.worker.post(&path, form(json!({ "health": "yes" }))).await.problem(409, "state_forbids");
-    let returned = zhang.decide(&officers.unit, give_back(&["last_year", "health", "last_year"])).await.ok(200);
-    assert_eq!((&returned["state"], &returned["missing"]), (&json!("returned"), &json!(["health", "last_year"])));
+    let returned =
+        zhang.decide(&officers.unit, give_back(&["last_year", "health", "last_year"])).await.ok(200);
+    assert_eq!(
+        (&returned["state"], &returned["missing"]),
+        (&json!("returned"), &json!(["health", "last_year"]))
+    );
     assert_eq!(returned["stages"][0]["due_at"], Value::Null, "the clock stands");
     let own = zhang.worker.get(&zhang.own("")).await.ok(200);
     assert_eq!(
@@ -274,7 +286,10 @@ async fn a_return_names_everything_and_a_supplement_brings_it(app: TestApp) {
     for (given, wrong) in [
         (json!({}), vec![("/form/health", "required"), ("/form/last_year", "required")]),
         (json!({ "health": "yes" }), vec![("/form/last_year", "required")]),
-        (json!({ "health": "no", "last_year": " " }), vec![("/form/health", "enum"), ("/form/last_year", "required")]),
+        (
+            json!({ "health": "no", "last_year": " " }),
+            vec![("/form/health", "enum"), ("/form/last_year", "required")],
+        ),
         // What was not asked for is not taken: nobody rewrites a request under the officers' eyes.
         (json!({ "health": "yes", "last_year": "无", "cost": "1" }), vec![("/form/cost", "unknown")]),
     ] {
@@ -283,7 +298,8 @@ async fn a_return_names_everything_and_a_supplement_brings_it(app: TestApp) {
         assert_eq!(Facts::of(&app, &zhang.id).await.text(), before, "{given}");
     }
     app.worker("li").await.post(&path, form(json!({ "health": "yes" }))).await.problem(404, "not_found");
-    let supplied = zhang.worker.post(&path, form(json!({ "health": "yes", "last_year": "2019年" }))).await.ok(200);
+    let supplied =
+        zhang.worker.post(&path, form(json!({ "health": "yes", "last_year": "2019年" }))).await.ok(200);
     assert_eq!(supplied["state"], "open");
     assert_eq!(supplied["form"], Value::Null, "what is kept for a repetition has nothing of the file");
     let file = officers.unit.post(&zhang.at("/readings"), json!({})).await.ok(200);
@@ -315,7 +331,9 @@ async fn a_decision_names_what_it_has_read(app: TestApp) {
     let (first, path) = (officers.unit.get(&zhang.at("")).await.etag(), zhang.at("/decisions"));
     officers.unit.post(&path, approve()).await.problem(428, "precondition_required");
     let key = officers.unit.fresh_key();
-    decide_at(&officers.unit, &zhang.id, "\"nonsense\"", &key, &approve()).await.problem(412, "precondition_failed");
+    decide_at(&officers.unit, &zhang.id, "\"nonsense\"", &key, &approve())
+        .await
+        .problem(412, "precondition_failed");
     decide_at(&second, &zhang.id, &first, &second.fresh_key(), &give_back(&["health"])).await.ok(200);
     let before = Facts::of(&app, &zhang.id).await.text();
     let stale = decide_at(&officers.unit, &zhang.id, &first, &key, &approve()).await;
@@ -428,7 +446,9 @@ async fn the_database_holds_who_decides(app: TestApp) {
     // A stage that is open was decided by nobody, and one that was decided by somebody.
     let (person, unit) = (officers.street.person(), facts.stages[0].id);
     let open = move |conn: &mut unionhall::platform::db::Conn| {
-        Ok(diesel::update(review_stages::table.find(street)).set(review_stages::decided_by.eq(person)).execute(conn)?)
+        Ok(diesel::update(review_stages::table.find(street))
+            .set(review_stages::decided_by.eq(person))
+            .execute(conn)?)
     };
     assert!(app.db().write(open).await.is_err());
     let nobody = move |conn: &mut unionhall::platform::db::Conn| {
@@ -583,8 +603,13 @@ async fn many_at_once_each_by_itself(app: TestApp) {
     };
     let report = officers.unit.post_keyed("bulk-of-a-morning", path, body.clone()).await.ok(200);
     let expected = [
-        (true, "open"), (false, "precondition_failed"), (false, "validation_failed"), (true, "rejected"),
-        (false, "not_found"), (true, "returned"), (false, "precondition_failed"),
+        (true, "open"),
+        (false, "precondition_failed"),
+        (false, "validation_failed"),
+        (true, "rejected"),
+        (false, "not_found"),
+        (true, "returned"),
+        (false, "precondition_failed"),
     ]
     .map(|(decided, said)| (decided, said.to_owned()));
     assert_eq!(verdicts(&report), expected);
@@ -602,7 +627,10 @@ async fn many_at_once_each_by_itself(app: TestApp) {
     // A short key that a long one begins with is another key.
     let long = format!("{}-1", "k".repeat(95));
     let one = json!({ "items": [item(&all[1], 3, approve())] });
-    assert_eq!(verdicts(&officers.unit.post_keyed(&long, path, one).await.ok(200)), [(true, "open".to_owned())]);
+    assert_eq!(
+        verdicts(&officers.unit.post_keyed(&long, path, one).await.ok(200)),
+        [(true, "open".to_owned())]
+    );
     for number in [0, 51] {
         let items = vec![item(&all[0], 1, approve()); number];
         officers.unit.post(path, json!({ "items": items })).await.problem(422, "validation_failed");

@@ -9,7 +9,8 @@ use super::{Facts, approve, come_round, give_back, reject};
 use crate::access::staff_of;
 use crate::harness::{Actor, Reply, Test, TestApp};
 
-pub const TESTS: &[Test] = tests![every_forbidden_act_in_every_state, a_request_that_is_not_there, every_allowed_act];
+pub const TESTS: &[Test] =
+    tests![every_forbidden_act_in_every_state, a_request_that_is_not_there, every_allowed_act];
 
 /// What somebody does to a request over HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +62,8 @@ impl Act {
 
     async fn by(self, desk: &Actor, request: &Request) -> Reply {
         let post = |path: String, body| async move { desk.post(&path, body).await };
-        let own = |path: &'static str, body| async move { request.worker.post(&request.own(path), body).await };
+        let own =
+            |path: &'static str, body| async move { request.worker.post(&request.own(path), body).await };
         match self {
             Approve => request.decide(desk, approve()).await,
             Reject => request.decide(desk, reject()).await,
@@ -133,7 +135,12 @@ async fn every_forbidden_act_in_every_state(app: TestApp) {
         for act in ACTS {
             let Some(code) = act.refusal(*state) else { continue };
             let reply = act.by(&desks.next, &request).await;
-            assert_eq!((reply.status, reply.body["code"].as_str()), (409, Some(code)), "{act:?} in {state}: {}", reply.text);
+            assert_eq!(
+                (reply.status, reply.body["code"].as_str()),
+                (409, Some(code)),
+                "{act:?} in {state}: {}",
+                reply.text
+            );
             assert_eq!(Facts::of(&app, &request.id).await.text(), before, "{act:?} in {state}");
             assert_eq!(request.signup_state().await, signup, "{act:?} in {state}");
             refused += 1;

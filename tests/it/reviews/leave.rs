@@ -120,7 +120,8 @@ async fn a_refusal_says_why_and_one_may_ask_again(app: TestApp) {
     let (request, officer) = returned_once(&app).await;
     let district = app.staff("reviewer").await;
     let leave = asked(&officer, &request).await;
-    let problem = decide(&district, &leave, json!({ "decision": "refuse" })).await.problem(422, "validation_failed");
+    let problem =
+        decide(&district, &leave, json!({ "decision": "refuse" })).await.problem(422, "validation_failed");
     assert_eq!(faults(&problem), pairs(&[("/reason", "required")]));
     assert_eq!(waiting(&district).await, [leave.clone()]);
     let body = json!({ "decision": "refuse", "reason": "材料已能说明情况" });
@@ -196,7 +197,11 @@ async fn a_leave_of_a_request_that_is_over_is_not_decided(app: TestApp) {
     request.approve(&officer).await.ok(200);
     assert_eq!(waiting(&district).await, Vec::<String>::new());
     grant(&district, &leave).await.problem(409, "state_forbids");
-    district.post("/api/v1/review-leaves/lea_01k5b8m3q2e9t8h6y1v7z4w0xn/decisions", json!({ "decision": "grant" }))
+    district
+        .post(
+            "/api/v1/review-leaves/lea_01k5b8m3q2e9t8h6y1v7z4w0xn/decisions",
+            json!({ "decision": "grant" }),
+        )
         .await
         .problem(404, "not_found");
     app.run_jobs().await;

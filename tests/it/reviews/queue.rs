@@ -24,7 +24,12 @@ pub const TESTS: &[Test] = tests![
 async fn ids(officer: &Actor, query: &str) -> Vec<String> {
     let page = officer.get(&format!("/api/v1/reviews?limit=100{query}")).await.ok(200);
     assert_eq!(page["next"], Value::Null);
-    page["items"].as_array().unwrap().iter().map(|line| line["review_id"].as_str().unwrap().to_owned()).collect()
+    page["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line["review_id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 async fn the_most_urgent_comes_first(app: TestApp) {
@@ -134,7 +139,9 @@ async fn filters_find_what_they_say(app: TestApp) {
     app.advance(TimeDelta::days(1));
     officers.log_in().await;
     assert_eq!(ids(&officers.unit, "&urgency=red").await, [early]);
-    for wrong in ["claimed=theirs", "urgency=blue", "kind=loan", "waits=me", "limit=0", "limit=101", "q=x", "own=1"] {
+    for wrong in
+        ["claimed=theirs", "urgency=blue", "kind=loan", "waits=me", "limit=0", "limit=101", "q=x", "own=1"]
+    {
         officers.unit.get(&format!("/api/v1/reviews?{wrong}")).await.problem(400, "query_invalid");
     }
     officers.unit.get("/api/v1/reviews?cursor=nonsense").await.problem(400, "cursor_invalid");
@@ -231,7 +238,8 @@ async fn a_delegate_has_the_queue_of_both(app: TestApp) {
     let own: BTreeSet<String> = ids(&pingdi, "&own=true").await.into_iter().collect();
     assert_eq!(own, set(&[&here, &there]));
     let board = pingdi.get("/api/v1/review-counts").await.ok(200);
-    let number: i64 = board["counts"].as_array().unwrap().iter().map(|count| count["number"].as_i64().unwrap()).sum();
+    let number: i64 =
+        board["counts"].as_array().unwrap().iter().map(|count| count["number"].as_i64().unwrap()).sum();
     assert_eq!(number, 3);
     app.run_jobs().await;
 }

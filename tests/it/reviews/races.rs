@@ -78,14 +78,16 @@ async fn two_reviewers_decide_at_once(app: TestApp) {
             decide_at(&first, &request.id, &etag, &a, one),
             decide_at(&second, &request.id, &etag, &b, other)
         );
-        let (winner, loser, by) =
-            if one.status == 200 { (&one, &other, 0) } else { (&other, &one, 1) };
+        let (winner, loser, by) = if one.status == 200 { (&one, &other, 0) } else { (&other, &one, 1) };
         won[by] += 1;
         assert_eq!((said(winner), said(loser)), ((200, ""), (412, "precondition_failed")), "round {round}");
         assert_eq!(loser.body["current"]["state"], winner.body["state"], "round {round}");
         assert_eq!(loser.body["current"]["version"], 2, "round {round}");
         let facts = Facts::of(&app, &request.id).await;
-        assert_eq!((facts.review.state.as_str(), facts.review.version), (winner.body["state"].as_str().unwrap(), 2));
+        assert_eq!(
+            (facts.review.state.as_str(), facts.review.version),
+            (winner.body["state"].as_str().unwrap(), 2)
+        );
         assert_eq!(facts.events.len(), 2, "round {round}: opened, and one decision");
         assert_eq!(decided(&app, &request.id).await, 1, "round {round}");
         let waits = if facts.review.state == ReviewState::Returned { 1 } else { 0 };
@@ -115,7 +117,11 @@ async fn the_applicant_withdraws_while_it_is_decided(app: TestApp) {
         // Whoever decides names a version; whoever withdraws is told the state.
         match facts.review.state {
             ReviewState::Approved => {
-                assert_eq!((said(&decision), said(&withdrawal)), ((200, ""), (409, "state_forbids")), "round {round}");
+                assert_eq!(
+                    (said(&decision), said(&withdrawal)),
+                    ((200, ""), (409, "state_forbids")),
+                    "round {round}"
+                );
                 assert_eq!(request.signup_state().await, "confirmed");
             }
             ReviewState::Withdrawn => {
@@ -137,7 +143,8 @@ async fn the_applicant_withdraws_while_it_is_decided(app: TestApp) {
 async fn again(app: &TestApp, person: PersonId) -> Actor {
     let (family, now) = (app.ids().id(), app.now());
     let until = now + TimeDelta::days(1);
-    app.write(move |conn| unionhall::identity::store::family_create_in_tx(conn, family, person, now, until)).await;
+    app.write(move |conn| unionhall::identity::store::family_create_in_tx(conn, family, person, now, until))
+        .await;
     let token = app.app().platform().access.tokens().issue(person, family).unwrap();
     app.anon().with_login(token, person)
 }
@@ -215,7 +222,11 @@ async fn one_decision_is_sent_twice_at_once(app: TestApp) {
         );
         // The same act: its answer for both, or "it still runs" for the one that came too close.
         for reply in [&one, &two] {
-            assert!(matches!(said(reply), (200, "") | (409, "idempotency_running")), "round {round}: {}", reply.text);
+            assert!(
+                matches!(said(reply), (200, "") | (409, "idempotency_running")),
+                "round {round}: {}",
+                reply.text
+            );
         }
         assert!(one.status == 200 || two.status == 200, "round {round}");
         let settled = decide_at(again, &request.id, &etag, &key, &body).await;
@@ -230,7 +241,9 @@ async fn two_departments_sign_at_once(app: TestApp) {
     let officers = super::Officers::of(&app).await;
     let other = app.second_instance().await;
     let mut signers = Vec::new();
-    for (user, code) in [("office", "dept-office"), ("rights", "dept-rights"), ("education", "dept-education")] {
+    for (user, code) in
+        [("office", "dept-office"), ("rights", "dept-rights"), ("education", "dept-education")]
+    {
         signers.push(staff_of(&app, user, "reviewer", code).await);
     }
     signers[1] = signers[1].at(&other);
@@ -256,7 +269,7 @@ async fn two_departments_sign_at_once(app: TestApp) {
             }
         }
         assert_eq!(request.open_at().await, ["区总工会"]);
-        
+
         assert_eq!(Facts::of(&app, &request.id).await.count(EventKind::Approved), 5);
     }
     app.run_jobs().await;

@@ -166,7 +166,8 @@ pub async fn audited(app: &TestApp, action: &'static str) -> Vec<(String, String
     use unionhall::platform::db::schema::audit_entries;
     let rows: Vec<(Option<PersonId>, String, String)> = app
         .read(move |conn| {
-            let entries = audit_entries::table.filter(audit_entries::action.eq(action)).order(audit_entries::seq);
+            let entries =
+                audit_entries::table.filter(audit_entries::action.eq(action)).order(audit_entries::seq);
             let columns = (audit_entries::actor, audit_entries::object, audit_entries::detail);
             Ok(entries.select(columns).load(conn)?)
         })

@@ -66,7 +66,11 @@ async fn both_sides_speak_and_the_applicant_sees_no_name(app: TestApp) {
     app.advance(TimeDelta::minutes(1));
     let reply = request.worker.get(&own).await;
     assert_eq!(reply.header("cache-control"), Some("no-store"));
-    assert!(!reply.text.contains('李') && !reply.text.contains(&officer.person().to_string()), "{}", reply.text);
+    assert!(
+        !reply.text.contains('李') && !reply.text.contains(&officer.person().to_string()),
+        "{}",
+        reply.text
+    );
     let seen = reply.ok(200)["items"].as_array().unwrap().clone();
     assert_eq!(texts(&seen), [QUESTION, ANSWER], "the newest stands last");
     assert_eq!((&seen[1]["side"], &seen[1]["author_masked"]), (&json!("desk"), &json!("平湖街道经办人")));
@@ -118,7 +122,8 @@ async fn nothing_keeps_a_text_in_clear(app: TestApp) {
     app.run_jobs().await;
     let mut kept: Vec<String> = app
         .read(|conn| {
-            let mut kept: Vec<String> = review_messages::table.select(review_messages::text_sealed).load(conn)?;
+            let mut kept: Vec<String> =
+                review_messages::table.select(review_messages::text_sealed).load(conn)?;
             assert_eq!(kept.len(), 2);
             kept.extend(idempotency_keys::table.select(idempotency_keys::body).load::<String>(conn)?);
             kept.extend(audit_entries::table.select(audit_entries::detail).load::<String>(conn)?);
@@ -233,8 +238,7 @@ async fn pages_go_on_and_only_what_is_shown_is_read(app: TestApp) {
     }
     let first = request.worker.get(&format!("{own}?limit=2")).await.ok(200);
     assert_eq!(texts(first["items"].as_array().unwrap()), ["一", "二"]);
-    let read: Vec<bool> =
-        list(&district, &desk).await.iter().map(|one| one["read_at"].is_string()).collect();
+    let read: Vec<bool> = list(&district, &desk).await.iter().map(|one| one["read_at"].is_string()).collect();
     assert_eq!(read, [true, true, false]);
     let next = format!("{own}?limit=2&cursor={}", first["next"].as_str().unwrap());
     let rest = request.worker.get(&next).await.ok(200);
