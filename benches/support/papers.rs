@@ -94,7 +94,7 @@ impl Paper {
             number,
             unit: number / 10 % units,
             level,
-            is_membership: number % 3 == 0,
+            is_membership: number.is_multiple_of(3),
             is_returned,
             claimed,
             due,

@@ -14,7 +14,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use moka::sync::Cache as LocalCache;
 
-use super::model::{Activity, Programme, Session};
+use super::model::{Activity, ActivityState, Programme, Session};
 use super::store;
 use crate::clock::SharedClock;
 use crate::error::{Error, Result};
@@ -118,7 +118,9 @@ impl Inner {
             })
             .collect();
         if !self.memory.is_zero() {
-            for (id, reading) in &readings {
+            // A refusal is not kept: a draft may be published in the next moment.
+            for (id, reading) in readings.iter().filter(|(_, one)| one.activity.state != ActivityState::Draft)
+            {
                 self.kept.insert(*id, Arc::clone(reading));
             }
         }

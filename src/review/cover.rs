@@ -8,8 +8,8 @@ use super::rules::{Right, Seat};
 use crate::clock::db_time;
 use crate::error::{Error, Result};
 use crate::ids::{DelegationId, OrganisationId, PersonId, TieId};
+use crate::platform::access::Actor;
 use crate::platform::access::policy::{Permission, ReviewDecide};
-use crate::platform::access::{Actor, Role};
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{
     organisations, people, review_delegations, review_recusals, review_ties, staff_grants,
@@ -24,7 +24,7 @@ pub fn holders(
     let own: Vec<PersonId> = staff_grants::table
         .inner_join(people::table.on(people::id.eq(staff_grants::person_id)))
         .filter(staff_grants::organisation_id.eq(body))
-        .filter(staff_grants::role.eq_any(ReviewDecide::ROLES.iter().copied().collect::<Vec<Role>>()))
+        .filter(staff_grants::role.eq_any(ReviewDecide::ROLES.to_vec()))
         .filter(staff_grants::revoked_at.is_null())
         .filter(people::disabled_at.is_null())
         .select(staff_grants::person_id)
@@ -63,7 +63,7 @@ pub fn rights(conn: &mut Conn, actor: &Actor, now: DateTime<Utc>) -> Result<Vec<
         .filter(review_delegations::revoked_at.is_null())
         .filter(review_delegations::from_at.le(db_time(now)))
         .filter(review_delegations::until_at.gt(db_time(now)))
-        .filter(staff_grants::role.eq_any(ReviewDecide::ROLES.iter().copied().collect::<Vec<Role>>()))
+        .filter(staff_grants::role.eq_any(ReviewDecide::ROLES.to_vec()))
         .filter(staff_grants::revoked_at.is_null())
         .order(review_delegations::id)
         .select((review_delegations::from_id, organisations::id, organisations::path))

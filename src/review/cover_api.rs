@@ -18,9 +18,9 @@ use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{DelegationId, OrganisationId, PersonId, ReviewId, TieId};
 use crate::notify::beside::Beside;
 use crate::platform::Platform;
+use crate::platform::access::Actor;
 use crate::platform::access::guard::Guard;
 use crate::platform::access::policy::{OwnData, Permission, ReviewDecide};
-use crate::platform::access::{Actor, Role};
 use crate::platform::audit::{self, Entry};
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{people as people_table, review_ties, staff_grants};
@@ -208,7 +208,7 @@ fn may_decide(conn: &mut Conn, person: PersonId) -> Result<bool> {
     let grants: i64 = staff_grants::table
         .inner_join(people_table::table.on(people_table::id.eq(staff_grants::person_id)))
         .filter(staff_grants::person_id.eq(person))
-        .filter(staff_grants::role.eq_any(ReviewDecide::ROLES.iter().copied().collect::<Vec<Role>>()))
+        .filter(staff_grants::role.eq_any(ReviewDecide::ROLES.to_vec()))
         .filter(staff_grants::revoked_at.is_null())
         .filter(people_table::disabled_at.is_null())
         .count()

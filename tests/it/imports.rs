@@ -326,6 +326,7 @@ async fn a_workbook_and_a_windows_csv_say_the_same(app: TestApp) {
         "场次结束",
         "资源",
         "发布",
+        "仅限会员",
     ];
     let (mut names, mut reversed) = (chinese.to_vec(), values);
     names.reverse();

@@ -177,7 +177,7 @@ fn answers_are_what_their_fields_take() {
         choices: if kind == FieldKind::Choice { vec!["专升本".into()] } else { Vec::new() },
     };
     let file = "fil_01k5b8m3q2e9t8h6y1v7z4w0xn";
-    let (ten, nine) = (vec![file; 10].join(","), vec![file; 9].join(", "));
+    let (ten, nine) = ([file; 10].join(","), [file; 9].join(", "));
     let long = "字".repeat(1001);
     for (kind, fine, wrong) in [
         (FieldKind::Text, vec!["无", &long[..3000]], vec!["", "  ", long.as_str()]),

@@ -123,7 +123,7 @@ async fn a_refusal_says_why_and_one_may_ask_again(app: TestApp) {
     let problem =
         decide(&district, &leave, json!({ "decision": "refuse" })).await.problem(422, "validation_failed");
     assert_eq!(faults(&problem), pairs(&[("/reason", "required")]));
-    assert_eq!(waiting(&district).await, [leave.clone()]);
+    assert_eq!(waiting(&district).await, std::slice::from_ref(&leave));
     let body = json!({ "decision": "refuse", "reason": "材料已能说明情况" });
     assert_eq!(decide(&district, &leave, body).await.ok(200)["state"], "refused");
     let notices = told(&app, &officer, "review_leave_decided").await;
@@ -157,7 +157,7 @@ async fn at_the_district_a_colleague_decides(app: TestApp) {
     grant(&officer, &leave).await.problem(409, "second_officer_required");
     grant(&street, &leave).await.problem(404, "not_found");
     assert_eq!(waiting(&officer).await, Vec::<String>::new());
-    assert_eq!(waiting(&colleague).await, [leave.clone()]);
+    assert_eq!(waiting(&colleague).await, std::slice::from_ref(&leave));
     // In the stead of whoever asks, nobody is a second officer.
     let body = json!({
         "to_id": street.person(), "organisation_id": app.organisation("longgang").await, "from_at": app.now(),
@@ -184,7 +184,7 @@ async fn a_leave_ends_with_its_stage(app: TestApp) {
     request.approve(&unit).await.ok(200);
     request.send_back(&street).await.problem(409, "review_leave_needed");
     let own = asked(&street, &request).await;
-    assert_eq!(waiting(&district).await, [own.clone()]);
+    assert_eq!(waiting(&district).await, std::slice::from_ref(&own));
     grant(&district, &own).await.ok(200);
     request.send_back(&street).await.ok(200);
     app.run_jobs().await;
