@@ -294,8 +294,8 @@ fn all_faults_of_all_files_come_at_once() {
         r#"milestones-2025.csv:6 field "code": milestone "M01-2" is already defined on line 5 / 里程碑重复，已见于第 5 行"#,
         r#"counting-rules-2025.csv:23 field "target": there is no target "27b" / 指标不存在"#,
         r#"policies.csv:6 field "value": "seven" is not a whole number / 不是整数"#,
-        r#"demo.toml:205 field "capacity": "60" is not a whole number / 不是整数"#,
-        r#"demo.toml:206 field "at": "9 am" is not a time of day such as 09:00 / 不是时刻（如 09:00）"#,
+        r#"demo.toml:215 field "capacity": "60" is not a whole number / 不是整数"#,
+        r#"demo.toml:216 field "at": "9 am" is not a time of day such as 09:00 / 不是时刻（如 09:00）"#,
     ];
     for line in expected {
         assert!(found.iter().any(|fault| fault == line), "{line}\nis not among\n{}", found.join("\n"));
