@@ -120,7 +120,10 @@ pub fn page(
         Some(UrgencyFilter::Amber) => {
             query = query.filter(review_queue::due_at.gt(at)).filter(review_queue::amber_at.le(at));
         }
-        Some(UrgencyFilter::Green) => query = query.filter(review_queue::amber_at.gt(at)),
+        // What is green is not due: said as well, so that the index is entered behind everything that is.
+        Some(UrgencyFilter::Green) => {
+            query = query.filter(review_queue::due_at.gt(at)).filter(review_queue::amber_at.gt(at));
+        }
         None => {}
     }
     if let Some(people) = &filter.applicants {
