@@ -13,7 +13,8 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch;
 
 use crate::attendance::counting::Counting;
-use crate::attendance::desk::{Desk, DeskHandler};
+use crate::attendance::door::{Door, DoorHandler};
+use crate::attendance::entering::Entrance;
 use crate::attendance::following::AttendanceFollower;
 use crate::attendance::pass::Passes;
 use crate::clock::SharedClock;
@@ -99,7 +100,8 @@ pub struct App {
     snapshots: Snapshots,
     details: Details,
     tools: signup::jobs::Tools,
-    desk: Desk,
+    door: Door,
+    entrance: Entrance,
     passes: Passes,
     files: Files,
     login: LoginConfig,
@@ -239,11 +241,8 @@ impl App {
             Arc::new(SignupFollower { ids: ids.clone(), vault: platform.vault.clone(), desk: reviews }),
             Arc::new(AttendanceFollower { counting: Arc::clone(&counting) }),
         ]);
-        let desk = Arc::new(DeskHandler {
-            clock: Arc::clone(&clock),
-            ids: ids.clone(),
-            counting: Arc::clone(&counting),
-        });
+        let entrance = Entrance { ids: ids.clone(), counting: Arc::clone(&counting) };
+        let door = Arc::new(DoorHandler { clock: Arc::clone(&clock), entrance: entrance.clone() });
         let batching = BatcherConfig { batch: config.database.batch, queue: config.database.queue };
         let document = openapi::document();
         let files = assemble_files(config)?;
@@ -251,7 +250,8 @@ impl App {
         Ok(Self {
             wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,
-            desk: Batcher::start("desk", db.clone(), desk, batching).map_err(|e| other(&e))?,
+            door: Batcher::start("door", db.clone(), door, batching).map_err(|e| other(&e))?,
+            entrance,
             snapshots,
             details,
             passes: Passes::new(config.codes.pass_secret.clone()),
@@ -336,7 +336,8 @@ impl App {
             .app_data(Data::new(self.details.clone()))
             .app_data(Data::new(self.tools.clone()))
             .app_data(Data::new(self.tools.desk.clone()))
-            .app_data(Data::new(self.desk.clone()))
+            .app_data(Data::new(self.door.clone()))
+            .app_data(Data::new(self.entrance.clone()))
             .app_data(Data::new(self.passes.clone()))
             .app_data(Data::new(self.files.clone()))
             .app_data(Data::new(self.login.clone()))

@@ -97,6 +97,15 @@ codes! {
     CheckinCalledOff = "checkin_called_off", 409, "活动或场次已取消或延期", "The activity or the session is cancelled or postponed";
     CheckinFull = "checkin_full", 409, "现场人数已达上限", "The room is full";
     PassInvalid = "pass_invalid", 409, "电子凭证无效，请让职工刷新后重试", "The pass is not valid; ask the worker to refresh it";
+    CodeInvalid = "code_invalid", 409, "签到码不正确或已过期，请以现场最新的为准", "Not the session's code of this moment; look again at what is shown";
+    CheckinElsewhere = "checkin_elsewhere", 409, "该职工同一时间已在另一场次签到", "This person is checked in to another session of the same time";
+    CheckinNotEligible = "checkin_not_eligible", 409, "该职工不符合本活动的参加条件", "This person does not meet the activity's conditions";
+    CheckinNotPresent = "checkin_not_present", 409, "该职工未在本场次签到", "This person is not checked in to this session";
+    DeviceRevoked = "device_revoked", 403, "设备已停用，或未获授权用于本场次", "The device is revoked or has no such task at this session";
+    BundleExpired = "bundle_expired", 409, "离线名单已过期，请联网更新", "The device's list has expired; fetch it anew";
+    SignatureInvalid = "signature_invalid", 403, "设备签名不正确", "The device's signature is not valid";
+    BundleTooLarge = "bundle_too_large", 409, "名单超过 0.6 MB，请分场次离线", "The list is larger than 0.6 MB";
+    SheetOwn = "sheet_own", 403, "录入人不能核对自己录入的签到表", "Who typed a sheet does not check it";
     PassExpired = "pass_expired", 409, "电子凭证已过期，请让职工刷新后重试", "The pass has expired; ask the worker to refresh it";
     CheckinNotSignedUp = "checkin_not_signed_up", 409, "该职工未报名本场次", "This person has no sign-up for this session";
     CheckinNotOpen = "checkin_not_open", 409, "未到签到时间或签到已结束", "The door is not open at this time";

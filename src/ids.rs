@@ -244,7 +244,15 @@ mod kinds {
     crate::id_type!(/// One person present at one session.
         AttendanceId, "att");
     crate::id_type!(/// One scan at the door.
-        AttemptId, "scn");
+        ScanId, "scn");
+    crate::id_type!(/// A phone that scans without a signal.
+        DeviceId, "dev");
+    crate::id_type!(/// What a device was given for a session.
+        BundleId, "bdl");
+    crate::id_type!(/// What a device could not decide.
+        ConflictId, "cfl");
+    crate::id_type!(/// A signed sheet of paper.
+        SheetId, "sht");
     crate::id_type!(/// Places on a node of an activity's tree.
         QuotaId, "quo");
     crate::id_type!(/// Places that go from one quota to another.

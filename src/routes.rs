@@ -122,6 +122,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(review::talk_api::review_message_send)
         // The door
         .service(attendance::api::checkin_create)
+        .service(attendance::api::checkout_create)
         .service(attendance::api::checkin_list)
         .service(attendance::api::session_finalise)
         // The plan

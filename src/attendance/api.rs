@@ -10,9 +10,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::counting::{Counting, Held};
-use super::desk::{self, Desk, Scan};
-use super::model::{Attendance, CheckinMethod, ScanOutcome};
-use super::pass::{Passes, Reading};
+use super::door::{self, Door, Knock};
+use super::model::{Attendance, CheckinMethod, Direction, ScanOutcome};
+use super::pass::{self, Passes, Reading};
 use super::store;
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, AttendanceId, PersonId, SessionId};
@@ -91,6 +91,9 @@ pub struct CheckinView {
     pub grade: Grade,
     /// When they were first checked in.
     pub checked_in_at: DateTime<Utc>,
+    /// When they left, where that was recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_at: Option<DateTime<Utc>>,
     /// Whether they had been checked in before this scan.
     pub already_present: bool,
 }
@@ -107,6 +110,7 @@ impl CheckinView {
             method: row.method,
             grade: row.grade,
             checked_in_at: row.checked_in_at.and_utc(),
+            left_at: row.left_at.map(|at| at.and_utc()),
             already_present,
         }
     }
@@ -127,20 +131,65 @@ impl CheckinView {
 #[post("/api/v1/sessions/{id}/checkins")]
 pub async fn checkin_create(
     platform: Data<Platform>,
-    desk: Data<Desk>,
+    door: Data<Door>,
     passes: Data<Passes>,
     guard: Guard<CheckinWrite>,
     id: ApiPath<SessionId>,
     body: Idempotent<CheckinInput>,
 ) -> Result<Stored> {
-    let pass = match passes.read(&body.body.pass, platform.clock.now()) {
+    scanned(&platform, &door, &passes, &guard, (id.0, Direction::In), body).await
+}
+
+/// Check somebody out by their pass / 扫码签退
+///
+/// Whoever leaves more than once left at the last time. Refusals: those of `checkin_create`, and `checkin_not_present`.
+#[utoipa::path(
+    tag = "door", operation_id = "checkout_create", security(("bearer" = ["checkin:write"])),
+    params(("id" = SessionId, Path, description = "The session"),
+           ("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
+    request_body = CheckinInput,
+    responses((status = 200, description = "The person has left", body = CheckinView)),
+)]
+#[post("/api/v1/sessions/{id}/checkouts")]
+pub async fn checkout_create(
+    platform: Data<Platform>,
+    door: Data<Door>,
+    passes: Data<Passes>,
+    guard: Guard<CheckinWrite>,
+    id: ApiPath<SessionId>,
+    body: Idempotent<CheckinInput>,
+) -> Result<Stored> {
+    scanned(&platform, &door, &passes, &guard, (id.0, Direction::Out), body).await
+}
+
+/// Staff have scanned a pass.
+async fn scanned(
+    platform: &Platform,
+    door: &Door,
+    passes: &Passes,
+    guard: &Guard<CheckinWrite>,
+    (session, direction): (SessionId, Direction),
+    body: Idempotent<CheckinInput>,
+) -> Result<Stored> {
+    let who = match passes.read(&body.body.pass, platform.clock.now()) {
         Reading::Valid(person) => Ok(person),
         Reading::Expired(person) => Err((ScanOutcome::PassExpired, Some(person))),
         Reading::Invalid => Err((ScanOutcome::PassInvalid, None)),
     };
     let one = Use { principal: guard.person(), request: body.key };
     let _running = platform.idempotency.begin(&one)?;
-    desk.call(Scan { session: id.0, pass, scope: guard.scope().clone(), one }).await
+    let knock = Knock {
+        session,
+        who,
+        direction,
+        method: CheckinMethod::StaffScan,
+        distance: None,
+        code_hash: Some(pass::hash(&body.body.pass)),
+        unregistered: None,
+        scope: Some(guard.scope().clone()),
+        one,
+    };
+    door.call(knock).await
 }
 
 /// List who is present, masked / 列出已签到人员（脱敏）
@@ -163,7 +212,7 @@ pub async fn checkin_list(
     let (activity, rows) = platform
         .db
         .read(move |c| {
-            let (_, activity) = desk::require_session(c, &scope, id)?;
+            let (_, activity) = door::require_session(c, &scope, id)?;
             Ok((activity, store::list(c, id, after, limit)?))
         })
         .await?;
@@ -199,7 +248,7 @@ pub async fn session_finalise(
     let (actor, now, scope, id) = (guard.person(), platform.clock.now(), guard.scope().clone(), id.0);
     let (counting, followers) = (Arc::clone(counting.get_ref()), followers.get_ref().clone());
     let act = move |c: &mut Conn| {
-        let (_, activity) = desk::require_session(c, &scope, id)?;
+        let (_, activity) = door::require_session(c, &scope, id)?;
         // The activity first, so that of two last sessions one sees the other finalised; then the sessions, so that no
         // scan slips in between the look and the change.
         let locked = offering::store::activities_lock_in_tx(c, &[activity.id])?;

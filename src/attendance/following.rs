@@ -42,7 +42,7 @@ impl Follower for AttendanceFollower {
 impl AttendanceFollower {
     fn void_in_tx(&self, conn: &mut Conn, change: &Change, sessions: Vec<SessionId>) -> Result<Vec<Entry>> {
         let attendances = store::of_sessions(conn, &sessions)?;
-        let mut signups: Vec<SignupId> = attendances.iter().map(|row| row.signup_id).collect();
+        let mut signups: Vec<SignupId> = attendances.iter().filter_map(|row| row.signup_id).collect();
         signups.sort();
         signups.dedup();
         let standing = store::still_attended(conn, &signups)?;

@@ -5,12 +5,13 @@
 //! session:         planned ──finalise (held or not)──▶ finalised, figures in the ledger
 //! either of them:  ──cancel──▶ its attendances are history and count no more ([`following`])
 //! ```
-//! All scans of an instance go through one [`desk`], a batch at a time; attendance, the ledger's lines and its roll-ups are
+//! All scans of an instance go through one [`door`], a batch at a time; attendance, the ledger's lines and its roll-ups are
 //! one transaction. What counts for which target is the plan's to say, through [`counting::Counting`].
 
 pub mod api;
 pub mod counting;
-pub mod desk;
+pub mod door;
+pub mod entering;
 pub mod following;
 pub mod model;
 pub mod pass;

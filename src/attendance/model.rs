@@ -3,16 +3,61 @@
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use crate::ids::{AttemptId, AttendanceId, PersonId, SessionId, SignupId};
+use crate::ids::{AttendanceId, BundleId, DeviceId, PersonId, ScanId, SessionId, SignupId};
 use crate::ledger::model::Grade;
 use crate::offering::model::AttendanceRole;
-use crate::platform::db::schema::{attendances, checkin_attempts};
+use crate::platform::db::schema::{attendances, scans};
 
 crate::text_enum! {
-    /// How somebody was checked in.
+    /// The way in.
     pub enum CheckinMethod {
         /// Staff scanned the worker's pass.
         StaffScan = "staff_scan",
+        /// The worker scanned the session's code.
+        SelfScan = "self_scan",
+        /// The worker typed the six digits that were said.
+        SpokenCode = "spoken_code",
+        /// Staff marked who was there on the list of those with a place.
+        Roster = "roster",
+        /// A signed sheet of paper, typed in by one officer and compared by another.
+        Sheet = "sheet",
+        /// Staff took somebody in who had not signed up.
+        WalkIn = "walk_in",
+        /// Staff went to see the person.
+        Visit = "visit",
+    }
+}
+
+impl CheckinMethod {
+    /// How good the evidence of this way in is; of a scan of one's own, at this distance from the venue. Nobody can raise it.
+    pub fn grade(self, distance: Option<Distance>) -> Grade {
+        match self {
+            Self::SelfScan if distance == Some(Distance::Inside) => Grade::A,
+            Self::StaffScan | Self::Sheet | Self::WalkIn | Self::Visit => Grade::B,
+            Self::SelfScan | Self::SpokenCode | Self::Roster => Grade::C,
+        }
+    }
+}
+
+crate::text_enum! {
+    /// How far from the venue somebody was. The position itself is not kept.
+    pub enum Distance {
+        /// Within the venue's radius.
+        Inside = "inside",
+        /// Within three times the radius: phones err.
+        Near = "near",
+        /// Farther away.
+        Far = "far",
+    }
+}
+
+crate::text_enum! {
+    /// Which way somebody passed the door.
+    pub enum Direction {
+        /// In.
+        In = "in",
+        /// Out.
+        Out = "out",
     }
 }
 
@@ -23,6 +68,10 @@ crate::text_enum! {
         Accepted = "accepted",
         /// The person was present already.
         Duplicate = "duplicate",
+        /// The person left.
+        Left = "left",
+        /// The desk decides whether it counts.
+        Conflict = "conflict",
         /// The person has no place in this activity.
         NotSignedUp = "not_signed_up",
         /// Too early or too late.
@@ -33,6 +82,8 @@ crate::text_enum! {
         PassInvalid = "pass_invalid",
         /// A pass of more than a minute ago.
         PassExpired = "pass_expired",
+        /// Not the session's code, or one of more than a minute ago.
+        CodeInvalid = "code_invalid",
         /// The session is cancelled.
         SessionCancelled = "session_cancelled",
         /// The activity is cancelled.
@@ -41,11 +92,33 @@ crate::text_enum! {
         ActivityPostponed = "activity_postponed",
         /// The room holds nobody more.
         Full = "full",
+        /// The person is at another session at this time.
+        Elsewhere = "elsewhere",
+        /// The person is not whom the session is for.
+        NotEligible = "not_eligible",
+        /// Who leaves was not there.
+        NotPresent = "not_present",
+        /// The device was revoked, or has no such task at this session.
+        DeviceRevoked = "device_revoked",
+        /// The device's list was out of date when it scanned.
+        BundleExpired = "bundle_expired",
+    }
+}
+
+crate::text_enum! {
+    /// Why an attendance does not stand.
+    pub enum Voiding {
+        /// Staff took it back.
+        Undone = "undone",
+        /// What came later makes it a conflict.
+        Conflict = "conflict",
+        /// The desk decided so.
+        Rejected = "rejected",
     }
 }
 
 /// One person present at one session.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = attendances, treat_none_as_default_value = false)]
 pub struct Attendance {
     /// Its id.
@@ -54,8 +127,8 @@ pub struct Attendance {
     pub session_id: SessionId,
     /// The person.
     pub person_id: PersonId,
-    /// The sign-up that let them in.
-    pub signup_id: SignupId,
+    /// The sign-up that let them in; none of a walk-in or a visit.
+    pub signup_id: Option<SignupId>,
     /// As what.
     pub role: AttendanceRole,
     /// How.
@@ -64,24 +137,50 @@ pub struct Attendance {
     pub grade: Grade,
     /// When.
     pub checked_in_at: NaiveDateTime,
-    /// By whom.
+    /// By whom; by themselves, of a scan of one's own.
     pub checked_in_by: PersonId,
+    /// When they left, where that was recorded.
+    pub left_at: Option<NaiveDateTime>,
+    /// Since when it does not stand any more.
+    pub voided_at: Option<NaiveDateTime>,
+    /// Why.
+    pub voided_because: Option<Voiding>,
 }
 
 /// One scan at the door.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = checkin_attempts, treat_none_as_default_value = false)]
-pub struct Attempt {
+#[diesel(table_name = scans, treat_none_as_default_value = false)]
+pub struct Scan {
     /// Its id.
-    pub id: AttemptId,
+    pub id: ScanId,
     /// The session.
     pub session_id: SessionId,
-    /// The person, if the pass named one.
+    /// The person, if the code named one.
     pub person_id: Option<PersonId>,
     /// Who scanned.
     pub operator_id: PersonId,
+    /// With which enrolled device, of a scan without a signal.
+    pub device_id: Option<DeviceId>,
+    /// By which list.
+    pub bundle_id: Option<BundleId>,
+    /// In or out.
+    pub direction: Direction,
+    /// How.
+    pub method: CheckinMethod,
     /// What became of it.
     pub outcome: ScanOutcome,
-    /// When.
-    pub at: NaiveDateTime,
+    /// When, by our clock.
+    pub happened_at: NaiveDateTime,
+    /// When we heard of it.
+    pub received_at: NaiveDateTime,
+    /// How far from the venue.
+    pub distance: Option<Distance>,
+    /// SHA-256 of a code that named nobody.
+    pub code_hash: Option<Vec<u8>>,
+    /// The device's own name of it.
+    pub client_id: Option<Vec<u8>>,
+    /// Its place in the device's order.
+    pub client_seq: Option<i64>,
+    /// SHA-256 of what the device said.
+    pub digest: Option<Vec<u8>>,
 }

@@ -45,9 +45,17 @@ pub fn refusal(outcome: ScanOutcome) -> Error {
         ScanOutcome::Full => Error::new(Code::CheckinFull),
         ScanOutcome::Finalised => Error::new(Code::SessionFinalised),
         ScanOutcome::PassExpired => Error::new(Code::PassExpired),
-        ScanOutcome::PassInvalid | ScanOutcome::Accepted | ScanOutcome::Duplicate => {
-            Error::new(Code::PassInvalid)
-        }
+        ScanOutcome::CodeInvalid => Error::new(Code::CodeInvalid),
+        ScanOutcome::Elsewhere => Error::new(Code::CheckinElsewhere),
+        ScanOutcome::NotEligible => Error::new(Code::CheckinNotEligible),
+        ScanOutcome::NotPresent => Error::new(Code::CheckinNotPresent),
+        ScanOutcome::DeviceRevoked => Error::new(Code::DeviceRevoked),
+        ScanOutcome::BundleExpired => Error::new(Code::BundleExpired),
+        ScanOutcome::PassInvalid
+        | ScanOutcome::Accepted
+        | ScanOutcome::Duplicate
+        | ScanOutcome::Left
+        | ScanOutcome::Conflict => Error::new(Code::PassInvalid),
     }
 }
 
@@ -81,7 +89,10 @@ mod tests {
     fn every_outcome_that_lets_nobody_in_has_a_code() {
         let codes: Vec<Code> = ScanOutcome::ALL
             .iter()
-            .filter(|outcome| !matches!(outcome, ScanOutcome::Accepted | ScanOutcome::Duplicate))
+            .filter(|outcome| {
+                use ScanOutcome::{Accepted, Conflict, Duplicate, Left};
+                !matches!(outcome, Accepted | Duplicate | Left | Conflict)
+            })
             .map(|outcome| refusal(*outcome).code())
             .collect();
         assert_eq!(codes.iter().filter(|code| **code == Code::PassInvalid).count(), 1);

@@ -2,24 +2,46 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
-use super::model::{Attempt, Attendance};
+use super::model::{Attendance, Scan, Voiding};
+use crate::clock::db_time;
 use crate::error::Result;
 use crate::ids::{ActivityId, AttendanceId, OrganisationId, PersonId, SessionId, SignupId};
-use crate::offering::model::{AttendanceRole, SessionState};
+use crate::offering::model::{AttendanceRole, Session, SessionState};
 use crate::platform::db::Conn;
-use crate::platform::db::schema::{attendances, checkin_attempts, people, sessions};
+use crate::platform::db::schema::{attendances, people, scans, sessions, signups};
+use crate::signup::model::SignupState;
 
-/// Inserts those rows whose person is not present yet, and gives their ids.
-pub fn insert_new_in_tx(conn: &mut Conn, rows: &[Attendance]) -> Result<HashSet<AttendanceId>> {
-    let ids =
-        crate::insert_new!(conn, attendances::table, rows, attendances::id => |row: &Attendance| row.id)?;
-    Ok(ids.into_iter().collect())
+/// Keeps new attendances. Under the session's lock nobody else is new, and the unique key is the last guard.
+pub fn insert_in_tx(conn: &mut Conn, rows: &[Attendance]) -> Result<()> {
+    crate::insert_rows!(conn, attendances::table, rows)?;
+    Ok(())
 }
 
-/// Who of `people` is present at a session.
-pub fn present(
+/// How many have a place in an activity, in one of `roles`, and are not present at its session.
+pub fn expected(
+    conn: &mut Conn,
+    session: SessionId,
+    activity: ActivityId,
+    roles: &[AttendanceRole],
+) -> Result<i64> {
+    let present = attendances::table
+        .filter(attendances::session_id.eq(session))
+        .filter(attendances::voided_at.is_null())
+        .filter(attendances::person_id.eq(signups::person_id))
+        .select(attendances::id);
+    let with_place = signups::table
+        .filter(signups::activity_id.eq(activity))
+        .filter(signups::state.eq_any([SignupState::Confirmed, SignupState::Attended]))
+        .filter(signups::role.eq_any(roles))
+        .filter(diesel::dsl::not(diesel::dsl::exists(present)));
+    Ok(with_place.count().get_result(conn)?)
+}
+
+/// What is kept of `people` at a session, standing or void.
+pub fn kept(
     conn: &mut Conn,
     session: SessionId,
     people: &[PersonId],
@@ -32,11 +54,96 @@ pub fn present(
     Ok(rows.into_iter().map(|row| (row.person_id, row)).collect())
 }
 
+/// A void attendance stands again, as `row` says; false when it is not void.
+pub fn revive_in_tx(conn: &mut Conn, row: &Attendance) -> Result<bool> {
+    let void = attendances::table.filter(attendances::id.eq(row.id)).filter(attendances::voided_at.is_not_null());
+    let changed = diesel::update(void)
+        .set((
+            attendances::signup_id.eq(row.signup_id),
+            attendances::role.eq(row.role),
+            attendances::method.eq(row.method),
+            attendances::grade.eq(row.grade),
+            attendances::checked_in_at.eq(row.checked_in_at),
+            attendances::checked_in_by.eq(row.checked_in_by),
+            attendances::left_at.eq(None::<NaiveDateTime>),
+            attendances::voided_at.eq(None::<NaiveDateTime>),
+            attendances::voided_because.eq(None::<Voiding>),
+        ))
+        .execute(conn)?;
+    Ok(changed == 1)
+}
+
+/// An attendance does not stand any more; false when it did not already.
+pub fn void_in_tx(conn: &mut Conn, id: AttendanceId, why: Voiding, now: DateTime<Utc>) -> Result<bool> {
+    let standing = attendances::table.filter(attendances::id.eq(id)).filter(attendances::voided_at.is_null());
+    let changed = diesel::update(standing)
+        .set((attendances::voided_at.eq(db_time(now)), attendances::voided_because.eq(why)))
+        .execute(conn)?;
+    Ok(changed == 1)
+}
+
+/// Of `people`, those who are present at another session that overlaps `session`, with it.
+pub fn elsewhere(
+    conn: &mut Conn,
+    session: &Session,
+    people: &[PersonId],
+) -> Result<HashMap<PersonId, SessionId>> {
+    let rows: Vec<(PersonId, SessionId)> = attendances::table
+        .inner_join(sessions::table)
+        .filter(attendances::person_id.eq_any(people))
+        .filter(attendances::session_id.ne(session.id))
+        .filter(attendances::voided_at.is_null())
+        .filter(sessions::state.ne(SessionState::Cancelled))
+        .filter(sessions::starts_at.lt(session.ends_at))
+        .filter(sessions::ends_at.gt(session.starts_at))
+        .select((attendances::person_id, attendances::session_id))
+        .load(conn)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Somebody who is present leaves; later than they were known to, if they left before. Gives the attendance, none when they are not
+/// present.
+pub fn leave_in_tx(
+    conn: &mut Conn,
+    session: SessionId,
+    person: PersonId,
+    at: DateTime<Utc>,
+) -> Result<Option<Attendance>> {
+    let present = || {
+        attendances::table
+            .filter(attendances::session_id.eq(session))
+            .filter(attendances::person_id.eq(person))
+            .filter(attendances::voided_at.is_null())
+    };
+    let earlier = attendances::left_at.is_null().or(attendances::left_at.lt(db_time(at)));
+    let entered = attendances::checked_in_at.le(db_time(at));
+    diesel::update(present().filter(earlier).filter(entered))
+        .set(attendances::left_at.eq(db_time(at)))
+        .execute(conn)?;
+    Ok(present().select(Attendance::as_select()).first(conn).optional()?)
+}
+
+/// Who of `people` is present at a session.
+pub fn present(
+    conn: &mut Conn,
+    session: SessionId,
+    people: &[PersonId],
+) -> Result<HashMap<PersonId, Attendance>> {
+    let rows: Vec<Attendance> = attendances::table
+        .filter(attendances::session_id.eq(session))
+        .filter(attendances::person_id.eq_any(people))
+        .filter(attendances::voided_at.is_null())
+        .select(Attendance::as_select())
+        .load(conn)?;
+    Ok(rows.into_iter().map(|row| (row.person_id, row)).collect())
+}
+
 /// How many people are present at a session in one of `roles`.
 pub fn present_as(conn: &mut Conn, session: SessionId, roles: &[AttendanceRole]) -> Result<i64> {
     let present = attendances::table
         .filter(attendances::session_id.eq(session))
-        .filter(attendances::role.eq_any(roles));
+        .filter(attendances::role.eq_any(roles))
+        .filter(attendances::voided_at.is_null());
     Ok(present.count().get_result(conn)?)
 }
 
@@ -44,6 +151,7 @@ pub fn present_as(conn: &mut Conn, session: SessionId, roles: &[AttendanceRole])
 pub fn of_sessions(conn: &mut Conn, session_ids: &[SessionId]) -> Result<Vec<Attendance>> {
     let query = attendances::table
         .filter(attendances::session_id.eq_any(session_ids))
+        .filter(attendances::voided_at.is_null())
         .order(attendances::id)
         .select(Attendance::as_select());
     Ok(query.load(conn)?)
@@ -56,9 +164,10 @@ pub fn still_attended(conn: &mut Conn, signups: &[SignupId]) -> Result<HashSet<S
         let standing = attendances::table
             .inner_join(sessions::table)
             .filter(attendances::signup_id.eq_any(some))
+            .filter(attendances::voided_at.is_null())
             .filter(sessions::state.ne(SessionState::Cancelled))
             .select(attendances::signup_id);
-        found.extend(standing.load::<SignupId>(conn)?);
+        found.extend(standing.load::<Option<SignupId>>(conn)?.into_iter().flatten());
     }
     Ok(found)
 }
@@ -73,6 +182,7 @@ pub fn standing_of(conn: &mut Conn, people: &[PersonId]) -> Result<Vec<Placed>> 
         let query = attendances::table
             .inner_join(sessions::table)
             .filter(attendances::person_id.eq_any(some))
+            .filter(attendances::voided_at.is_null())
             .filter(sessions::state.ne(SessionState::Cancelled))
             .select((Attendance::as_select(), sessions::activity_id, sessions::starts_at));
         found.extend(query.load::<Placed>(conn)?);
@@ -85,8 +195,8 @@ pub fn standing_of(conn: &mut Conn, people: &[PersonId]) -> Result<Vec<Placed>> 
 const SOME: usize = 500;
 
 /// Keeps every scan.
-pub fn attempts_create_in_tx(conn: &mut Conn, rows: &[Attempt]) -> Result<()> {
-    crate::insert_rows!(conn, checkin_attempts::table, rows)?;
+pub fn scans_create_in_tx(conn: &mut Conn, rows: &[Scan]) -> Result<()> {
+    crate::insert_rows!(conn, scans::table, rows)?;
     Ok(())
 }
 
@@ -112,6 +222,7 @@ pub fn list(
     let mut query = attendances::table
         .inner_join(people::table.on(people::id.eq(attendances::person_id)))
         .filter(attendances::session_id.eq(session))
+        .filter(attendances::voided_at.is_null())
         .order(attendances::id)
         .limit(limit)
         .select((Attendance::as_select(), people::name))
@@ -122,11 +233,12 @@ pub fn list(
     Ok(query.load(conn)?)
 }
 
-/// Attendances after `after`, at sessions that are not cancelled, with activity and session begin; for verification.
+/// Attendances that stand, after `after`, at sessions that are not cancelled, with activity and session begin; for verification.
 pub fn all_after(conn: &mut Conn, after: Option<AttendanceId>, limit: i64) -> Result<Vec<Placed>> {
     let mut query = attendances::table
         .inner_join(sessions::table)
         .filter(sessions::state.ne(SessionState::Cancelled))
+        .filter(attendances::voided_at.is_null())
         .order(attendances::id)
         .limit(limit)
         .select((Attendance::as_select(), sessions::activity_id, sessions::starts_at))

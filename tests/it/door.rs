@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use unionhall::platform::db::schema::{attendances, checkin_attempts};
+use unionhall::platform::db::schema::{attendances, scans};
 
 use super::signup::crowd;
 use crate::harness::{Test, TestApp};
@@ -70,7 +70,7 @@ async fn forty_doors_scan_one_person_at_once(app: TestApp) {
     assert_eq!(fresh, 1);
     let rows: i64 = app.read(|conn| Ok(attendances::table.count().get_result(conn)?)).await;
     assert_eq!(rows, 1);
-    let scans: i64 = app.read(|conn| Ok(checkin_attempts::table.count().get_result(conn)?)).await;
+    let scans: i64 = app.read(|conn| Ok(scans::table.count().get_result(conn)?)).await;
     assert_eq!(scans, 40);
     app.run_jobs().await;
 }
@@ -88,7 +88,7 @@ async fn every_scan_is_kept_with_its_outcome(app: TestApp) {
     gate.scan(activity.session, &zhang.pass().await).await.ok(200);
     let outcomes: Vec<String> = app
         .read(|conn| {
-            let query = checkin_attempts::table.order(checkin_attempts::id).select(checkin_attempts::outcome);
+            let query = scans::table.order(scans::id).select(scans::outcome);
             Ok(query.load(conn)?)
         })
         .await;

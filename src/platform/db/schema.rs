@@ -348,23 +348,130 @@ diesel::table! {
         id -> Binary,
         session_id -> Binary,
         person_id -> Binary,
-        signup_id -> Binary,
+        signup_id -> Nullable<Binary>,
         role -> Text,
         method -> Text,
         grade -> Text,
         checked_in_at -> Timestamp,
         checked_in_by -> Binary,
+        left_at -> Nullable<Timestamp>,
+        voided_at -> Nullable<Timestamp>,
+        voided_because -> Nullable<Text>,
     }
 }
 
 diesel::table! {
-    checkin_attempts (id) {
+    scans (id) {
         id -> Binary,
         session_id -> Binary,
         person_id -> Nullable<Binary>,
         operator_id -> Binary,
+        device_id -> Nullable<Binary>,
+        bundle_id -> Nullable<Binary>,
+        direction -> Text,
+        method -> Text,
         outcome -> Text,
-        at -> Timestamp,
+        happened_at -> Timestamp,
+        received_at -> Timestamp,
+        distance -> Nullable<Text>,
+        code_hash -> Nullable<Binary>,
+        client_id -> Nullable<Binary>,
+        client_seq -> Nullable<BigInt>,
+        digest -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    devices (id) {
+        id -> Binary,
+        organisation_id -> Binary,
+        name -> Text,
+        enrolled_by -> Binary,
+        enrolled_at -> Timestamp,
+        revoked_by -> Nullable<Binary>,
+        revoked_at -> Nullable<Timestamp>,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    device_grants (device_id, session_id, role) {
+        device_id -> Binary,
+        session_id -> Binary,
+        role -> Text,
+        granted_by -> Binary,
+        granted_at -> Timestamp,
+        revoked_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    bundles (id) {
+        id -> Binary,
+        device_id -> Binary,
+        session_id -> Binary,
+        issued_by -> Binary,
+        issued_at -> Timestamp,
+        expires_at -> Timestamp,
+        people -> BigInt,
+        digest -> Binary,
+    }
+}
+
+diesel::table! {
+    checkin_conflicts (id) {
+        id -> Binary,
+        session_id -> Binary,
+        person_id -> Binary,
+        scan_id -> Binary,
+        reason -> Text,
+        proposed -> Text,
+        state -> Text,
+        opened_at -> Timestamp,
+        decided_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    sheets (id) {
+        id -> Binary,
+        session_id -> Binary,
+        state -> Text,
+        typed_by -> Binary,
+        typed_at -> Timestamp,
+        checked_by -> Nullable<Binary>,
+        checked_at -> Nullable<Timestamp>,
+        note -> Nullable<Text>,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    sheet_lines (sheet_id, number) {
+        sheet_id -> Binary,
+        number -> BigInt,
+        person_id -> Binary,
+    }
+}
+
+diesel::table! {
+    excuses (session_id, person_id) {
+        session_id -> Binary,
+        person_id -> Binary,
+        ground -> Text,
+        note -> Nullable<Text>,
+        recorded_by -> Binary,
+        recorded_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    fences (session_id) {
+        session_id -> Binary,
+        latitude -> BigInt,
+        longitude -> BigInt,
+        metres -> BigInt,
+        set_by -> Binary,
     }
 }
 
@@ -837,8 +944,12 @@ diesel::joinable!(signups -> activities (activity_id));
 diesel::joinable!(signups -> people (person_id));
 diesel::joinable!(attendances -> sessions (session_id));
 diesel::joinable!(attendances -> signups (signup_id));
-diesel::joinable!(checkin_attempts -> sessions (session_id));
-diesel::joinable!(checkin_attempts -> people (operator_id));
+diesel::joinable!(scans -> sessions (session_id));
+diesel::joinable!(devices -> organisations (organisation_id));
+diesel::joinable!(device_grants -> devices (device_id));
+diesel::joinable!(bundles -> devices (device_id));
+diesel::joinable!(checkin_conflicts -> scans (scan_id));
+diesel::joinable!(sheet_lines -> sheets (sheet_id));
 diesel::joinable!(notices -> people (person_id));
 diesel::joinable!(quotas -> activities (activity_id));
 diesel::joinable!(quotas -> organisations (organisation_id));
@@ -895,7 +1006,15 @@ diesel::allow_tables_to_appear_in_same_query!(
     sessions,
     signups,
     attendances,
-    checkin_attempts,
+    scans,
+    devices,
+    device_grants,
+    bundles,
+    checkin_conflicts,
+    sheets,
+    sheet_lines,
+    excuses,
+    fences,
     notices,
     attendance_roles,
     quotas,

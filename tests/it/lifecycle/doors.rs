@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use unionhall::ids::ActivityId;
 use unionhall::offering::model::AttendanceRole;
-use unionhall::platform::db::schema::{activities, checkin_attempts, signups};
+use unionhall::platform::db::schema::{activities, scans, signups};
 use unionhall::signup::model::SignupState;
 
 use super::{act, because, cancel_session, sign_up_as, two_sessions, values};
@@ -23,7 +23,7 @@ pub const TESTS: &[Test] = tests![
 
 /// What became of every scan, sorted.
 async fn outcomes(app: &TestApp) -> Vec<String> {
-    let query = checkin_attempts::table.order(checkin_attempts::outcome).select(checkin_attempts::outcome);
+    let query = scans::table.order(scans::outcome).select(scans::outcome);
     app.read(move |conn| Ok(query.load(conn)?)).await
 }
 
