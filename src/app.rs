@@ -263,7 +263,7 @@ impl App {
             limits: Arc::new(Limits::new(cache, config.limits)),
             counting,
             followers,
-            contract: Arc::new(Contract::compile(&document).map_err(|e| other(&e))?),
+            contract: Arc::new(Contract::new(&document).map_err(|e| other(&e))?),
             document: Arc::new(docs::Document::new(&document).map_err(|e| other(&e))?),
             proxies: TrustedProxies(config.server.trusted_proxies.clone()),
             origins: Arc::new(config.server.cors_origins.clone()),
