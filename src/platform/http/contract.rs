@@ -20,9 +20,10 @@ pub const INSTANT: &str = r"^(19[7-9][0-9]|2[01][0-9]{2})-[0-9]{2}-[0-9]{2}T[0-9
 /// Days of the same years.
 pub const DAY: &str = r"^(19[7-9][0-9]|2[01][0-9]{2})-[0-9]{2}-[0-9]{2}$";
 
-/// The document, compiled as it is used: most operations of most processes are never asked for, and a validator takes a hundred kilobytes.
+/// The document, compiled as it is used: most operations of most processes are never asked for, and a validator takes a hundred
+/// kilobytes. Until then schemas are kept as texts, a tenth of what they take as trees.
 pub struct Contract {
-    components: Value,
+    components: HashMap<String, Box<str>>,
     bodies: HashMap<String, Check>,
     queries: HashMap<(String, String), QueryContract>,
     paths: Vec<(String, Vec<String>)>,
@@ -36,7 +37,7 @@ struct QueryContract {
 
 /// A schema, and its validator once it was asked for.
 struct Check {
-    schema: Value,
+    schema: Box<str>,
     compiled: OnceLock<Result<Validator, ContractError>>,
 }
 
@@ -46,16 +47,18 @@ struct Check {
 pub struct ContractError(String);
 
 impl Check {
-    fn new(schema: Value) -> Self {
-        Self { schema, compiled: OnceLock::new() }
+    fn new(schema: &Value) -> Self {
+        Self { schema: schema.to_string().into(), compiled: OnceLock::new() }
     }
 
-    fn validator(&self, components: &Value) -> Result<&Validator, ContractError> {
+    fn validator(&self, components: &HashMap<String, Box<str>>) -> Result<&Validator, ContractError> {
         let compile = || {
+            let mut root: Map<String, Value> = parse(&self.schema)?;
             // Only what it names: a validator keeps its whole document.
             let mut named = Map::new();
-            gather(&self.schema, components, &mut named);
-            let mut root = self.schema.as_object().cloned().unwrap_or_default();
+            for schema in root.values() {
+                gather(schema, components, &mut named)?;
+            }
             root.insert("components".into(), json!({ "schemas": named }));
             jsonschema::options()
                 .should_validate_formats(true)
@@ -66,12 +69,13 @@ impl Check {
     }
 
     /// All faults of `value`. A schema that is none refuses everything, which `Contract::verify` keeps from happening.
-    fn faults(&self, components: &Value, value: &Value, prefix: &str) -> Vec<Fault> {
+    fn faults(&self, components: &HashMap<String, Box<str>>, value: &Value, prefix: &str) -> Vec<Fault> {
         match self.validator(components) {
             Ok(validator) => validator.iter_errors(value).flat_map(|e| faults(&e, prefix)).collect(),
             Err(error) => {
                 tracing::error!(%error, "a schema of the contract");
-                vec![Fault::new(prefix, "uncheckable", Text::new("无法检查该请求", "this request cannot be checked"))]
+                let detail = Text::new("无法检查该请求", "this request cannot be checked");
+                vec![Fault::new(prefix, "uncheckable", detail)]
             }
         }
     }
@@ -80,7 +84,7 @@ impl Check {
 impl Contract {
     /// Takes `document` in.
     pub fn new(document: &utoipa::openapi::OpenApi) -> Result<Self, ContractError> {
-        let mut document = serde_json::to_value(document).map_err(|error| ContractError(error.to_string()))?;
+        let document = serde_json::to_value(document).map_err(|error| ContractError(error.to_string()))?;
         let mut bodies = HashMap::new();
         let mut queries = HashMap::new();
         let mut paths = Vec::new();
@@ -93,18 +97,21 @@ impl Contract {
                     .and_then(Value::as_str)
                 {
                     let name = reference.rsplit('/').next().unwrap_or_default().to_owned();
-                    bodies.entry(name).or_insert_with(|| Check::new(json!({ "$ref": reference })));
+                    bodies.entry(name).or_insert_with(|| Check::new(&json!({ "$ref": reference })));
                 }
                 let (types, schema) = query_schema(operation);
                 queries.insert(
                     (method.to_uppercase(), path.clone()),
-                    QueryContract { types, check: Check::new(schema), guarded: is_guarded(operation) },
+                    QueryContract { types, check: Check::new(&schema), guarded: is_guarded(operation) },
                 );
             }
             methods.sort();
             paths.push((path.clone(), methods));
         }
-        let components = document.get_mut("components").map_or_else(|| json!({}), Value::take);
+        let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
+        let components =
+            schemas.into_iter().flatten().map(|(name, schema)| (name.clone(), schema.to_string().into()));
+        let components = components.collect();
         Ok(Self { components, bodies, queries, paths })
     }
 
@@ -114,7 +121,10 @@ impl Contract {
     /// The first schema that cannot be compiled.
     pub fn verify(&self) -> Result<(), ContractError> {
         let queries = self.queries.values().map(|contract| &contract.check);
-        self.bodies.values().chain(queries).try_for_each(|check| check.validator(&self.components).map(|_| ()))
+        self.bodies
+            .values()
+            .chain(queries)
+            .try_for_each(|check| check.validator(&self.components).map(|_| ()))
     }
 
     /// All faults of a body of the type `name`.
@@ -192,22 +202,31 @@ fn matches(pattern: &str, path: &str) -> bool {
     }
 }
 
+fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ContractError> {
+    serde_json::from_str(text).map_err(|error| ContractError(error.to_string()))
+}
+
 /// Gathers the schemas that `value` refers to, and those that they refer to.
-fn gather(value: &Value, components: &Value, named: &mut Map<String, Value>) {
+fn gather(
+    value: &Value,
+    components: &HashMap<String, Box<str>>,
+    named: &mut Map<String, Value>,
+) -> Result<(), ContractError> {
     match value {
-        Value::Array(items) => items.iter().for_each(|item| gather(item, components, named)),
-        Value::Object(entries) => {
-            let reference = entries.get("$ref").and_then(Value::as_str);
-            if let Some(name) = reference.and_then(|text| text.strip_prefix("#/components/schemas/"))
-                && let Some(schema) = components.pointer(&format!("/schemas/{name}"))
+        Value::Array(items) => items.iter().try_for_each(|item| gather(item, components, named)),
+        Value::Object(entries) => entries.values().try_for_each(|entry| gather(entry, components, named)),
+        Value::String(text) => {
+            if let Some(name) = text.strip_prefix("#/components/schemas/")
+                && let Some(schema) = components.get(name)
                 && !named.contains_key(name)
             {
+                let schema: Value = parse(schema)?;
                 named.insert(name.to_owned(), schema.clone());
-                gather(schema, components, named);
+                gather(&schema, components, named)?;
             }
-            entries.values().for_each(|entry| gather(entry, components, named));
+            Ok(())
         }
-        _ => {}
+        _ => Ok(()),
     }
 }
 
