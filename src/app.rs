@@ -109,7 +109,6 @@ pub struct App {
     counting: Arc<dyn Counting>,
     followers: Followers,
     contract: Arc<Contract>,
-    document: Arc<docs::Document>,
     proxies: TrustedProxies,
     origins: Arc<Vec<String>>,
     stopping: Stopping,
@@ -186,7 +185,7 @@ impl App {
             TimeDelta::minutes(config.auth.access_minutes),
             Arc::clone(&clock),
             ids.clone(),
-        );
+        )?;
         let memory = Duration::from_millis(config.auth.standing_memory_ms);
         let moment = Duration::from_millis(config.cache.memory_ms);
         let changes = Changes::new(cache.clone(), &ids);
@@ -244,7 +243,6 @@ impl App {
         let entrance = Entrance { ids: ids.clone(), counting: Arc::clone(&counting) };
         let door = Arc::new(DoorHandler { clock: Arc::clone(&clock), entrance: entrance.clone() });
         let batching = BatcherConfig { batch: config.database.batch, queue: config.database.queue };
-        let document = openapi::document();
         let files = assemble_files(config)?;
         files.holders().register(Arc::new(ReviewHolder { clock: Arc::clone(&clock) }));
         Ok(Self {
@@ -263,8 +261,7 @@ impl App {
             limits: Arc::new(Limits::new(cache, config.limits)),
             counting,
             followers,
-            contract: Arc::new(Contract::compile(&document).map_err(|e| other(&e))?),
-            document: Arc::new(docs::Document::new(&document).map_err(|e| other(&e))?),
+            contract: Arc::new(contract()?),
             proxies: TrustedProxies(config.server.trusted_proxies.clone()),
             origins: Arc::new(config.server.cors_origins.clone()),
             stopping: Stopping::default(),
@@ -310,9 +307,10 @@ impl App {
         let mut server = HttpServer::new(move || {
             actix_web::App::new()
                 .configure(|cfg| app.configure(cfg))
-                .wrap(from_fn(refuse_early))
                 .wrap(from_fn(answer_again))
                 .wrap(Compress::default())
+                // Around the others, so that a crowd passes through as little as can be.
+                .wrap(from_fn(refuse_early))
                 .wrap(from_fn(envelope))
                 // Outermost: a console must be able to read problem documents, which the envelope writes.
                 .wrap(Condition::new(!app.origins.is_empty(), cors(&app.origins)))
@@ -345,7 +343,6 @@ impl App {
             .app_data(Data::new(Arc::clone(&self.counting)))
             .app_data(Data::new(self.followers.clone()))
             .app_data(Data::from(Arc::clone(&self.contract)))
-            .app_data(Data::from(Arc::clone(&self.document)))
             .app_data(Data::new(self.proxies.clone()))
             .app_data(Data::new(self.stopping.clone()))
             .configure(docs::configure)
@@ -366,6 +363,14 @@ impl App {
         // The receiver is gone when the loop has ended by itself; either way it ends.
         let _ended = stop_jobs.send(true);
     }
+}
+
+/// What requests are checked against. Made on a thread of its own: the document is large for a moment, and what a thread used goes
+/// back to the system when it has ended.
+fn contract() -> Result<Contract, StartError> {
+    let made = std::thread::spawn(|| Contract::new(&openapi::document())).join();
+    let made = made.map_err(|_| StartError::Other("the OpenAPI document cannot be made".into()))?;
+    made.map_err(|error| StartError::Other(error.to_string()))
 }
 
 /// Whoever keeps answers for a moment hears of what has changed.

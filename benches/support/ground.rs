@@ -62,7 +62,8 @@ impl Ground {
             TimeDelta::minutes(config.auth.access_minutes),
             clock,
             ids.clone(),
-        );
+        )
+        .unwrap();
         let ground = Self { config, db, ids, tokens, people, next: 0 };
         ground.populate(people);
         ground.remember(past);

@@ -426,7 +426,7 @@ pub async fn signup_roster(
             store::roster(c, id, after, limit)
         })
         .await?;
-    let page = platform.cursors.page(&list, &query.0, rows, |row| row.0.id)?;
+    let page = platform.cursors.page(&list, &query.0, rows, |row| row.0.number)?;
     Ok(Reply::new(page.map(|(row, name)| RosterEntry {
         signup_id: row.id,
         person_id: row.person_id,

@@ -54,23 +54,23 @@ pub fn list_own(
     Ok(query.load(conn)?)
 }
 
-/// Live sign-ups of an activity after `after`, in the order they were made, with the person's name.
+/// Live sign-ups of an activity after the number `after`, in the order of arrival, with the person's name.
 pub fn roster(
     conn: &mut Conn,
     activity: ActivityId,
-    after: Option<SignupId>,
+    after: Option<i64>,
     limit: i64,
 ) -> Result<Vec<(Signup, Option<String>)>> {
     let mut query = signups::table
         .inner_join(people::table)
         .filter(signups::activity_id.eq(activity))
         .filter(signups::state.ne(SignupState::Cancelled))
-        .order(signups::id)
+        .order(signups::number)
         .limit(limit)
         .select((Signup::as_select(), people::name))
         .into_boxed();
     if let Some(after) = after {
-        query = query.filter(signups::id.gt(after));
+        query = query.filter(signups::number.gt(after));
     }
     Ok(query.load(conn)?)
 }

@@ -4,8 +4,8 @@
 //! checks are compiled from the document. So a limit is written once, all wrong fields are found at once, and what the
 //! document promises is what the server enforces.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
 use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
@@ -20,42 +20,71 @@ pub const INSTANT: &str = r"^(19[7-9][0-9]|2[01][0-9]{2})-[0-9]{2}-[0-9]{2}T[0-9
 /// Days of the same years.
 pub const DAY: &str = r"^(19[7-9][0-9]|2[01][0-9]{2})-[0-9]{2}-[0-9]{2}$";
 
-/// The compiled document.
+/// The document, compiled as it is used: most operations of most processes are never asked for, and a validator takes a hundred
+/// kilobytes. Until then schemas are kept as texts, a tenth of what they take as trees.
 pub struct Contract {
-    bodies: HashMap<String, Validator>,
+    components: HashMap<String, Box<str>>,
+    bodies: HashMap<String, Check>,
     queries: HashMap<(String, String), QueryContract>,
-    paths: Vec<(actix_web::dev::ResourceDef, Vec<String>)>,
+    paths: Vec<(String, Vec<String>)>,
 }
 
 struct QueryContract {
     types: HashMap<String, String>,
-    validator: Validator,
+    check: Check,
     guarded: bool,
 }
 
-/// Why the document cannot be compiled: a mistake of the code, found at start and by the tests.
-#[derive(Debug, thiserror::Error)]
+/// A schema, and its validator once it was asked for.
+struct Check {
+    schema: Box<str>,
+    compiled: OnceLock<Result<Validator, ContractError>>,
+}
+
+/// Why the document cannot be compiled: a mistake of the code, which a test finds.
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("the OpenAPI document cannot be compiled: {0}")]
 pub struct ContractError(String);
 
-impl Contract {
-    /// Compiles `document`.
-    pub fn compile(document: &utoipa::openapi::OpenApi) -> Result<Self, ContractError> {
-        let fail = |e: &dyn std::fmt::Display| ContractError(e.to_string());
-        let document = serde_json::to_value(document).map_err(|e| fail(&e))?;
-        let components = document.get("components").cloned().unwrap_or_else(|| json!({}));
-        let build = |schema: Value| {
+impl Check {
+    fn new(schema: &Value) -> Self {
+        Self { schema: schema.to_string().into(), compiled: OnceLock::new() }
+    }
+
+    fn validator(&self, components: &HashMap<String, Box<str>>) -> Result<&Validator, ContractError> {
+        let compile = || {
+            let mut root: Map<String, Value> = parse(&self.schema)?;
             // Only what it names: a validator keeps its whole document.
             let mut named = Map::new();
-            gather(&schema, &components, &mut named);
-            let mut root = schema.as_object().cloned().unwrap_or_default();
+            for schema in root.values() {
+                gather(schema, components, &mut named)?;
+            }
             root.insert("components".into(), json!({ "schemas": named }));
             jsonschema::options()
                 .should_validate_formats(true)
                 .build(&Value::Object(root))
-                .map_err(|e| fail(&e))
+                .map_err(|error| ContractError(error.to_string()))
         };
+        self.compiled.get_or_init(compile).as_ref().map_err(Clone::clone)
+    }
 
+    /// All faults of `value`. A schema that is none refuses everything, which `Contract::verify` keeps from happening.
+    fn faults(&self, components: &HashMap<String, Box<str>>, value: &Value, prefix: &str) -> Vec<Fault> {
+        match self.validator(components) {
+            Ok(validator) => validator.iter_errors(value).flat_map(|e| faults(&e, prefix)).collect(),
+            Err(error) => {
+                tracing::error!(%error, "a schema of the contract");
+                let detail = Text::new("无法检查该请求", "this request cannot be checked");
+                vec![Fault::new(prefix, "uncheckable", detail)]
+            }
+        }
+    }
+}
+
+impl Contract {
+    /// Takes `document` in.
+    pub fn new(document: &utoipa::openapi::OpenApi) -> Result<Self, ContractError> {
+        let document = serde_json::to_value(document).map_err(|error| ContractError(error.to_string()))?;
         let mut bodies = HashMap::new();
         let mut queries = HashMap::new();
         let mut paths = Vec::new();
@@ -68,21 +97,34 @@ impl Contract {
                     .and_then(Value::as_str)
                 {
                     let name = reference.rsplit('/').next().unwrap_or_default().to_owned();
-                    if let Entry::Vacant(new) = bodies.entry(name) {
-                        new.insert(build(json!({ "$ref": reference }))?);
-                    }
+                    bodies.entry(name).or_insert_with(|| Check::new(&json!({ "$ref": reference })));
                 }
-                let query = query_schema(operation);
-                let validator = build(query.1)?;
+                let (types, schema) = query_schema(operation);
                 queries.insert(
                     (method.to_uppercase(), path.clone()),
-                    QueryContract { types: query.0, validator, guarded: is_guarded(operation) },
+                    QueryContract { types, check: Check::new(&schema), guarded: is_guarded(operation) },
                 );
             }
             methods.sort();
-            paths.push((actix_web::dev::ResourceDef::new(path.as_str()), methods));
+            paths.push((path.clone(), methods));
         }
-        Ok(Self { bodies, queries, paths })
+        let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
+        let components =
+            schemas.into_iter().flatten().map(|(name, schema)| (name.clone(), schema.to_string().into()));
+        let components = components.collect();
+        Ok(Self { components, bodies, queries, paths })
+    }
+
+    /// Compiles everything.
+    ///
+    /// # Errors
+    /// The first schema that cannot be compiled.
+    pub fn verify(&self) -> Result<(), ContractError> {
+        let queries = self.queries.values().map(|contract| &contract.check);
+        self.bodies
+            .values()
+            .chain(queries)
+            .try_for_each(|check| check.validator(&self.components).map(|_| ()))
     }
 
     /// All faults of a body of the type `name`.
@@ -91,11 +133,10 @@ impl Contract {
         find_nuls(body, "", &mut nuls);
         match self.bodies.get(name) {
             _ if !nuls.is_empty() => nuls,
-            Some(validator) => {
-                let mut wrong: Vec<Fault> =
-                    validator.iter_errors(body).flat_map(|e| faults(&e, "")).collect();
+            Some(check) => {
+                let mut wrong = check.faults(&self.components, body, "");
                 // What is no instant at all is not also out of range.
-                let unformatted: Vec<String> =
+                let unformatted: HashSet<String> =
                     wrong.iter().filter(|f| f.code == "format").map(|f| f.pointer.clone()).collect();
                 wrong.retain(|fault| fault.code != "range" || !unformatted.contains(&fault.pointer));
                 wrong
@@ -134,7 +175,7 @@ impl Contract {
         }
         let object = Value::Object(object);
         find_nuls(&object, "/query", &mut wrong);
-        wrong.extend(contract.validator.iter_errors(&object).flat_map(|e| faults(&e, "/query")));
+        wrong.extend(contract.check.faults(&self.components, &object, "/query"));
         if wrong.is_empty() { Ok(object) } else { Err(wrong) }
     }
 
@@ -145,26 +186,47 @@ impl Contract {
 
     /// The methods of the operations at `path`, or none when there is no such path.
     pub fn methods(&self, path: &str) -> Option<&[String]> {
-        self.paths.iter().find(|(resource, _)| resource.is_match(path)).map(|(_, methods)| methods.as_slice())
+        self.paths.iter().find(|(pattern, _)| matches(pattern, path)).map(|(_, methods)| methods.as_slice())
     }
 }
 
+/// Whether `path` is one of those that `pattern` stands for: `{…}` is any part that is not empty.
+fn matches(pattern: &str, path: &str) -> bool {
+    let (mut parts, mut given) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (parts.next(), given.next()) {
+            (None, None) => return true,
+            (Some(part), Some(found)) if part == found || (part.starts_with('{') && !found.is_empty()) => {}
+            _ => return false,
+        }
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ContractError> {
+    serde_json::from_str(text).map_err(|error| ContractError(error.to_string()))
+}
+
 /// Gathers the schemas that `value` refers to, and those that they refer to.
-fn gather(value: &Value, components: &Value, named: &mut Map<String, Value>) {
+fn gather(
+    value: &Value,
+    components: &HashMap<String, Box<str>>,
+    named: &mut Map<String, Value>,
+) -> Result<(), ContractError> {
     match value {
-        Value::Array(items) => items.iter().for_each(|item| gather(item, components, named)),
-        Value::Object(entries) => {
-            let reference = entries.get("$ref").and_then(Value::as_str);
-            if let Some(name) = reference.and_then(|text| text.strip_prefix("#/components/schemas/"))
-                && let Some(schema) = components.pointer(&format!("/schemas/{name}"))
+        Value::Array(items) => items.iter().try_for_each(|item| gather(item, components, named)),
+        Value::Object(entries) => entries.values().try_for_each(|entry| gather(entry, components, named)),
+        Value::String(text) => {
+            if let Some(name) = text.strip_prefix("#/components/schemas/")
+                && let Some(schema) = components.get(name)
                 && !named.contains_key(name)
             {
+                let schema: Value = parse(schema)?;
                 named.insert(name.to_owned(), schema.clone());
-                gather(schema, components, named);
+                gather(&schema, components, named)?;
             }
-            entries.values().for_each(|entry| gather(entry, components, named));
+            Ok(())
         }
-        _ => {}
+        _ => Ok(()),
     }
 }
 
@@ -327,7 +389,7 @@ mod tests {
     use super::*;
 
     fn contract() -> Contract {
-        Contract::compile(&crate::openapi::document()).unwrap()
+        Contract::new(&crate::openapi::document()).unwrap()
     }
 
     fn codes(faults: &[Fault]) -> Vec<(&str, &str)> {
@@ -337,6 +399,26 @@ mod tests {
     fn programme(name: &str) -> Value {
         json!({ "organisation_id": "org_01k5b8m3q2e9t8h6y1v7z4w0xn", "name": name, "summary": "", "kind": "training",
                 "topic": "skills", "audience": "all" })
+    }
+
+    #[test]
+    fn every_schema_can_be_compiled() {
+        contract().verify().unwrap();
+    }
+
+    #[test]
+    fn paths_are_found_part_by_part() {
+        for (pattern, path, fits) in [
+            ("/a/{id}", "/a/1", true),
+            ("/a/{id}", "/a/", false),
+            ("/a/{id}", "/a", false),
+            ("/a/{id}", "/a/1/b", false),
+            ("/a/{id}/b", "/a/1/b", true),
+            ("/a/b", "/a/b", true),
+            ("/a/b", "/a/b/", false),
+        ] {
+            assert_eq!(matches(pattern, path), fits, "{pattern} {path}");
+        }
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub async fn envelope(
         None => next.call(req).await?.map_into_boxed_body(),
     };
 
-    let cause = explain(&response);
+    let cause = response.status().is_server_error().then(|| explain(&response)).flatten();
     if let Some(problem) = problem_for(&response, &info) {
         response = response.into_response(problem);
     }
