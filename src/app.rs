@@ -16,6 +16,9 @@ use crate::attendance::counting::Counting;
 use crate::attendance::door::{Door, DoorHandler};
 use crate::attendance::entering::Entrance;
 use crate::attendance::following::AttendanceFollower;
+use crate::attendance::offline::conflicts::ConflictSubject;
+use crate::attendance::offline::devices::DeviceKeys;
+use crate::attendance::offline::uploading::Settler;
 use crate::attendance::pass::Passes;
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -102,6 +105,8 @@ pub struct App {
     tools: signup::jobs::Tools,
     door: Door,
     entrance: Entrance,
+    settler: Settler,
+    device_keys: DeviceKeys,
     passes: Passes,
     files: Files,
     login: LoginConfig,
@@ -220,15 +225,20 @@ impl App {
         };
         let counting: Arc<dyn Counting> =
             Arc::new(PlanCounting { clock: Arc::clone(&clock), ids: ids.clone() });
-        let reviews = review::deciding::Desk {
+        let entrance = Entrance { ids: ids.clone(), counting: Arc::clone(&counting) };
+        let mut reviews = review::deciding::Desk {
             clock: Arc::clone(&clock),
             ids: ids.clone(),
             vault: platform.vault.clone(),
-            subjects: Subjects(vec![
-                Arc::new(SignupSubject { ids: ids.clone() }),
-                Arc::new(MembershipSubject),
-            ]),
+            subjects: Subjects::default(),
         };
+        // Settling opens requests and takes them back; it decides none, so its desk needs nobody who learns of decisions.
+        let settler = Settler { entrance: entrance.clone(), desk: reviews.clone() };
+        reviews.subjects = Subjects(vec![
+            Arc::new(SignupSubject { ids: ids.clone() }),
+            Arc::new(MembershipSubject),
+            Arc::new(ConflictSubject { settler: settler.clone() }),
+        ]);
         let tools = signup::jobs::Tools {
             clock: Arc::clone(&clock),
             ids: ids.clone(),
@@ -240,7 +250,6 @@ impl App {
             Arc::new(SignupFollower { ids: ids.clone(), vault: platform.vault.clone(), desk: reviews }),
             Arc::new(AttendanceFollower { counting: Arc::clone(&counting) }),
         ]);
-        let entrance = Entrance { ids: ids.clone(), counting: Arc::clone(&counting) };
         let door = Arc::new(DoorHandler { clock: Arc::clone(&clock), entrance: entrance.clone() });
         let batching = BatcherConfig { batch: config.database.batch, queue: config.database.queue };
         let files = assemble_files(config)?;
@@ -250,6 +259,8 @@ impl App {
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,
             door: Batcher::start("door", db.clone(), door, batching).map_err(|e| other(&e))?,
             entrance,
+            settler,
+            device_keys: DeviceKeys::new(config.codes.pass_secret.clone()),
             snapshots,
             details,
             passes: Passes::new(config.codes.pass_secret.clone()),
@@ -336,6 +347,8 @@ impl App {
             .app_data(Data::new(self.tools.desk.clone()))
             .app_data(Data::new(self.door.clone()))
             .app_data(Data::new(self.entrance.clone()))
+            .app_data(Data::new(self.settler.clone()))
+            .app_data(Data::new(self.device_keys.clone()))
             .app_data(Data::new(self.passes.clone()))
             .app_data(Data::new(self.files.clone()))
             .app_data(Data::new(self.login.clone()))

@@ -247,8 +247,6 @@ mod kinds {
         ScanId, "scn");
     crate::id_type!(/// A phone that scans without a signal.
         DeviceId, "dev");
-    crate::id_type!(/// What a device was given for a session.
-        BundleId, "bdl");
     crate::id_type!(/// What a device could not decide.
         ConflictId, "cfl");
     crate::id_type!(/// A signed sheet of paper.

@@ -22,7 +22,7 @@ Backend of the 龙岗工会 mini-program: workers sign up, staff check them in, 
 - Every failure is a problem document (RFC 9457) in Chinese or English by `Accept-Language`, with a stable `code`.
 - Every POST that creates or acts takes `Idempotency-Key`: same key and body, same answer; another body, 422; still running, 409.
 - Other methods than those listed at a path are answered with 405 and `Allow`. Every answer has an `X-Request-Id`.
-- A sheet is at most 2 MiB, a file 10 MiB. JSON is at most 64 KiB and 127 levels deep; a key may not come twice; no text may contain U+0000; instants and days lie in the years 1970 to 2199. Unknown fields and parameters are refused.
+- A sheet is at most 2 MiB, a file 10 MiB. JSON is at most 64 KiB (an upload of scans 256 KiB) and 127 levels deep; a key may not come twice; no text may contain U+0000; instants and days lie in the years 1970 to 2199. Unknown fields and parameters are refused.
 - Lists have opaque cursors. Reads carry an ETag; PUT needs it back as `If-Match` (428 without, 412 when stale).
 - The scopes of the `bearer` scheme name the permission that an operation needs; roles have permissions over a subtree of the organisation.
 ";

@@ -162,6 +162,7 @@ impl DoorHandler {
                 at: now,
                 by: knock.one.principal,
                 unregistered: knock.unregistered,
+                scan: None,
                 decided: false,
             })
             .collect();
@@ -217,14 +218,19 @@ impl DoorHandler {
         work.answer(place, Err(rules::refusal(why)));
     }
 
-    fn scan(&self, knock: &Knock, outcome: ScanOutcome, person: Option<PersonId>, now: DateTime<Utc>) -> Scan {
+    fn scan(
+        &self,
+        knock: &Knock,
+        outcome: ScanOutcome,
+        person: Option<PersonId>,
+        now: DateTime<Utc>,
+    ) -> Scan {
         Scan {
             id: self.entrance.ids.id(),
             session_id: knock.session,
             person_id: person,
             operator_id: knock.one.principal,
             device_id: None,
-            bundle_id: None,
             direction: knock.direction,
             method: knock.method,
             outcome,
@@ -232,6 +238,8 @@ impl DoorHandler {
             received_at: db_time(now),
             distance: knock.distance,
             code_hash: knock.code_hash.clone().filter(|_| person.is_none()),
+            refused: None,
+            clock_off: false,
             client_id: None,
             client_seq: None,
             digest: None,

@@ -13,7 +13,7 @@ use super::model::{Attendance, CheckinMethod, Distance, ScanOutcome};
 use super::{rules, store};
 use crate::clock::db_time;
 use crate::error::Result;
-use crate::ids::{AttendanceId, Ids, PersonId};
+use crate::ids::{AttendanceId, Ids, PersonId, ScanId};
 use crate::offering;
 use crate::offering::model::{Activity, AttendanceRole, RoleMeaning, Session};
 use crate::platform::audit::Entry;
@@ -36,6 +36,8 @@ pub struct Candidate {
     pub by: PersonId,
     /// As what somebody comes who has not signed up; none where nobody may.
     pub unregistered: Option<AttendanceRole>,
+    /// The scan without a signal that says so.
+    pub scan: Option<ScanId>,
     /// Whether it counts whatever else would be asked here: the desk has decided so.
     pub decided: bool,
 }
@@ -218,6 +220,7 @@ impl Entrance {
             checked_in_at: db_time(one.at),
             checked_in_by: one.by,
             left_at: None,
+            scan_id: one.scan,
             voided_at: None,
             voided_because: None,
         })
@@ -233,7 +236,7 @@ impl Entrance {
         candidates: &[Candidate],
     ) -> Result<Room> {
         let asked = i64::try_from(candidates.len()).unwrap_or(i64::MAX);
-        let unregistered = candidates.iter().any(|one| one.unregistered.is_some());
+        let unregistered = candidates.iter().any(|one| one.unregistered.is_some() && !one.decided);
         if !unregistered && session.present.saturating_add(asked) <= activity.capacity {
             // Even if everybody took a place; the usual case, without a question to the database.
             return Ok(Room { left: asked, expected: 0 });
@@ -279,7 +282,8 @@ impl Entrance {
             grade: row.grade,
         }));
         left.entries.extend(fresh.iter().map(|row| {
-            let detail = serde_json::json!({ "session": session.id, "person": row.person_id, "method": row.method });
+            let detail =
+                serde_json::json!({ "session": session.id, "person": row.person_id, "method": row.method });
             Entry::new(row.checked_in_by, "checkin.create", row.id).detail(detail)
         }));
         Ok(())

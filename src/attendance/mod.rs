@@ -14,6 +14,8 @@ pub mod door;
 pub mod entering;
 pub mod following;
 pub mod model;
+pub mod offline;
 pub mod pass;
 pub mod rules;
 pub mod store;
+pub mod undoing;

@@ -3,10 +3,10 @@
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use crate::ids::{AttendanceId, BundleId, DeviceId, PersonId, ScanId, SessionId, SignupId};
+use crate::ids::{AttendanceId, ConflictId, DeviceId, PersonId, ScanId, SessionId, SignupId};
 use crate::ledger::model::Grade;
 use crate::offering::model::AttendanceRole;
-use crate::platform::db::schema::{attendances, scans};
+use crate::platform::db::schema::{attendances, checkin_conflicts, scans};
 
 crate::text_enum! {
     /// The way in.
@@ -72,6 +72,10 @@ crate::text_enum! {
         Left = "left",
         /// The desk decides whether it counts.
         Conflict = "conflict",
+        /// The desk decided that it does not count.
+        LeftOut = "left_out",
+        /// It was taken back.
+        Undone = "undone",
         /// The person has no place in this activity.
         NotSignedUp = "not_signed_up",
         /// Too early or too late.
@@ -102,6 +106,46 @@ crate::text_enum! {
         DeviceRevoked = "device_revoked",
         /// The device's list was out of date when it scanned.
         BundleExpired = "bundle_expired",
+    }
+}
+
+crate::text_enum! {
+    /// What a device cannot decide.
+    pub enum ConflictReason {
+        /// The person was at another session at that time.
+        TwoPlaces = "two_places",
+        /// The sign-up was cancelled.
+        SignupCancelled = "signup_cancelled",
+        /// The session or its activity was called off.
+        SessionCancelled = "session_cancelled",
+        /// More people than the room holds.
+        Full = "full",
+        /// The device's clock does not agree with the pass.
+        Clock = "clock",
+    }
+}
+
+crate::text_enum! {
+    /// What is proposed to the desk.
+    pub enum Proposal {
+        /// The attendance counts.
+        Count = "count",
+        /// It does not.
+        LeaveOut = "leave_out",
+    }
+}
+
+crate::text_enum! {
+    /// Where a conflict is in its life.
+    pub enum ConflictState {
+        /// The desk has it.
+        Open = "open",
+        /// It counts.
+        Approved = "approved",
+        /// It does not count.
+        Rejected = "rejected",
+        /// What came later answered it.
+        Dissolved = "dissolved",
     }
 }
 
@@ -141,6 +185,8 @@ pub struct Attendance {
     pub checked_in_by: PersonId,
     /// When they left, where that was recorded.
     pub left_at: Option<NaiveDateTime>,
+    /// The scan without a signal that says so; none of what was seen at once.
+    pub scan_id: Option<ScanId>,
     /// Since when it does not stand any more.
     pub voided_at: Option<NaiveDateTime>,
     /// Why.
@@ -161,8 +207,6 @@ pub struct Scan {
     pub operator_id: PersonId,
     /// With which enrolled device, of a scan without a signal.
     pub device_id: Option<DeviceId>,
-    /// By which list.
-    pub bundle_id: Option<BundleId>,
     /// In or out.
     pub direction: Direction,
     /// How.
@@ -177,10 +221,38 @@ pub struct Scan {
     pub distance: Option<Distance>,
     /// SHA-256 of a code that named nobody.
     pub code_hash: Option<Vec<u8>>,
+    /// What is wrong with it whatever comes later, of one without a signal.
+    pub refused: Option<ScanOutcome>,
+    /// Whether the device's clock does not agree with the pass.
+    pub clock_off: bool,
     /// The device's own name of it.
     pub client_id: Option<Vec<u8>>,
     /// Its place in the device's order.
     pub client_seq: Option<i64>,
     /// SHA-256 of what the device said.
     pub digest: Option<Vec<u8>>,
+}
+
+/// What a device could not decide about a person at a session.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = checkin_conflicts, treat_none_as_default_value = false)]
+pub struct Conflict {
+    /// Its id.
+    pub id: ConflictId,
+    /// The session.
+    pub session_id: SessionId,
+    /// The person.
+    pub person_id: PersonId,
+    /// The scan.
+    pub scan_id: ScanId,
+    /// What it is.
+    pub reason: ConflictReason,
+    /// What is proposed.
+    pub proposed: Proposal,
+    /// Where it is in its life.
+    pub state: ConflictState,
+    /// Since when.
+    pub opened_at: NaiveDateTime,
+    /// When it ended.
+    pub decided_at: Option<NaiveDateTime>,
 }

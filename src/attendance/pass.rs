@@ -31,6 +31,17 @@ pub enum Reading {
     Invalid,
 }
 
+/// What a code proves that was scanned without a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// This person showed it when the device's clock says so.
+    Fits(PersonId),
+    /// This person showed it in the half minute from this instant on, which is not what the device's clock says.
+    At(PersonId, DateTime<Utc>),
+    /// Not one of ours, or more than a day from what the device's clock says.
+    Nothing,
+}
+
 /// Makes and reads passes.
 #[derive(Clone)]
 pub struct Passes {
@@ -69,16 +80,45 @@ impl Passes {
         }
     }
 
-    fn seal(&self, person: PersonId, step: i64) -> Vec<u8> {
-        // HMAC takes a key of any length, so this cannot fail; an empty seal matches nothing.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.expose_secret().as_bytes()) else {
-            return Vec::new();
+    /// What `code` proves of an instant at which a device says that it scanned it. A code is of one half minute, so it says itself
+    /// when it was shown; the nearest one within a day is looked for.
+    pub fn prove(&self, code: &str, at: DateTime<Utc>) -> Proof {
+        let person = match self.read(code, at) {
+            Reading::Valid(person) => return Proof::Fits(person),
+            Reading::Expired(person) => Some(person),
+            Reading::Invalid => None,
         };
+        let Ok(bytes) = URL_SAFE_NO_PAD.decode(code) else { return Proof::Nothing };
+        let Some((id, seal)) = bytes.split_at_checked(16) else { return Proof::Nothing };
+        let Some(person) = person.or_else(|| Uuid::from_slice(id).ok().map(PersonId)) else {
+            return Proof::Nothing;
+        };
+        let step = at.timestamp().div_euclid(STEP_SECONDS);
+        let begun = self.begun(person);
+        let fits =
+            |step: &i64| begun.as_ref().is_some_and(|mac| bool::from(sealed(mac.clone(), *step).ct_eq(seal)));
+        let nearest = (2..=24 * 3600 / STEP_SECONDS).flat_map(|far| [step - far, step + far]).find(fits);
+        let shown = nearest.and_then(|step| DateTime::from_timestamp(step * STEP_SECONDS, 0));
+        shown.map_or(Proof::Nothing, |shown| Proof::At(person, shown))
+    }
+
+    fn begun(&self, person: PersonId) -> Option<Hmac<Sha256>> {
+        // HMAC takes a key of any length, so this is never none.
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose_secret().as_bytes()).ok()?;
         mac.update(b"pass\0");
         mac.update(person.0.as_bytes());
-        mac.update(&step.to_be_bytes());
-        mac.finalize().into_bytes().iter().take(8).copied().collect()
+        Some(mac)
     }
+
+    fn seal(&self, person: PersonId, step: i64) -> Vec<u8> {
+        // An empty seal matches nothing.
+        self.begun(person).map(|mac| sealed(mac, step)).unwrap_or_default()
+    }
+}
+
+fn sealed(mut mac: Hmac<Sha256>, step: i64) -> Vec<u8> {
+    mac.update(&step.to_be_bytes());
+    mac.finalize().into_bytes().iter().take(8).copied().collect()
 }
 
 /// What is kept of a code that names nobody: enough to find its repetitions, and not the code.
@@ -123,6 +163,28 @@ mod tests {
             (PersonId(Uuid::from_u128(7)), Utc.with_ymd_and_hms(2025, 5, 1, 9, 0, 0).unwrap());
         let (code, _) = Passes::new("another secret".to_owned().into()).show(person, now);
         assert_eq!(passes().read(&code, now), Reading::Invalid);
+    }
+
+    #[test]
+    fn a_code_proves_when_it_was_shown() {
+        let person = PersonId(Uuid::from_u128(7));
+        let shown = Utc.with_ymd_and_hms(2025, 5, 1, 9, 0, 10).unwrap();
+        let step = Utc.with_ymd_and_hms(2025, 5, 1, 9, 0, 0).unwrap();
+        let (code, _) = passes().show(person, shown);
+        for (off, proof) in [
+            (0, Proof::Fits(person)),
+            (49, Proof::Fits(person)),
+            (50, Proof::At(person, step)),
+            (-41, Proof::At(person, step)),
+            (86_000, Proof::At(person, step)),
+            (-86_000, Proof::At(person, step)),
+            (86_500, Proof::Nothing),
+            (-86_500, Proof::Nothing),
+        ] {
+            assert_eq!(passes().prove(&code, shown + TimeDelta::seconds(off)), proof, "{off} s off");
+        }
+        assert_eq!(Passes::new("another".to_owned().into()).prove(&code, shown), Proof::Nothing);
+        assert_eq!(passes().prove("AAAA", shown), Proof::Nothing);
     }
 
     proptest! {

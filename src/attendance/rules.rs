@@ -21,9 +21,14 @@ pub fn door(session: &Session, activity: &Activity, now: DateTime<Utc>) -> Optio
         (SessionState::Planned, ActivityState::Postponed) => return Some(ScanOutcome::ActivityPostponed),
         (SessionState::Planned, _) => {}
     }
+    (!is_open_at(session, now)).then_some(ScanOutcome::NotOpen)
+}
+
+/// Whether the door of `session` is open at `now`, by the clock alone.
+pub fn is_open_at(session: &Session, now: DateTime<Utc>) -> bool {
     let opens = session.starts_at.and_utc() - DOOR_OPENS_BEFORE;
     let closes = session.ends_at.and_utc() + DOOR_CLOSES_AFTER;
-    (now < opens || now >= closes).then_some(ScanOutcome::NotOpen)
+    (opens..closes).contains(&now)
 }
 
 /// Whether a sign-up lets its person in: they have a place, or take part as somebody who needs none.
@@ -55,7 +60,9 @@ pub fn refusal(outcome: ScanOutcome) -> Error {
         | ScanOutcome::Accepted
         | ScanOutcome::Duplicate
         | ScanOutcome::Left
-        | ScanOutcome::Conflict => Error::new(Code::PassInvalid),
+        | ScanOutcome::Conflict
+        | ScanOutcome::LeftOut
+        | ScanOutcome::Undone => Error::new(Code::PassInvalid),
     }
 }
 
@@ -90,8 +97,8 @@ mod tests {
         let codes: Vec<Code> = ScanOutcome::ALL
             .iter()
             .filter(|outcome| {
-                use ScanOutcome::{Accepted, Conflict, Duplicate, Left};
-                !matches!(outcome, Accepted | Duplicate | Left | Conflict)
+                use ScanOutcome::{Accepted, Conflict, Duplicate, Left, LeftOut, Undone};
+                !matches!(outcome, Accepted | Duplicate | Left | LeftOut | Conflict | Undone)
             })
             .map(|outcome| refusal(*outcome).code())
             .collect();

@@ -9,6 +9,7 @@ use super::model::{Attendance, Scan, Voiding};
 use crate::clock::db_time;
 use crate::error::Result;
 use crate::ids::{ActivityId, AttendanceId, OrganisationId, PersonId, SessionId, SignupId};
+use crate::offering;
 use crate::offering::model::{AttendanceRole, Session, SessionState};
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{attendances, people, scans, sessions, signups};
@@ -18,6 +19,27 @@ use crate::signup::model::SignupState;
 pub fn insert_in_tx(conn: &mut Conn, rows: &[Attendance]) -> Result<()> {
     crate::insert_rows!(conn, attendances::table, rows)?;
     Ok(())
+}
+
+/// Somebody who is expected: who, their name, as what.
+pub type ExpectedPerson = (PersonId, Option<String>, AttendanceRole);
+
+/// Who may come to the sessions of an activity: those with a place, and those who need none.
+pub fn expected_people(conn: &mut Conn, activity: ActivityId) -> Result<Vec<ExpectedPerson>> {
+    let placeless: Vec<AttendanceRole> = offering::store::roles(conn)?
+        .into_values()
+        .filter(|role| !role.takes_place)
+        .map(|role| role.code)
+        .collect();
+    let with_place = signups::state.eq_any([SignupState::Confirmed, SignupState::Attended]);
+    let live = signups::state.ne(SignupState::Cancelled);
+    let query = signups::table
+        .inner_join(people::table)
+        .filter(signups::activity_id.eq(activity))
+        .filter(with_place.or(live.and(signups::role.eq_any(placeless))))
+        .order(signups::number)
+        .select((signups::person_id, people::name, signups::role));
+    Ok(query.load(conn)?)
 }
 
 /// How many have a place in an activity, in one of `roles`, and are not present at its session.
@@ -56,7 +78,8 @@ pub fn kept(
 
 /// A void attendance stands again, as `row` says; false when it is not void.
 pub fn revive_in_tx(conn: &mut Conn, row: &Attendance) -> Result<bool> {
-    let void = attendances::table.filter(attendances::id.eq(row.id)).filter(attendances::voided_at.is_not_null());
+    let void =
+        attendances::table.filter(attendances::id.eq(row.id)).filter(attendances::voided_at.is_not_null());
     let changed = diesel::update(void)
         .set((
             attendances::signup_id.eq(row.signup_id),
@@ -66,6 +89,7 @@ pub fn revive_in_tx(conn: &mut Conn, row: &Attendance) -> Result<bool> {
             attendances::checked_in_at.eq(row.checked_in_at),
             attendances::checked_in_by.eq(row.checked_in_by),
             attendances::left_at.eq(None::<NaiveDateTime>),
+            attendances::scan_id.eq(row.scan_id),
             attendances::voided_at.eq(None::<NaiveDateTime>),
             attendances::voided_because.eq(None::<Voiding>),
         ))
@@ -82,7 +106,7 @@ pub fn void_in_tx(conn: &mut Conn, id: AttendanceId, why: Voiding, now: DateTime
     Ok(changed == 1)
 }
 
-/// Of `people`, those who are present at another session that overlaps `session`, with it.
+/// Of `people`, those who are at another session that overlaps `session`, with it; whoever has left it is not.
 pub fn elsewhere(
     conn: &mut Conn,
     session: &Session,
@@ -92,6 +116,7 @@ pub fn elsewhere(
         .inner_join(sessions::table)
         .filter(attendances::person_id.eq_any(people))
         .filter(attendances::session_id.ne(session.id))
+        .filter(attendances::left_at.is_null())
         .filter(attendances::voided_at.is_null())
         .filter(sessions::state.ne(SessionState::Cancelled))
         .filter(sessions::starts_at.lt(session.ends_at))

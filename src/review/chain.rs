@@ -16,6 +16,8 @@ crate::text_enum! {
         Signup = "signup",
         /// 会籍认证.
         Membership = "membership",
+        /// 离线签到冲突.
+        CheckinConflict = "checkin_conflict",
     }
 }
 

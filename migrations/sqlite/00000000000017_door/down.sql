@@ -39,6 +39,5 @@ SELECT id, session_id, person_id, operator_id, outcome, happened_at
 FROM scans;
 CREATE INDEX checkin_attempts_session_id ON checkin_attempts (session_id, at);
 DROP TABLE scans;
-DROP TABLE bundles;
 DROP TABLE device_grants;
 DROP TABLE devices;

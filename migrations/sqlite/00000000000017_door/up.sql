@@ -26,19 +26,6 @@ CREATE TABLE device_grants (
 );
 CREATE INDEX device_grants_session_id ON device_grants (session_id);
 
--- What a device was given for a session. Its content is made from the sign-ups of the moment and not kept.
-CREATE TABLE bundles (
-    id BLOB NOT NULL PRIMARY KEY,
-    device_id BLOB NOT NULL REFERENCES devices (id),
-    session_id BLOB NOT NULL REFERENCES sessions (id),
-    issued_by BLOB NOT NULL REFERENCES people (id),
-    issued_at TIMESTAMP NOT NULL,
-    expires_at TIMESTAMP NOT NULL,
-    people BIGINT NOT NULL,
-    digest BLOB NOT NULL
-);
-CREATE INDEX bundles_device_id ON bundles (device_id, id);
-
 -- Every scan, the refused and unknown too. Nothing of it is changed but what it came to. People are named without a foreign key, as
 -- sign-ups name them.
 CREATE TABLE scans (
@@ -47,18 +34,20 @@ CREATE TABLE scans (
     person_id BLOB,
     operator_id BLOB NOT NULL,
     device_id BLOB REFERENCES devices (id),
-    bundle_id BLOB REFERENCES bundles (id),
     direction TEXT NOT NULL CHECK (direction IN ('in', 'out')),
     method TEXT NOT NULL
         CHECK (method IN ('staff_scan', 'self_scan', 'spoken_code', 'roster', 'sheet', 'walk_in', 'visit')),
     outcome TEXT NOT NULL,
-    -- as the device's clock said, put right by what its clock was off when it reported
+    -- as the pass proves, where the device's clock does not agree with it
     happened_at TIMESTAMP NOT NULL,
     received_at TIMESTAMP NOT NULL,
     -- how far from the venue; the position itself is never kept
     distance TEXT CHECK (distance IN ('inside', 'near', 'far')),
     -- a code that named nobody
     code_hash BLOB,
+    -- what is wrong with it whatever comes later, and whether the device's clock does not agree with the pass
+    refused TEXT,
+    clock_off BOOLEAN NOT NULL DEFAULT FALSE,
     -- the device's own name of the scan, its place in the device's order, and what the device said
     client_id BLOB,
     client_seq BIGINT,
@@ -89,6 +78,8 @@ CREATE TABLE attendances_new (
     checked_in_at TIMESTAMP NOT NULL,
     checked_in_by BLOB NOT NULL,
     left_at TIMESTAMP,
+    -- the scan without a signal that says so; none of what was seen at once
+    scan_id BLOB,
     -- it does not stand any more: undone, or a scan that came later said otherwise
     voided_at TIMESTAMP,
     voided_because TEXT CHECK (voided_because IN ('undone', 'conflict', 'rejected')),

@@ -65,6 +65,8 @@ permissions! {
     RosterRead = "roster:read" [CheckinStaff, Organiser, Reviewer, Admin];
     /// Check people in.
     CheckinWrite = "checkin:write" [CheckinStaff, Organiser, Admin];
+    /// Enrol devices for the door, give them tasks and their keys, and revoke them.
+    DeviceManage = "device:manage" [Organiser, Admin];
     /// Say that a session took place.
     SessionFinalise = "session:finalise" [CheckinStaff, Organiser, Admin];
     /// See the plan and its figures.

@@ -355,6 +355,7 @@ diesel::table! {
         checked_in_at -> Timestamp,
         checked_in_by -> Binary,
         left_at -> Nullable<Timestamp>,
+        scan_id -> Nullable<Binary>,
         voided_at -> Nullable<Timestamp>,
         voided_because -> Nullable<Text>,
     }
@@ -367,7 +368,6 @@ diesel::table! {
         person_id -> Nullable<Binary>,
         operator_id -> Binary,
         device_id -> Nullable<Binary>,
-        bundle_id -> Nullable<Binary>,
         direction -> Text,
         method -> Text,
         outcome -> Text,
@@ -375,6 +375,8 @@ diesel::table! {
         received_at -> Timestamp,
         distance -> Nullable<Text>,
         code_hash -> Nullable<Binary>,
+        refused -> Nullable<Text>,
+        clock_off -> Bool,
         client_id -> Nullable<Binary>,
         client_seq -> Nullable<BigInt>,
         digest -> Nullable<Binary>,
@@ -402,19 +404,6 @@ diesel::table! {
         granted_by -> Binary,
         granted_at -> Timestamp,
         revoked_at -> Nullable<Timestamp>,
-    }
-}
-
-diesel::table! {
-    bundles (id) {
-        id -> Binary,
-        device_id -> Binary,
-        session_id -> Binary,
-        issued_by -> Binary,
-        issued_at -> Timestamp,
-        expires_at -> Timestamp,
-        people -> BigInt,
-        digest -> Binary,
     }
 }
 
@@ -947,7 +936,6 @@ diesel::joinable!(attendances -> signups (signup_id));
 diesel::joinable!(scans -> sessions (session_id));
 diesel::joinable!(devices -> organisations (organisation_id));
 diesel::joinable!(device_grants -> devices (device_id));
-diesel::joinable!(bundles -> devices (device_id));
 diesel::joinable!(checkin_conflicts -> scans (scan_id));
 diesel::joinable!(sheet_lines -> sheets (sheet_id));
 diesel::joinable!(notices -> people (person_id));
@@ -1009,7 +997,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     scans,
     devices,
     device_grants,
-    bundles,
     checkin_conflicts,
     sheets,
     sheet_lines,

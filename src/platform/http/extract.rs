@@ -33,6 +33,19 @@ pub struct Idempotent<T> {
     pub key: RequestKey,
 }
 
+/// A JSON body of a device, with the bytes that it signed.
+pub struct Signed<T> {
+    /// The body.
+    pub body: T,
+    /// As it came.
+    pub bytes: Bytes,
+    /// What `X-Device-Signature` says.
+    pub signature: String,
+}
+
+/// Bytes of a body that a device signs at most: 500 scans.
+pub const SIGNED_LIMIT: usize = 256 * 1024;
+
 /// An idempotency key with what it was used for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestKey {
@@ -75,6 +88,24 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for ApiJson<T> {
             passed(&req).await;
             let bytes = read_body(&req, payload, BODY_LIMIT).await?;
             parse::<T>(&req, &bytes).map(ApiJson)
+        })
+    }
+}
+
+impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Signed<T> {
+    type Error = Error;
+    type Future = LocalFuture<Self>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let req = req.clone();
+        let payload = payload.take();
+        Box::pin(async move {
+            passed(&req).await;
+            let signature = req.headers().get("x-device-signature").and_then(|value| value.to_str().ok());
+            let signature = signature.unwrap_or_default().to_owned();
+            let bytes = read_body(&req, payload, SIGNED_LIMIT).await?;
+            let body = parse::<T>(&req, &bytes)?;
+            Ok(Self { body, bytes, signature })
         })
     }
 }

@@ -17,7 +17,7 @@ pub mod public;
 pub mod reply;
 
 pub use contract::Contract;
-pub use extract::{ApiJson, ApiPath, ApiPaths, ApiQuery, Idempotent, IfMatch};
+pub use extract::{ApiJson, ApiPath, ApiPaths, ApiQuery, Idempotent, IfMatch, Signed};
 pub use file::{FileKind, IdempotentFile};
 pub use page::{Cursors, Page, PageQuery};
 pub use reply::{Reply, Stored};

@@ -18,7 +18,7 @@ pub mod store;
 use chrono::{DateTime, Utc};
 
 use crate::error::Result;
-use crate::ids::{Ids, PersonId, SignupId};
+use crate::ids::{ActivityId, Ids, PersonId, SignupId};
 use crate::notify;
 use crate::notify::jobs::Message;
 use crate::notify::model::NoticeKind;
@@ -90,6 +90,16 @@ pub fn no_shows_in_tx(
     let written = store::give_in_tx(conn, rows)?;
     tell_in_tx(conn, ids, now, activity, &written)?;
     Ok(written.iter().map(Penalty::entry).collect())
+}
+
+/// Those who came after all, as scans say that were late: what not coming weighed is waived.
+pub fn came_after_all_in_tx(
+    conn: &mut Conn,
+    activity: ActivityId,
+    people: &[PersonId],
+    now: DateTime<Utc>,
+) -> Result<usize> {
+    store::no_show_waive_in_tx(conn, activity, people, now)
 }
 
 fn tell_in_tx(

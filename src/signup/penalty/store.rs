@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::model::{CLAIM, Decision, Ground, Pause, Penalty, PenaltyState};
+use super::model::{CLAIM, Decision, Ground, Pause, Penalty, PenaltyKind, PenaltyState};
 use super::rules::Terms;
 use crate::clock::{civil_day, db_time};
 use crate::error::{Error, Result};
@@ -95,6 +95,35 @@ pub fn give_in_tx(conn: &mut Conn, rows: Vec<Penalty>) -> Result<Vec<Penalty>> {
     let new = crate::insert_new!(conn, penalties::table, &rows, penalties::id => |row: &Penalty| row.id)?;
     let new: HashSet<PenaltyId> = new.into_iter().collect();
     Ok(rows.into_iter().filter(|row| new.contains(&row.id)).collect())
+}
+
+/// Waives what not coming to an activity weighs for `people`.
+pub fn no_show_waive_in_tx(
+    conn: &mut Conn,
+    activity: ActivityId,
+    people: &[PersonId],
+    now: DateTime<Utc>,
+) -> Result<usize> {
+    let mut waived = 0;
+    for some in people.chunks(500) {
+        let theirs = signups::table
+            .filter(signups::activity_id.eq(activity))
+            .filter(signups::person_id.eq_any(some))
+            .select(signups::id);
+        let weighing = penalties::table
+            .filter(penalties::signup_id.eq_any(theirs))
+            .filter(penalties::kind.eq(PenaltyKind::NoShow))
+            .filter(penalties::state.ne(PenaltyState::Waived));
+        waived += diesel::update(weighing)
+            .set((
+                penalties::state.eq(PenaltyState::Waived),
+                penalties::decided_at.eq(db_time(now)),
+                penalties::decision.eq("离线签到补传：本人已到场"),
+                penalties::version.eq(penalties::version + 1),
+            ))
+            .execute(conn)?;
+    }
+    Ok(waived)
 }
 
 /// Keeps what somebody wrote when they gave back their place for illness.
