@@ -12,6 +12,7 @@ use chrono::TimeDelta;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch;
 
+use crate::attendance::codes::SessionCodes;
 use crate::attendance::counting::Counting;
 use crate::attendance::door::{Door, DoorHandler};
 use crate::attendance::entering::Entrance;
@@ -107,6 +108,7 @@ pub struct App {
     entrance: Entrance,
     settler: Settler,
     device_keys: DeviceKeys,
+    session_codes: SessionCodes,
     passes: Passes,
     files: Files,
     login: LoginConfig,
@@ -260,6 +262,7 @@ impl App {
             door: Batcher::start("door", db.clone(), door, batching).map_err(|e| other(&e))?,
             entrance,
             settler,
+            session_codes: SessionCodes::new(config.codes.pass_secret.clone()),
             device_keys: DeviceKeys::new(config.codes.pass_secret.clone()),
             snapshots,
             details,
@@ -349,6 +352,7 @@ impl App {
             .app_data(Data::new(self.entrance.clone()))
             .app_data(Data::new(self.settler.clone()))
             .app_data(Data::new(self.device_keys.clone()))
+            .app_data(Data::new(self.session_codes.clone()))
             .app_data(Data::new(self.passes.clone()))
             .app_data(Data::new(self.files.clone()))
             .app_data(Data::new(self.login.clone()))

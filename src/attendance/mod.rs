@@ -9,6 +9,7 @@
 //! one transaction. What counts for which target is the plan's to say, through [`counting::Counting`].
 
 pub mod api;
+pub mod codes;
 pub mod counting;
 pub mod door;
 pub mod entering;
@@ -17,5 +18,9 @@ pub mod model;
 pub mod offline;
 pub mod pass;
 pub mod rules;
+pub mod self_api;
+pub mod staff_api;
+pub mod standing;
 pub mod store;
 pub mod undoing;
+pub mod walk_in;

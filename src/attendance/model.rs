@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use crate::ids::{AttendanceId, ConflictId, DeviceId, PersonId, ScanId, SessionId, SignupId};
 use crate::ledger::model::Grade;
 use crate::offering::model::AttendanceRole;
-use crate::platform::db::schema::{attendances, checkin_conflicts, scans};
+use crate::platform::db::schema::{attendances, checkin_conflicts, excuses, scans};
 
 crate::text_enum! {
     /// The way in.
@@ -231,6 +231,36 @@ pub struct Scan {
     pub client_seq: Option<i64>,
     /// SHA-256 of what the device said.
     pub digest: Option<Vec<u8>>,
+}
+
+crate::text_enum! {
+    /// Why somebody with a place does not come.
+    pub enum ExcuseGround {
+        /// 病假.
+        Illness = "illness",
+        /// 公务或加班.
+        Duty = "duty",
+        /// 其他.
+        Other = "other",
+    }
+}
+
+/// Somebody who had a reason not to come to a session.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = excuses, treat_none_as_default_value = false)]
+pub struct Excuse {
+    /// The session.
+    pub session_id: SessionId,
+    /// Who.
+    pub person_id: PersonId,
+    /// Why.
+    pub ground: ExcuseGround,
+    /// In words.
+    pub note: Option<String>,
+    /// Who says so.
+    pub recorded_by: PersonId,
+    /// Since when.
+    pub recorded_at: NaiveDateTime,
 }
 
 /// What a device could not decide about a person at a session.

@@ -1,8 +1,8 @@
 //! Pure decisions at the door.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
-use super::model::ScanOutcome;
+use super::model::{Distance, ScanOutcome};
 use crate::error::{Code, Error};
 use crate::offering::model::{Activity, ActivityState, RoleMeaning, Session, SessionState};
 use crate::signup::model::SignupState;
@@ -88,9 +88,49 @@ pub fn without_place(state: SignupState) -> Error {
     }
 }
 
+/// Whole minutes that somebody was at a session: between its begin and its end, until they left.
+pub fn minutes(session: &Session, came: NaiveDateTime, left: Option<NaiveDateTime>) -> i64 {
+    let (from, until) = (came.max(session.starts_at), left.unwrap_or(session.ends_at).min(session.ends_at));
+    (until - from).num_minutes().max(0)
+}
+
+/// Whether somebody who came at `came` is late by more than `minutes`.
+pub fn is_late(session: &Session, came: NaiveDateTime, minutes: i64) -> bool {
+    came > session.starts_at + TimeDelta::minutes(minutes)
+}
+
+/// Whether somebody left more than `minutes` before the end.
+pub fn is_early(session: &Session, left: Option<NaiveDateTime>, minutes: i64) -> bool {
+    left.is_some_and(|left| left < session.ends_at - TimeDelta::minutes(minutes))
+}
+
+/// Whether `attended` of `held` sessions are `percent` per cent, rounded in nobody's favour.
+pub fn is_complete(attended: i64, held: i64, percent: i64) -> bool {
+    held > 0 && attended * 100 >= held * percent
+}
+
+/// How far `here` is from `there`, both in millionths of a degree north and east, where `metres` around it are inside. On a globe
+/// of 6,371 km; over some kilometres the difference to the earth is less than that between two phones.
+#[expect(clippy::cast_precision_loss, reason = "at most 180 million: exact")]
+pub fn distance(there: (i64, i64), here: (i64, i64), metres: i64) -> Distance {
+    let radians = |millionths: i64| (millionths as f64 / 1e6).to_radians();
+    let (from, to) = (radians(there.0), radians(here.0));
+    let (north, east) = ((to - from) / 2.0, (radians(here.1) - radians(there.1)) / 2.0);
+    let chord = north.sin().powi(2) + from.cos() * to.cos() * east.sin().powi(2);
+    let away = 2.0 * 6_371_000.0 * chord.sqrt().clamp(0.0, 1.0).asin();
+    if away <= metres as f64 {
+        Distance::Inside
+    } else if away <= 3.0 * metres as f64 {
+        Distance::Near
+    } else {
+        Distance::Far
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attendance::model::CheckinMethod;
 
     #[test]
     fn every_outcome_that_lets_nobody_in_has_a_code() {
@@ -119,6 +159,35 @@ mod tests {
             assert_eq!(admits(*state, Some(&role(true))), state.takes(), "{state}");
             assert!(admits(*state, Some(&role(false))), "{state}");
             assert_eq!(admits(*state, None), state.takes(), "{state}");
+        }
+    }
+
+    #[test]
+    fn distances_are_classes_and_grades_follow_the_way_in() {
+        let hall = (22_689_100, 114_113_200);
+        // A millionth of a degree north is eleven centimetres; east, a tenth less at this latitude.
+        assert_eq!(distance(hall, (22_690_000, 114_113_200), 150), Distance::Inside);
+        assert_eq!(distance(hall, (22_689_100, 114_114_700), 150), Distance::Near);
+        assert_eq!(distance(hall, (22_700_000, 114_113_200), 150), Distance::Far);
+        assert_eq!(
+            distance(hall, (-22_689_100, -65_886_800), 5000),
+            Distance::Far,
+            "the other side of the earth"
+        );
+        use crate::ledger::model::Grade;
+        for (method, distance, grade) in [
+            (CheckinMethod::SelfScan, Some(Distance::Inside), Grade::A),
+            (CheckinMethod::SelfScan, Some(Distance::Near), Grade::C),
+            (CheckinMethod::SelfScan, None, Grade::C),
+            (CheckinMethod::StaffScan, None, Grade::B),
+            (CheckinMethod::StaffScan, Some(Distance::Inside), Grade::B),
+            (CheckinMethod::Sheet, None, Grade::B),
+            (CheckinMethod::WalkIn, None, Grade::B),
+            (CheckinMethod::Visit, None, Grade::B),
+            (CheckinMethod::SpokenCode, None, Grade::C),
+            (CheckinMethod::Roster, None, Grade::C),
+        ] {
+            assert_eq!(method.grade(distance), grade, "{method} {distance:?}");
         }
     }
 }

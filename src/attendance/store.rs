@@ -5,14 +5,14 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
-use super::model::{Attendance, Scan, Voiding};
+use super::model::{Attendance, Excuse, Scan, Voiding};
 use crate::clock::db_time;
 use crate::error::Result;
 use crate::ids::{ActivityId, AttendanceId, OrganisationId, PersonId, SessionId, SignupId};
 use crate::offering;
 use crate::offering::model::{AttendanceRole, Session, SessionState};
 use crate::platform::db::Conn;
-use crate::platform::db::schema::{attendances, people, scans, sessions, signups};
+use crate::platform::db::schema::{attendances, excuses, people, scans, sessions, signups};
 use crate::signup::model::SignupState;
 
 /// Keeps new attendances. Under the session's lock nobody else is new, and the unique key is the last guard.
@@ -222,6 +222,13 @@ const SOME: usize = 500;
 /// Keeps every scan.
 pub fn scans_create_in_tx(conn: &mut Conn, rows: &[Scan]) -> Result<()> {
     crate::insert_rows!(conn, scans::table, rows)?;
+    Ok(())
+}
+
+/// Excuses somebody; what was said first stands.
+pub fn excuse_in_tx(conn: &mut Conn, row: &Excuse) -> Result<()> {
+    let rows = std::slice::from_ref(row);
+    crate::insert_new!(conn, excuses::table, rows, excuses::person_id => |row: &Excuse| row.person_id)?;
     Ok(())
 }
 

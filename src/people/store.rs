@@ -131,6 +131,19 @@ pub fn set_phone_in_tx(
     Ok(())
 }
 
+/// Sets the name of somebody of whom none is known.
+pub fn name_set_in_tx(conn: &mut Conn, id: PersonId, name: &str, now: DateTime<Utc>) -> Result<()> {
+    let nameless = people::table.filter(people::id.eq(id)).filter(people::name.is_null());
+    diesel::update(nameless)
+        .set((
+            people::name.eq(name),
+            people::version.eq(people::version + 1),
+            people::updated_at.eq(db_time(now)),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
 /// Disables or enables an account; false when it was so already.
 pub fn set_disabled_in_tx(conn: &mut Conn, id: PersonId, disabled: bool, now: DateTime<Utc>) -> Result<bool> {
     let changed = if disabled {

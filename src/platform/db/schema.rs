@@ -938,6 +938,7 @@ diesel::joinable!(devices -> organisations (organisation_id));
 diesel::joinable!(device_grants -> devices (device_id));
 diesel::joinable!(checkin_conflicts -> scans (scan_id));
 diesel::joinable!(sheet_lines -> sheets (sheet_id));
+diesel::joinable!(excuses -> sessions (session_id));
 diesel::joinable!(notices -> people (person_id));
 diesel::joinable!(quotas -> activities (activity_id));
 diesel::joinable!(quotas -> organisations (organisation_id));

@@ -23,6 +23,7 @@ use super::reply;
 
 const LOGIN: &str = "/sns/jscode2session";
 const STABLE_TOKEN: &str = "/cgi-bin/stable_token";
+const CODE: &str = "/wxa/getwxacodeunlimit";
 const PHONE: &str = "/wxa/business/getuserphonenumber";
 
 /// No cached token is believed longer than this: WeChat asks instances to look at least every five minutes.
@@ -160,6 +161,37 @@ impl WechatClient {
         })
     }
 
+    /// A picture that opens the mini-program with `scene` (at most 32 visible characters), from a page that is published or not.
+    pub async fn code_picture(&self, scene: &str) -> Result<Vec<u8>, WechatError> {
+        let body = json!({ "scene": scene, "check_path": false });
+        let token = self.access_token().await?;
+        match self.picture(CODE, &token, &body).await {
+            Err(error) if matches!(error.meaning(), Some(Meaning::TokenInvalid | Meaning::TokenExpired)) => {
+                let token = self.token(Some(&token)).await?;
+                self.picture(CODE, &token, &body).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// A POST that is answered with a picture, or with JSON where something is wrong.
+    async fn picture(
+        &self,
+        endpoint: &'static str,
+        token: &SecretString,
+        body: &Value,
+    ) -> Result<Vec<u8>, WechatError> {
+        let request = self.request(reqwest::Method::POST, endpoint).json(body);
+        let request = request.query(&[("access_token", token.expose_secret())]);
+        let (status, bytes) = receive(endpoint, request).await?;
+        let is_picture = bytes.starts_with(b"\xff\xd8\xff") || bytes.starts_with(b"\x89PNG");
+        if is_picture && status == 200 {
+            return Ok(bytes);
+        }
+        reply::read(endpoint, status, &bytes)?;
+        Err(WechatError::Malformed { endpoint, reason: "neither a picture nor an error" })
+    }
+
     /// A valid access token: from the cache, or fetched in stable mode, by one caller for all.
     pub async fn access_token(&self) -> Result<SecretString, WechatError> {
         self.token(None).await
@@ -293,6 +325,15 @@ async fn fetch(
     endpoint: &'static str,
     request: reqwest::RequestBuilder,
 ) -> Result<Map<String, Value>, WechatError> {
+    let (status, body) = receive(endpoint, request).await?;
+    reply::read(endpoint, status, &body)
+}
+
+/// The status and the bytes of an answer.
+async fn receive(
+    endpoint: &'static str,
+    request: reqwest::RequestBuilder,
+) -> Result<(u16, Vec<u8>), WechatError> {
     let failed = |error| WechatError::transport(endpoint, error);
     let mut response = request.send().await.map_err(failed)?;
     let status = response.status().as_u16();
@@ -303,7 +344,7 @@ async fn fetch(
         }
         body.extend_from_slice(&chunk);
     }
-    reply::read(endpoint, status, &body)
+    Ok((status, body))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::errcode::meaning;
 use super::error::WechatError;
 
 /// The largest answer that is read, in bytes. Real ones are under two kilobytes.
-pub(super) const BODY_LIMIT: usize = 64 * 1024;
+pub(super) const BODY_LIMIT: usize = 512 * 1024;
 
 /// The fields of a successful answer, or the error that it reports. `status` is the HTTP status, which
 /// counts only where the body is not WeChat's own.

@@ -13,7 +13,7 @@ use crate::ids::{ActivityId, PenaltyId, PersonId, SignupId};
 use crate::offering::model::SessionState;
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{
-    activities, organisations, penalties, penalty_pauses, people, sessions, signups,
+    activities, excuses, organisations, penalties, penalty_pauses, people, sessions, signups,
 };
 use crate::platform::vault::Vault;
 use crate::policy;
@@ -81,10 +81,16 @@ pub fn was_held(conn: &mut Conn, activity: ActivityId) -> Result<bool> {
     Ok(held.count().get_result::<i64>(conn)? > 0)
 }
 
-/// Those who have a place that they did not use.
+/// Those who have a place that they did not use, and no excuse at any session.
 pub fn absent(conn: &mut Conn, activity: ActivityId) -> Result<Vec<(PersonId, SignupId)>> {
+    let excused = excuses::table
+        .inner_join(sessions::table)
+        .filter(sessions::activity_id.eq(activity))
+        .filter(excuses::person_id.eq(signups::person_id))
+        .select(excuses::person_id);
     let unused = signups::table
         .filter(signups::activity_id.eq(activity))
+        .filter(diesel::dsl::not(diesel::dsl::exists(excused)))
         .filter(signups::state.eq(SignupState::Confirmed))
         .order(signups::id);
     Ok(unused.select((signups::person_id, signups::id)).load(conn)?)
