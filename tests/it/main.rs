@@ -21,7 +21,7 @@ mod chores;
 mod cli;
 mod contract;
 mod corruption;
-mod door;
+mod doors;
 mod durability;
 mod files;
 mod http;
@@ -78,7 +78,10 @@ const ROOMS: &[&[Test]] = &[
     reviews::leave::TESTS,
     reviews::talk::TESTS,
     snapshot::TESTS,
-    door::TESTS,
+    doors::door::TESTS,
+    doors::ways::TESTS,
+    doors::offline::TESTS,
+    doors::histories::TESTS,
     durability::TESTS,
     durability::places::TESTS,
     jobs::TESTS,

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use unionhall::platform::db::schema::{attendances, scans};
 
-use super::signup::crowd;
+use crate::signup::crowd;
 use crate::harness::{Test, TestApp};
 
 pub const TESTS: &[Test] = tests![

@@ -1,0 +1,7 @@
+//! The door: passes and figures, other ways in, and without a signal.
+
+pub mod door;
+pub mod histories;
+pub mod offline;
+pub mod phone;
+pub mod ways;
