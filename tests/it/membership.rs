@@ -37,6 +37,7 @@ pub const TESTS: &[Test] = tests![
     an_approval_asks_again_whether_somebody_is_a_member,
     what_changed_behind_a_lock_is_not_written_over,
     a_union_that_is_gone_takes_nobody,
+    a_move_meets_an_ending,
 ];
 
 /// A unit with a reviewer of its own, and one without, both of 平湖.
@@ -476,5 +477,35 @@ async fn a_union_that_is_gone_takes_nobody(app: TestApp) {
     last_day("2025-06-16").await;
     approve(&street, &review).await.ok(200);
     assert_eq!(now(&zhang, &claimed).await["state"], "verified");
+    app.run_jobs().await;
+}
+
+async fn a_move_meets_an_ending(app: TestApp) {
+    let (unit, street) = (app.staff("reviewer-unit-pinghu-1").await, app.staff("reviewer-pinghu").await);
+    let organiser = app.staff("organiser-pinghu").await;
+    let (from, to) = (app.organisation(OTHER).await, app.organisation(UNIT).await);
+    for round in 0..16 {
+        let zhang = app.worker(&format!("zhang-{round}")).await;
+        let old = verified(&app, zhang.person(), OTHER).await;
+        let claimed = zhang.post(CLAIMS, claim(&app, UNIT).await).await.ok(201);
+        let review = format!("/api/v1/reviews/{}", text(&claimed, "review_id"));
+        approve(&unit, text(&claimed, "review_id")).await.ok(200);
+        let etag = street.get(&review).await.etag();
+        let approval = street
+            .request(Method::POST, &format!("{review}/decisions"))
+            .header("if-match", etag)
+            .header("idempotency-key", street.fresh_key())
+            .json(&json!({ "decision": "approve" }));
+        let ending = format!("/api/v1/memberships/{old}/endings");
+        let (approved, ended) =
+            tokio::join!(street.send(approval), organiser.post(&ending, json!({ "reason": "left" })));
+        approved.expect(200);
+        // Whoever comes first ends it; the other finds it ended.
+        assert!(matches!(ended.status, 200 | 409), "round {round}: {}", ended.text);
+        let after = [(from, "ended".to_owned()), (to, "verified".to_owned())];
+        let mut kept = states(&app, zhang.person()).await;
+        kept.sort_by_key(|(_, state)| state.clone());
+        assert_eq!(kept, after, "round {round}");
+    }
     app.run_jobs().await;
 }

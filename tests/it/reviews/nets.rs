@@ -15,6 +15,7 @@ use unionhall::review::model::{LeaveState, Review, ReviewState, StageState};
 use unionhall::review::rules::{Right, Seat};
 use unionhall::review::subject::{Refused, Subject, Subjects};
 use unionhall::review::{leave, stages, store};
+use unionhall::signup::reviewed::SignupSubject;
 
 use super::appeals::appealed;
 use super::{Facts, Officers, asked, reject};
@@ -26,6 +27,7 @@ pub const TESTS: &[Test] = tests![
     a_stage_that_is_over_is_not_worked_at,
     nobody_grants_their_own_leave,
     a_subject_is_not_told_of_a_refused_appeal,
+    a_sign_up_that_has_its_place_is_not_given_another,
 ];
 
 async fn a_request_that_changed_is_not_written_over(app: TestApp) {
@@ -155,5 +157,20 @@ async fn a_subject_is_not_told_of_a_refused_appeal(app: TestApp) {
         assert_eq!(app.db().write(decide).await.unwrap().state, ReviewState::Rejected);
         assert_eq!(*listener.0.lock().unwrap(), told);
     }
+    app.run_jobs().await;
+}
+
+async fn a_sign_up_that_has_its_place_is_not_given_another(app: TestApp) {
+    let officers = Officers::of(&app).await;
+    let zhang = asked(&app, "zhang", json!({})).await;
+    for officer in [&officers.unit, &officers.street, &officers.district] {
+        zhang.approve(officer).await.ok(200);
+    }
+    let before = zhang.worker.get(&format!("/api/v1/signups/{}", zhang.signup)).await.ok(200);
+    let (review, now) = (Facts::of(&app, &zhang.id).await.review, app.now());
+    let subject = SignupSubject { ids: app.ids().clone() };
+    let again = move |conn: &mut Conn| subject.approved_in_tx(conn, &review, now, &mut Beside::default());
+    assert_eq!(app.db().write(again).await.unwrap_err().code(), Code::StateForbids);
+    assert_eq!(zhang.worker.get(&format!("/api/v1/signups/{}", zhang.signup)).await.ok(200), before);
     app.run_jobs().await;
 }
