@@ -285,6 +285,7 @@ impl App {
                 Arc::clone(&clock),
                 ids.clone(),
                 platform.jobs.clone(),
+                config.database.batch,
                 handlers(&clock, &ids, &tools, &files),
             ),
             tools,

@@ -118,6 +118,7 @@ codes! {
     FileHeld = "file_held", 409, "文件已附在某事项上，不能删除", "The file hangs on something and cannot be removed";
     FileUnusable = "file_unusable", 409, "文件不存在、不属于您或已被使用", "A file is not there, not yours, or used already";
     FileTooMany = "file_too_many", 409, "未使用的文件过多，请先提交或删除", "Too many files hang on nothing; submit or remove some first";
+    DelegationTooMany = "delegation_too_many", 409, "有效委托过多，请先收回一些", "Too many delegations are in force or still to come; take some back first";
     UniqueTaken = "unique_taken", 409, "已被占用", "Already taken by another record";
     MembersOnly = "signup_members_only", 409, "该活动仅限已认证的工会会员报名，请先在“我的会籍”中申请认证", "Only verified members of a union may sign up; claim your membership first";
     MembershipHeld = "membership_held", 409, "已是认证会员", "Already a verified member";

@@ -171,6 +171,7 @@ fn text(message: &Message) -> (String, String) {
         }
         NoticeKind::ReviewAssigned => ("新的待办", format!("“{subject}”已指派给您办理。{detail}")),
         NoticeKind::ReviewLeaveDecided => ("再次退回的批准结果", format!("“{subject}”：{detail}")),
+        NoticeKind::ReviewDelegated => ("代为办理", format!("“{subject}”：{detail}")),
     };
     (title.to_owned(), body)
 }

@@ -59,6 +59,8 @@ crate::text_enum! {
         ReviewAssigned = "review_assigned",
         /// 工作人员：再次退回的批准结果
         ReviewLeaveDecided = "review_leave_decided",
+        /// 工作人员：受托代为办理，或委托被收回
+        ReviewDelegated = "review_delegated",
     }
 }
 

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::chain::ReviewKind;
 use super::deciding::{self, Desk, Officer};
 use super::model::{EventKind, ReasonFor, Review, Waits};
-use super::queue::{self, ClaimFilter, Filter, UrgencyFilter};
+use super::queue::{self, ClaimFilter, Filter};
 use super::rules::Urgency;
 use super::views::{self, QueueLine, ReasonView, ReviewFile, ReviewView};
 use super::{cover, machine, seats, stages, store};
@@ -52,7 +52,7 @@ pub struct QueueQuery {
     pub claimed: Option<ClaimFilter>,
     /// How urgent it is.
     #[param(inline)]
-    pub urgency: Option<UrgencyFilter>,
+    pub urgency: Option<Urgency>,
     /// The applicant's whole name or phone number, or the id of a request.
     #[param(min_length = 2, max_length = 60)]
     pub q: Option<String>,
@@ -139,7 +139,7 @@ pub struct CountView {
     /// For whom it waits.
     pub waits: Waits,
     /// How urgent it is.
-    pub urgency: UrgencyFilter,
+    pub urgency: Urgency,
     /// How many.
     #[schema(minimum = 1, maximum = 1_000_000_000)]
     pub number: i64,
@@ -176,11 +176,7 @@ pub async fn review_counts(platform: Data<Platform>, guard: Guard<ReviewDecide>)
                 .map(|count| CountView {
                     kind: count.kind,
                     waits: count.waits,
-                    urgency: match count.urgency {
-                        Urgency::Green => UrgencyFilter::Green,
-                        Urgency::Amber => UrgencyFilter::Amber,
-                        Urgency::Red => UrgencyFilter::Red,
-                    },
+                    urgency: count.urgency,
                     number: count.number,
                     first_due_at: count.first_due.and_utc(),
                 })

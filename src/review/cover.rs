@@ -76,6 +76,34 @@ pub fn rights(conn: &mut Conn, actor: &Actor, now: DateTime<Utc>) -> Result<Vec<
     Ok(rights)
 }
 
+/// Delegations that one person has given, or was given, at most: in force or still to come. Whoever is away lends a desk or two for
+/// each of their bodies; more than this is a mistake or a script, and each is looked at whenever its receiver decides anything.
+pub const DELEGATIONS: i64 = 20;
+
+/// Locks people, in the order of their ids: how much they declare and lend is counted behind it.
+pub fn people_lock_in_tx(conn: &mut Conn, who: &[PersonId]) -> Result<()> {
+    let own = people::table.filter(people::id.eq_any(who)).order(people::id).select(people::id);
+    let _locked: Vec<PersonId> = crate::load_locked!(conn, own)?;
+    Ok(())
+}
+
+/// How many delegations of `giver`, and to `taker`, are in force or still to come.
+pub fn delegations_live(
+    conn: &mut Conn,
+    giver: PersonId,
+    taker: PersonId,
+    now: DateTime<Utc>,
+) -> Result<(i64, i64)> {
+    let live = || {
+        review_delegations::table
+            .filter(review_delegations::revoked_at.is_null())
+            .filter(review_delegations::until_at.gt(db_time(now)))
+    };
+    let given = live().filter(review_delegations::from_id.eq(giver)).count().get_result(conn)?;
+    let taken = live().filter(review_delegations::to_id.eq(taker)).count().get_result(conn)?;
+    Ok((given, taken))
+}
+
 /// Keeps a delegation.
 pub fn delegation_create_in_tx(conn: &mut Conn, row: &Delegation) -> Result<()> {
     diesel::insert_into(review_delegations::table).values(row).execute(conn)?;
@@ -101,25 +129,25 @@ pub fn delegations(
     Ok(rows.load(conn)?)
 }
 
-/// Takes back a delegation of one's own, or 404.
+/// Takes back a delegation of one's own, or 404; true where it was not taken back before.
 pub fn delegation_revoke_in_tx(
     conn: &mut Conn,
     id: DelegationId,
     from: PersonId,
     now: DateTime<Utc>,
-) -> Result<Delegation> {
+) -> Result<(Delegation, bool)> {
     let own = review_delegations::table
         .filter(review_delegations::id.eq(id))
         .filter(review_delegations::from_id.eq(from))
         .filter(review_delegations::revoked_at.is_null());
-    diesel::update(own).set(review_delegations::revoked_at.eq(db_time(now))).execute(conn)?;
+    let ended = diesel::update(own).set(review_delegations::revoked_at.eq(db_time(now))).execute(conn)?;
     let row = review_delegations::table
         .filter(review_delegations::id.eq(id))
         .filter(review_delegations::from_id.eq(from))
         .select(Delegation::as_select())
         .first(conn)
         .optional()?;
-    row.ok_or_else(Error::not_found)
+    Ok((row.ok_or_else(Error::not_found)?, ended == 1))
 }
 
 /// Keeps a recusal; false when it is there already.

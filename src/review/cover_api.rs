@@ -1,8 +1,8 @@
-//! Who stands in for whom, and who keeps away: delegations and recusals of officers, ties that anybody declares.
+//! Who keeps away: recusals of officers, ties that anybody declares.
 
 use actix_web::web::Data;
 use actix_web::{get, post};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -10,269 +10,21 @@ use utoipa::ToSchema;
 
 use super::api::officer;
 use super::deciding::Desk;
-use super::model::{Delegation, EventKind, Recusal, RecusalGround, Tie};
+use super::model::{EventKind, Recusal, RecusalGround, Tie};
 use super::views::{self, ReviewView};
 use super::{cover, stages};
-use crate::clock::{civil_day, db_time};
+use crate::clock::db_time;
 use crate::error::{Code, Error, Fault, Result, Text};
-use crate::ids::{DelegationId, OrganisationId, PersonId, ReviewId, TieId};
+use crate::ids::{OrganisationId, PersonId, ReviewId, TieId};
 use crate::notify::beside::Beside;
 use crate::platform::Platform;
-use crate::platform::access::Actor;
 use crate::platform::access::guard::Guard;
-use crate::platform::access::policy::{OwnData, Permission, ReviewDecide};
+use crate::platform::access::policy::{OwnData, ReviewDecide};
 use crate::platform::audit::{self, Entry};
 use crate::platform::db::Conn;
-use crate::platform::db::schema::{people as people_table, review_ties, staff_grants};
+use crate::platform::db::schema::review_ties;
 use crate::platform::http::{ApiPath, ApiQuery, Idempotent, Page, PageQuery, Reply, Stored};
-use crate::platform::vault::mask;
-use crate::{org, people, policy};
-
-/// That somebody decides in another's stead.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct DelegationView {
-    /// Its id.
-    pub id: DelegationId,
-    /// In whose stead.
-    pub from_id: PersonId,
-    /// In whose stead, masked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 40, example = "李*")]
-    pub from_masked: Option<String>,
-    /// Who.
-    pub to_id: PersonId,
-    /// Who, masked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 40, example = "王*")]
-    pub to_masked: Option<String>,
-    /// At which body.
-    pub organisation_id: OrganisationId,
-    /// At which body.
-    #[schema(max_length = 60, example = "平湖街道")]
-    pub organisation_name: String,
-    /// Why.
-    #[schema(max_length = 200, example = "外出培训")]
-    pub reason: String,
-    /// From when on.
-    pub from_at: DateTime<Utc>,
-    /// Until when.
-    pub until_at: DateTime<Utc>,
-    /// When it was taken back.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub revoked_at: Option<DateTime<Utc>>,
-    /// When it was made.
-    pub made_at: DateTime<Utc>,
-}
-
-fn delegation_views(conn: &mut Conn, rows: Vec<Delegation>) -> Result<Vec<DelegationView>> {
-    let who: Vec<PersonId> = rows.iter().flat_map(|row| [row.from_id, row.to_id]).collect();
-    let names = people::store::names(conn, &who)?;
-    let masked = |id: PersonId| names.get(&id).map(|name| mask::name(name));
-    let at: Vec<OrganisationId> = rows.iter().map(|row| row.organisation_id).collect();
-    let bodies = org::store::short_names(conn, &at)?;
-    let view = |row: Delegation| DelegationView {
-        id: row.id,
-        from_id: row.from_id,
-        from_masked: masked(row.from_id),
-        to_id: row.to_id,
-        to_masked: masked(row.to_id),
-        organisation_id: row.organisation_id,
-        organisation_name: bodies.get(&row.organisation_id).cloned().unwrap_or_default(),
-        reason: row.reason,
-        from_at: row.from_at.and_utc(),
-        until_at: row.until_at.and_utc(),
-        revoked_at: row.revoked_at.map(|at| at.and_utc()),
-        made_at: row.made_at.and_utc(),
-    };
-    Ok(rows.into_iter().map(view).collect())
-}
-
-fn delegation_view(conn: &mut Conn, row: Delegation) -> Result<DelegationView> {
-    let view = delegation_views(conn, vec![row])?.pop();
-    view.ok_or_else(|| Error::internal("a delegation without its view"))
-}
-
-/// Who is to decide in one's stead.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"to_id": "per_01k5b8m3q2e9t8h6y1v7z4w0xn", "organisation_id": "org_01k5b8m3q2e9t8h6y1v7z4w0xn", "from_at": "2026-07-01T09:00:00+08:00", "until_at": "2026-07-10T18:00:00+08:00", "reason": "外出培训"}))]
-pub struct DelegationInput {
-    /// Somebody who decides requests anywhere.
-    pub to_id: PersonId,
-    /// The body at which one decides.
-    pub organisation_id: OrganisationId,
-    /// From when on; not in the past.
-    pub from_at: DateTime<Utc>,
-    /// Until when.
-    pub until_at: DateTime<Utc>,
-    /// Why one is away.
-    #[schema(min_length = 2, max_length = 200, pattern = r"\S")]
-    pub reason: String,
-}
-
-/// Let somebody decide in one's stead for a time / 委托他人代为办理
-///
-/// At a body where one decides in one's own right: what was delegated is not passed on. For `review.delegation_max` days at most.
-#[utoipa::path(
-    tag = "review", operation_id = "review_delegation_create", security(("bearer" = ["review:decide"])),
-    params(("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
-    request_body = DelegationInput,
-    responses((status = 201, description = "Delegated", body = DelegationView)),
-)]
-#[post("/api/v1/review-delegations")]
-pub async fn review_delegation_create(
-    platform: Data<Platform>,
-    guard: Guard<ReviewDecide>,
-    body: Idempotent<DelegationInput>,
-) -> Result<Stored> {
-    let (now, actor) = (platform.clock.now(), guard.person());
-    let (id, input): (DelegationId, DelegationInput) = (platform.ids.id(), body.body);
-    let act = move |c: &mut Conn| {
-        let faults = delegation_faults(c, guard.actor(), &input, now)?;
-        if !faults.is_empty() {
-            return Err(Error::invalid(faults));
-        }
-        let row = Delegation {
-            id,
-            from_id: actor,
-            to_id: input.to_id,
-            organisation_id: input.organisation_id,
-            reason: input.reason.clone(),
-            from_at: db_time(input.from_at),
-            until_at: db_time(input.until_at),
-            revoked_at: None,
-            made_at: db_time(now),
-        };
-        cover::delegation_create_in_tx(c, &row)?;
-        let view = delegation_view(c, row)?;
-        let detail = json!({
-            "to": input.to_id, "organisation": input.organisation_id, "from": input.from_at, "until": input.until_at,
-        });
-        audit::append_in_tx(c, now, vec![Entry::new(actor, "review.delegate", id).detail(detail)])?;
-        Stored::created("/api/v1/review-delegations".into(), 1, &view)
-    };
-    platform.idempotency.run(actor, body.key, act).await
-}
-
-/// Everything that is wrong with a delegation by `giver`.
-fn delegation_faults(
-    conn: &mut Conn,
-    giver: &Actor,
-    input: &DelegationInput,
-    now: DateTime<Utc>,
-) -> Result<Vec<Fault>> {
-    let mut faults = Vec::new();
-    let mut fault = |pointer: &str, code: &'static str, zh: String, en: String| {
-        faults.push(Fault::new(pointer, code, Text::new(zh, en)));
-    };
-    let holds = giver.standing.grants.iter().any(|grant| {
-        ReviewDecide::ROLES.contains(&grant.role) && grant.organisation == input.organisation_id
-    });
-    if !holds {
-        fault(
-            "/organisation_id",
-            "not_allowed",
-            "您在该组织没有审核权限".into(),
-            "you do not decide requests in your own right there".into(),
-        );
-    }
-    if input.to_id == giver.person {
-        fault("/to_id", "not_allowed", "不能委托本人".into(), "one cannot delegate to oneself".into());
-    } else if !may_decide(conn, input.to_id)? {
-        fault(
-            "/to_id",
-            "unknown",
-            "该人员不存在、已停用或不是审核人员".into(),
-            "not there, disabled, or nobody who decides requests".into(),
-        );
-    }
-    if input.from_at < now {
-        fault("/from_at", "minimum", "不能早于现在".into(), "not before now".into());
-    }
-    let days = policy::store::number_on(conn, "review.delegation_max", civil_day(now))?;
-    if input.until_at <= input.from_at {
-        fault("/until_at", "minimum", "应晚于开始时间".into(), "must be after from_at".into());
-    } else if input.until_at - input.from_at > TimeDelta::days(days) {
-        fault(
-            "/until_at",
-            "maximum",
-            format!("委托最长{days}天"),
-            format!("at most {days} days after from_at"),
-        );
-    }
-    Ok(faults)
-}
-
-/// Whether `person` decides requests anywhere, with an account that is not disabled.
-fn may_decide(conn: &mut Conn, person: PersonId) -> Result<bool> {
-    let grants: i64 = staff_grants::table
-        .inner_join(people_table::table.on(people_table::id.eq(staff_grants::person_id)))
-        .filter(staff_grants::person_id.eq(person))
-        .filter(staff_grants::role.eq_any(ReviewDecide::ROLES.to_vec()))
-        .filter(staff_grants::revoked_at.is_null())
-        .filter(people_table::disabled_at.is_null())
-        .count()
-        .get_result(conn)?;
-    Ok(grants > 0)
-}
-
-/// List delegations that one gave or was given, newest first / 列出本人的委托
-#[utoipa::path(
-    tag = "review", operation_id = "review_delegation_list", security(("bearer" = ["review:decide"])), params(PageQuery),
-    responses((status = 200, description = "A page of delegations", body = Page<DelegationView>)),
-)]
-#[get("/api/v1/review-delegations")]
-pub async fn review_delegation_list(
-    platform: Data<Platform>,
-    guard: Guard<ReviewDecide>,
-    query: ApiQuery<PageQuery>,
-) -> Result<Reply<Page<DelegationView>>> {
-    let person = guard.person();
-    let list = format!("review-delegations/{person}");
-    let before = platform.cursors.open(&list, &query.0)?;
-    let limit = query.0.limit() + 1;
-    let rows = platform
-        .db
-        .read(move |c| {
-            let rows = cover::delegations(c, person, before, limit)?;
-            delegation_views(c, rows)
-        })
-        .await?;
-    Ok(Reply::new(platform.cursors.page(&list, &query.0, rows, |row| row.id)?))
-}
-
-/// Nothing to say: the act is in the address.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({}))]
-pub struct RevocationInput {}
-
-/// Take back a delegation of one's own / 收回委托
-///
-/// It ends at once; taking it back again changes nothing.
-#[utoipa::path(
-    tag = "review", operation_id = "review_delegation_revoke", security(("bearer" = ["review:decide"])),
-    params(("id" = DelegationId, Path, description = "The delegation"),
-           ("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
-    request_body = RevocationInput,
-    responses((status = 200, description = "The delegation, taken back", body = DelegationView)),
-)]
-#[post("/api/v1/review-delegations/{id}/revocations")]
-pub async fn review_delegation_revoke(
-    platform: Data<Platform>,
-    guard: Guard<ReviewDecide>,
-    id: ApiPath<DelegationId>,
-    body: Idempotent<RevocationInput>,
-) -> Result<Stored> {
-    let (now, actor, id) = (platform.clock.now(), guard.person(), id.0);
-    let act = move |c: &mut Conn| {
-        let row = cover::delegation_revoke_in_tx(c, id, actor, now)?;
-        let view = delegation_view(c, row)?;
-        audit::append_in_tx(c, now, vec![Entry::new(actor, "review.delegation_revoke", id)])?;
-        Stored::done(1, &view)
-    };
-    platform.idempotency.run(actor, body.key, act).await
-}
+use crate::{org, people};
 
 /// Why one keeps away from a request.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
@@ -446,8 +198,7 @@ fn is_missing<T>(found: Result<T>) -> Result<bool> {
 
 /// Refuses a tie that is declared already, and one too many. The lock of the person makes both exact.
 fn room_in_tx(conn: &mut Conn, person: PersonId, input: TieInput) -> Result<()> {
-    let own = people_table::table.filter(people_table::id.eq(person)).select(people_table::id);
-    let _locked: Vec<PersonId> = crate::load_locked!(conn, own)?;
+    cover::people_lock_in_tx(conn, &[person])?;
     let live: Vec<(Option<PersonId>, Option<OrganisationId>)> = review_ties::table
         .filter(review_ties::person_id.eq(person))
         .filter(review_ties::ended_at.is_null())

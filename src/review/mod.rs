@@ -27,6 +27,7 @@ pub mod cover;
 pub mod cover_api;
 pub mod deciding;
 pub mod decision_api;
+pub mod delegation_api;
 pub mod form;
 pub mod jobs;
 pub mod leave;

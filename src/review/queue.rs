@@ -24,18 +24,6 @@ crate::text_enum! {
     }
 }
 
-crate::text_enum! {
-    /// How urgent something is.
-    pub enum UrgencyFilter {
-        /// 期限充裕.
-        Green = "green",
-        /// 临近到期.
-        Amber = "amber",
-        /// 已逾期.
-        Red = "red",
-    }
-}
-
 /// What to look for.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -50,7 +38,7 @@ pub struct Filter {
     /// Who works at it.
     pub claim: Option<ClaimFilter>,
     /// How urgent it is.
-    pub urgency: Option<UrgencyFilter>,
+    pub urgency: Option<Urgency>,
     /// Of these people only.
     pub applicants: Option<Vec<PersonId>>,
     /// This review only.
@@ -116,12 +104,12 @@ pub fn page(
     }
     let at = db_time(now);
     match filter.urgency {
-        Some(UrgencyFilter::Red) => query = query.filter(review_queue::due_at.le(at)),
-        Some(UrgencyFilter::Amber) => {
+        Some(Urgency::Red) => query = query.filter(review_queue::due_at.le(at)),
+        Some(Urgency::Amber) => {
             query = query.filter(review_queue::due_at.gt(at)).filter(review_queue::amber_at.le(at));
         }
         // What is green is not due: said as well, so that the index is entered behind everything that is.
-        Some(UrgencyFilter::Green) => {
+        Some(Urgency::Green) => {
             query = query.filter(review_queue::due_at.gt(at)).filter(review_queue::amber_at.gt(at));
         }
         None => {}
@@ -184,7 +172,7 @@ pub fn counts(conn: &mut Conn, at: &[OrganisationId], now: DateTime<Utc>) -> Res
     use diesel::dsl::{count_star, min};
     let at_now = db_time(now);
     let mut counts = Vec::new();
-    for urgency in [Urgency::Green, Urgency::Amber, Urgency::Red] {
+    for urgency in Urgency::ALL.iter().copied() {
         let mut query = review_queue::table
             .filter(review_queue::organisation_id.eq_any(at))
             .group_by((review_queue::kind, review_queue::waits))

@@ -137,13 +137,14 @@ pub fn seat(review: &Review, stage: &Stage, ties: &Ties, actor: PersonId, seats:
     Err(barred.map_or_else(|| Error::new(Code::ReviewNotYours), Bar::refusal))
 }
 
-/// How urgent something is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Urgency {
-    /// There is time.
-    Green,
-    /// Most of the term is used up.
-    Amber,
-    /// The term has run out.
-    Red,
+crate::text_enum! {
+    /// How urgent something is.
+    pub enum Urgency {
+        /// 期限充裕.
+        Green = "green",
+        /// 临近到期.
+        Amber = "amber",
+        /// 已逾期.
+        Red = "red",
+    }
 }

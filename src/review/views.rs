@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 use super::chain::{Answers, FormField, ReviewKind};
 use super::deciding::Desk;
 use super::model::{EVENT_TEXT, EventKind, Happened, Reason, Review, ReviewState, Stage, StageState};
-use super::queue::{Line, UrgencyFilter};
+use super::queue::Line;
+use super::rules::Urgency;
 use super::{stages, store};
 use crate::clock::shanghai;
 use crate::error::{Error, Result};
@@ -20,10 +21,13 @@ use crate::platform::db::Conn;
 use crate::platform::vault::mask;
 
 /// An instant as people read it, in Shanghai.
+pub fn instant(at: DateTime<Utc>) -> String {
+    at.with_timezone(&shanghai()).format("%-m月%-d日 %H:%M").to_string()
+}
+
+/// The last minute before `at`: the end of a day is said as that day's.
 pub fn shown(at: DateTime<Utc>) -> String {
-    // The end of a day is said as that day's.
-    let last = at - chrono::TimeDelta::seconds(1);
-    last.with_timezone(&shanghai()).format("%-m月%-d日 %H:%M").to_string()
+    instant(at - chrono::TimeDelta::seconds(1))
 }
 
 /// The same in English: `2025-06-23 23:59`.
@@ -33,17 +37,13 @@ fn shown_in_english(at: DateTime<Utc>) -> String {
 }
 
 /// How urgent a stage is.
-pub fn urgency(
-    due: Option<DateTime<Utc>>,
-    amber: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
-) -> UrgencyFilter {
+pub fn urgency(due: Option<DateTime<Utc>>, amber: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Urgency {
     if due.is_some_and(|due| due <= now) {
-        UrgencyFilter::Red
+        Urgency::Red
     } else if amber.is_some_and(|amber| amber <= now) {
-        UrgencyFilter::Amber
+        Urgency::Amber
     } else {
-        UrgencyFilter::Green
+        Urgency::Green
     }
 }
 
@@ -74,7 +74,7 @@ pub struct StageView {
     pub due_at: Option<DateTime<Utc>>,
     /// How urgent it is, of one that is open.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub urgency: Option<UrgencyFilter>,
+    pub urgency: Option<Urgency>,
     /// When its term ran out undecided. It stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breached_at: Option<DateTime<Utc>>,
@@ -201,7 +201,7 @@ pub struct QueueLine {
     /// When it is due: by the desk, or by the applicant where it was returned.
     pub due_at: DateTime<Utc>,
     /// How urgent it is.
-    pub urgency: UrgencyFilter,
+    pub urgency: Urgency,
     /// Whether its term has run out before.
     pub breached: bool,
     /// Who works at it.

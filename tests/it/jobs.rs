@@ -62,7 +62,7 @@ impl JobHandler for Handler {
 
 fn worker_on(app: &TestApp, db: Db, every: Option<TimeDelta>, effect: Effect) -> Worker {
     let clock = Arc::clone(&app.app().platform().clock);
-    Worker::new(db, clock, app.ids().clone(), Bell::default(), vec![Arc::new(Handler { every, effect })])
+    Worker::new(db, clock, app.ids().clone(), Bell::default(), 128, vec![Arc::new(Handler { every, effect })])
 }
 
 fn worker(app: &TestApp, effect: Effect) -> Worker {
@@ -393,7 +393,7 @@ async fn of_jobs_that_share_a_transaction_one_that_fails_stops_no_other(app: Tes
     let clock = Arc::clone(&app.app().platform().clock);
     let handler = Sharing(Handler { every: None, effect: leave_a_trace(&app) });
     let worker =
-        Worker::new(app.db().clone(), clock, app.ids().clone(), Bell::default(), vec![Arc::new(handler)]);
+        Worker::new(app.db().clone(), clock, app.ids().clone(), Bell::default(), 128, vec![Arc::new(handler)]);
     tokio::task::spawn_blocking(move || worker.drain()).await.unwrap().unwrap();
     let (traces, left) = app
         .read(|conn| {

@@ -8,7 +8,11 @@ use unionhall::clock::db_time;
 use unionhall::ids::{MembershipId, OrganisationId, PersonId};
 use unionhall::membership::model::{Membership, MembershipState};
 use unionhall::membership::store;
-use unionhall::platform::db::schema::{activities, memberships, reviews};
+use unionhall::membership::subject::MembershipSubject;
+use unionhall::notify::beside::Beside;
+use unionhall::platform::db::Conn;
+use unionhall::platform::db::schema::{activities, memberships, organisations, reviews};
+use unionhall::review::subject::{Refused, Subject};
 
 use crate::access::staff_of;
 use crate::harness::factory::Wanted;
@@ -31,6 +35,9 @@ pub const TESTS: &[Test] = tests![
     staff_see_the_members_of_their_own_subtree,
     only_members_are_nominated_for_what_is_for_members,
     an_approval_asks_again_whether_somebody_is_a_member,
+    what_changed_behind_a_lock_is_not_written_over,
+    a_union_that_is_gone_takes_nobody,
+    a_move_meets_an_ending,
 ];
 
 /// A unit with a reviewer of its own, and one without, both of 平湖.
@@ -421,5 +428,84 @@ async fn an_approval_asks_again_whether_somebody_is_a_member(app: TestApp) {
     approve(&district, text(&signup, "review_id")).await.ok(200);
     let stands = zhang.get(&format!("/api/v1/signups/{}", text(&signup, "id"))).await.ok(200);
     assert_eq!(stands["state"], "confirmed");
+    app.run_jobs().await;
+}
+
+async fn what_changed_behind_a_lock_is_not_written_over(app: TestApp) {
+    let (unit, street) = (app.staff("reviewer-unit-pinghu-1").await, app.staff("reviewer-pinghu").await);
+    let zhang = app.worker("zhang").await;
+    let claimed = zhang.post(CLAIMS, claim(&app, UNIT).await).await.ok(201);
+    let id: MembershipId = text(&claimed, "id").parse().unwrap();
+    let before = app.read(move |conn| store::get(conn, id)).await;
+    let review = text(&claimed, "review_id").to_owned();
+    approve(&unit, &review).await.ok(200);
+    approve(&street, &review).await.ok(200);
+    // What was read before says what it goes out from.
+    let after = Membership { state: MembershipState::Refused, version: before.version + 1, ..before.clone() };
+    let written = app.db().write(move |conn: &mut Conn| store::update_in_tx(conn, &before, &after)).await;
+    assert_eq!(written.unwrap_err().code(), unionhall::error::Code::Internal);
+    // A refusal that comes late, of an appeal, ends nothing.
+    let (review, at) = (review.parse().unwrap(), app.now());
+    let refused = move |conn: &mut Conn| {
+        let review = unionhall::review::store::get(conn, review)?;
+        MembershipSubject.refused_in_tx(conn, &review, Refused::Rejected, at, &mut Beside::default())
+    };
+    app.db().write(refused).await.unwrap();
+    assert_eq!(now(&zhang, &claimed).await["state"], "verified");
+    app.run_jobs().await;
+}
+
+async fn a_union_that_is_gone_takes_nobody(app: TestApp) {
+    let (unit, street) = (app.staff("reviewer-unit-pinghu-1").await, app.staff("reviewer-pinghu").await);
+    let zhang = app.worker("zhang").await;
+    let claimed = zhang.post(CLAIMS, claim(&app, UNIT).await).await.ok(201);
+    let review = text(&claimed, "review_id").to_owned();
+    approve(&unit, &review).await.ok(200);
+    let union = app.organisation(UNIT).await;
+    let last_day = |day: &'static str| {
+        let day: chrono::NaiveDate = day.parse().unwrap();
+        app.write(move |conn| {
+            let gone = organisations::closed_on.eq(day);
+            Ok(diesel::update(organisations::table.find(union)).set(gone).execute(conn)?)
+        })
+    };
+    // It was there until yesterday; on its last day it still takes somebody.
+    last_day("2025-06-15").await;
+    approve(&street, &review).await.problem(409, "state_forbids");
+    assert_eq!(now(&zhang, &claimed).await["state"], "claimed");
+    assert_eq!(zhang.get(&format!("/api/v1/me/reviews/{review}")).await.ok(200)["state"], "open");
+    last_day("2025-06-16").await;
+    approve(&street, &review).await.ok(200);
+    assert_eq!(now(&zhang, &claimed).await["state"], "verified");
+    app.run_jobs().await;
+}
+
+async fn a_move_meets_an_ending(app: TestApp) {
+    let (unit, street) = (app.staff("reviewer-unit-pinghu-1").await, app.staff("reviewer-pinghu").await);
+    let organiser = app.staff("organiser-pinghu").await;
+    let (from, to) = (app.organisation(OTHER).await, app.organisation(UNIT).await);
+    for round in 0..16 {
+        let zhang = app.worker(&format!("zhang-{round}")).await;
+        let old = verified(&app, zhang.person(), OTHER).await;
+        let claimed = zhang.post(CLAIMS, claim(&app, UNIT).await).await.ok(201);
+        let review = format!("/api/v1/reviews/{}", text(&claimed, "review_id"));
+        approve(&unit, text(&claimed, "review_id")).await.ok(200);
+        let etag = street.get(&review).await.etag();
+        let approval = street
+            .request(Method::POST, &format!("{review}/decisions"))
+            .header("if-match", etag)
+            .header("idempotency-key", street.fresh_key())
+            .json(&json!({ "decision": "approve" }));
+        let ending = format!("/api/v1/memberships/{old}/endings");
+        let (approved, ended) =
+            tokio::join!(street.send(approval), organiser.post(&ending, json!({ "reason": "left" })));
+        approved.expect(200);
+        // Whoever comes first ends it; the other finds it ended.
+        assert!(matches!(ended.status, 200 | 409), "round {round}: {}", ended.text);
+        let after = [(from, "ended".to_owned()), (to, "verified".to_owned())];
+        let mut kept = states(&app, zhang.person()).await;
+        kept.sort_by_key(|(_, state)| state.clone());
+        assert_eq!(kept, after, "round {round}");
+    }
     app.run_jobs().await;
 }

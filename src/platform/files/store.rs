@@ -1,7 +1,5 @@
 //! Queries. Changes of state are guarded updates.
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
@@ -100,10 +98,6 @@ pub fn attach_in_tx(
     holder: Uuid,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let unusable = || Error::new(Code::FileUnusable);
-    if ids.iter().collect::<HashSet<_>>().len() != ids.len() {
-        return Err(unusable());
-    }
     let usable: Vec<FileId> = crate::load_locked!(
         conn,
         files::table
@@ -113,9 +107,9 @@ pub fn attach_in_tx(
             .order(files::id)
             .select(files::id)
     )?;
-    // Looked at before anything is written: a caller may go on after the refusal.
+    // Looked at before anything is written: a caller may go on after the refusal. One that is named twice is there once.
     if usable.len() != ids.len() {
-        return Err(unusable());
+        return Err(Error::new(Code::FileUnusable));
     }
     let attached = diesel::update(files::table.filter(files::id.eq_any(&usable)))
         .set((

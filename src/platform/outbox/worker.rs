@@ -15,10 +15,8 @@ use crate::ids::{Ids, JobId};
 use crate::platform::db::schema::jobs;
 use crate::platform::db::{Conn, Db};
 
-/// Jobs claimed at once.
-const CLAIM: i64 = 128;
-/// A claim that found as many as it may.
-const FULL: usize = 128;
+/// Jobs claimed at once, at most.
+const CLAIM: usize = 128;
 /// How long jobs gather before the next claim, while there are some.
 const GATHER: Duration = Duration::from_millis(200);
 /// How long an instance may hold a job before another takes it over.
@@ -36,15 +34,23 @@ pub struct Worker {
     ids: Ids,
     bell: Bell,
     instance: String,
+    claim: usize,
     handlers: Arc<HashMap<&'static str, Arc<dyn JobHandler>>>,
 }
 
 impl Worker {
-    /// A worker with all handlers.
-    pub fn new(db: Db, clock: SharedClock, ids: Ids, bell: Bell, handlers: Vec<Arc<dyn JobHandler>>) -> Self {
+    /// A worker with all handlers. At most `batch` jobs share a commit.
+    pub fn new(
+        db: Db,
+        clock: SharedClock,
+        ids: Ids,
+        bell: Bell,
+        batch: usize,
+        handlers: Vec<Arc<dyn JobHandler>>,
+    ) -> Self {
         let instance = hex::encode(ids.bytes::<8>());
         let handlers = Arc::new(handlers.into_iter().map(|handler| (handler.kind(), handler)).collect());
-        Self { db, clock, ids, bell, instance, handlers }
+        Self { db, clock, ids, bell, instance, claim: CLAIM.min(batch).max(1), handlers }
     }
 
     /// Writes the first job of everything that comes back, where none waits.
@@ -64,7 +70,7 @@ impl Worker {
             pause = match outcome {
                 Ok(Ok(0)) => LOOK,
                 // As many as can be claimed: there are more.
-                Ok(Ok(done)) if done >= FULL => continue,
+                Ok(Ok(done)) if done >= self.claim => continue,
                 Ok(Ok(_)) => {
                     // In a rush there is always another one. What comes in this moment shares a commit, instead of taking one
                     // from those who sign up.
@@ -159,7 +165,7 @@ impl Worker {
                         .or(jobs::state.eq(JobState::Running).and(jobs::leased_until.lt(db_time(now)))),
                 )
                 .order((jobs::run_at, jobs::id))
-                .limit(CLAIM)
+                .limit(i64::try_from(self.claim).unwrap_or(1))
                 .select(Job::as_select())
         )?;
         let ids: Vec<JobId> = claimed.iter().map(|job| job.id).collect();

@@ -4,4 +4,5 @@ pub mod conditional;
 pub mod document;
 pub mod floors;
 pub mod licences;
+pub mod names;
 pub mod schema;

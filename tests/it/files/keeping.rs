@@ -14,7 +14,7 @@ use secrecy::ExposeSecret;
 use tempfile::TempDir;
 use unionhall::ids::FileId;
 use unionhall::platform::db::schema::files;
-use unionhall::platform::files::model::File;
+use unionhall::platform::files::model::{CONTENT, File};
 use unionhall::platform::vault::{Cipher, KeyConfig};
 use uuid::Uuid;
 
@@ -103,6 +103,11 @@ async fn a_content_that_was_changed_is_not_served(app: TestApp) {
     }
     // Another file's content under this one's name.
     std::fs::copy(app.files_folder().join(row(&app, &other).await.storage_key), &place).unwrap();
+    zhang.get(&content).await.problem(500, "internal");
+    // Something else, sealed for this very file.
+    let id = row(&app, &path).await.id;
+    let vault = &app.app().platform().vault;
+    std::fs::write(&place, vault.seal_bytes(CONTENT, id.0.as_bytes(), &samples::png(3, 3)).unwrap()).unwrap();
     zhang.get(&content).await.problem(500, "internal");
     std::fs::write(&place, &sealed[..20]).unwrap();
     zhang.get(&content).await.problem(500, "internal");

@@ -122,7 +122,11 @@ async fn a_breach_is_noted_once_and_stays(app: TestApp) {
     assert_eq!(Facts::of(&app, &zhang.id).await.count(EventKind::Breached), 0);
     moved(&app, "2025-06-20T00:00:00+08:00", &mut [unit, street, district]).await;
     minutes(&app, 3).await;
+    // Something else comes round for it: a claim lapses at a stage that is late.
+    unit.post(&zhang.at("/claims"), json!({})).await.ok(200);
+    moved(&app, "2025-06-20T04:03:00+08:00", &mut [unit, street, district]).await;
     let facts = Facts::of(&app, &zhang.id).await;
+    assert_eq!(facts.stages[0].claimed_by, None);
     let breached = facts.stages[0].breached_at;
     assert_eq!(breached.map(|at| at.and_utc()), Some(at("2025-06-19T16:00:00Z")));
     assert_eq!((facts.count(EventKind::Breached), facts.count(EventKind::Warned)), (1, 1));

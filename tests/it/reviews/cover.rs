@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use unionhall::ids::{OrganisationId, PersonId};
 use unionhall::platform::db::schema::organisations;
 
-use super::steps::{UNSTAFFED, audited, request, request_of, worker_of};
+use super::steps::{UNSTAFFED, audited, request, request_of, told, worker_of};
 use crate::access::staff_of;
 use crate::harness::{Actor, Test, TestApp};
 use crate::http::problems::{faults, pairs};
@@ -18,6 +18,9 @@ pub const TESTS: &[Test] = tests![
     a_delegation_binds_who_takes_it_to_what_binds_who_gives_it,
     everything_that_is_wrong_with_a_delegation_at_once,
     delegations_are_seen_by_their_two_people,
+    whoever_stands_in_is_told,
+    twenty_delegations_of_one_giver,
+    twenty_delegations_to_one_person,
     who_keeps_away_frees_what_they_worked_at,
     what_nobody_is_left_for_goes_up,
     a_recusal_has_its_limits,
@@ -177,6 +180,102 @@ async fn delegations_are_seen_by_their_two_people(app: TestApp) {
     }
     let other = app.staff("reviewer").await.get(path).await.ok(200);
     assert_eq!(other["items"], json!([]));
+    app.run_jobs().await;
+}
+
+async fn whoever_stands_in_is_told(app: TestApp) {
+    let (pinghu, pingdi) = two_streets(&app).await;
+    let path = "/api/v1/review-delegations";
+    let bodies = |notices: Vec<Value>| -> Vec<String> {
+        notices.iter().map(|one| one["body"].as_str().unwrap().to_owned()).collect()
+    };
+    // Nobody is told of what was refused.
+    let mut wrong = lend(&app, pingdi.person(), 3).await;
+    wrong["until_at"] = wrong["from_at"].clone();
+    pinghu.post(path, wrong).await.problem(422, "validation_failed");
+    let body = lend(&app, pingdi.person(), 3).await;
+    let key = pinghu.fresh_key();
+    let made = pinghu.post_keyed(&key, path, body.clone()).await.ok(201);
+    pinghu.post_keyed(&key, path, body).await.ok(201);
+    let notices = told(&app, &pingdi, "review_delegated").await;
+    assert_eq!(notices[0]["link"], path);
+    let giver = made["from_masked"].as_str().unwrap();
+    assert!(!giver.contains("审核"), "{giver}");
+    let given = format!("“平湖街道”：{giver}委托您自6月16日 10:00至6月16日 12:59代为办理审核事项。");
+    assert_eq!(bodies(notices), std::slice::from_ref(&given), "once, and without a name in full");
+    assert_eq!(told(&app, &pinghu, "review_delegated").await, Vec::<Value>::new());
+
+    app.advance(TimeDelta::seconds(1));
+    let revocations = format!("{path}/{}/revocations", made["id"].as_str().unwrap());
+    for _ in 0..2 {
+        pinghu.post(&revocations, json!({})).await.ok(200);
+    }
+    let taken_back = format!("“平湖街道”：{giver}已收回委托，您不再代为办理。");
+    assert_eq!(bodies(told(&app, &pingdi, "review_delegated").await), [taken_back, given]);
+    // What is over is not taken back from anybody.
+    let (over, mut pinghu) = (lent(&app, &pinghu, &pingdi, 1).await, pinghu);
+    app.advance(TimeDelta::hours(1));
+    pinghu.log_in().await;
+    pinghu.post(&format!("{path}/{over}/revocations"), json!({})).await.ok(200);
+    let mut pingdi = pingdi;
+    pingdi.log_in().await;
+    assert_eq!(told(&app, &pingdi, "review_delegated").await.len(), 3);
+}
+
+async fn twenty_delegations_of_one_giver(app: TestApp) {
+    let (pinghu, pingdi) = two_streets(&app).await;
+    let other = staff_of(&app, "other", "reviewer", "street-nanwan").await;
+    let path = "/api/v1/review-delegations";
+    let mut last = String::new();
+    for number in 0..18 {
+        last = lent(&app, &pinghu, if number % 2 == 0 { &pingdi } else { &other }, 5).await;
+    }
+    // Two are left, for four at once, in two instances.
+    let again = pinghu.at(&app.second_instance().await);
+    let body = lend(&app, pingdi.person(), 5).await;
+    let four = [&pinghu, &again, &pinghu, &again].map(|giver| giver.post(path, body.clone()));
+    let replies = join_all(four).await;
+    let mut said: Vec<u16> = replies.iter().map(|reply| reply.status).collect();
+    said.sort_unstable();
+    assert_eq!(said, [201, 201, 409, 409]);
+    let problem =
+        pinghu.post(path, lend(&app, other.person(), 5).await).await.problem(409, "delegation_too_many");
+    assert!(problem["detail"].as_str().unwrap().contains("您的有效委托已达20项"), "{problem}");
+    assert_eq!(audited(&app, "review.delegate").await.len(), 20);
+    // Of others there is room.
+    let colleague = staff_of(&app, "colleague", "reviewer", "street-pinghu").await;
+    lent(&app, &colleague, &pingdi, 5).await;
+    // What is taken back, and what is over, makes room.
+    pinghu.post(&format!("{path}/{last}/revocations"), json!({})).await.ok(200);
+    lent(&app, &pinghu, &other, 5).await;
+    pinghu.post(path, body.clone()).await.problem(409, "delegation_too_many");
+    app.advance(TimeDelta::hours(5));
+    let mut pinghu = pinghu;
+    pinghu.log_in().await;
+    lent(&app, &pinghu, &other, 5).await;
+    app.run_jobs().await;
+}
+
+async fn twenty_delegations_to_one_person(app: TestApp) {
+    let (pinghu, pingdi) = two_streets(&app).await;
+    let colleague = staff_of(&app, "colleague", "reviewer", "street-pinghu").await;
+    let path = "/api/v1/review-delegations";
+    for giver in [&pinghu, &colleague] {
+        for _ in 0..9 {
+            lent(&app, giver, &pingdi, 5).await;
+        }
+    }
+    let body = lend(&app, pingdi.person(), 5).await;
+    let four = [&pinghu, &colleague, &pinghu, &colleague].map(|giver| giver.post(path, body.clone()));
+    let replies = join_all(four).await;
+    let mut said: Vec<u16> = replies.iter().map(|reply| reply.status).collect();
+    said.sort_unstable();
+    assert_eq!(said, [201, 201, 409, 409]);
+    let third = staff_of(&app, "third", "reviewer", "street-pinghu").await;
+    let problem = third.post(path, body).await.problem(409, "delegation_too_many");
+    assert!(problem["detail"].as_str().unwrap().contains("该人员受托的已达20项"), "{problem}");
+    lent(&app, &third, &pinghu, 5).await;
+    assert_eq!(audited(&app, "review.delegate").await.len(), 21);
     app.run_jobs().await;
 }
 

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use serde_json::{Value, json};
 use unionhall::ids::StageId;
 use unionhall::platform::db::schema::review_stages;
-use unionhall::review::model::{EventKind, ReviewState, StageState};
+use unionhall::review::model::{EventKind, StageState};
 
 use super::steps::{STAFFED, UNSTAFFED, audited, request, request_of, request_with, told, worker_of};
 use super::{Facts, Officers, approve, asked, come_round, decide_at, give_back, reject};
@@ -28,14 +28,8 @@ pub const TESTS: &[Test] = tests![
     nobody_decides_about_colleagues_where_the_chain_says_so,
     nobody_decides_twice,
     the_database_holds_who_decides,
-    a_claim_keeps_others_away_for_hours,
-    an_assignment_does_not_lapse,
-    who_may_assign,
     a_superior_decides_after_the_breach_only,
     many_at_once_each_by_itself,
-    a_rejection_is_appealed_to_the_body_above,
-    an_appeal_has_its_time,
-    an_appeal_that_is_rejected_changes_nothing,
 ];
 
 fn states(view: &Value) -> Vec<(String, String)> {
@@ -460,91 +454,6 @@ async fn the_database_holds_who_decides(app: TestApp) {
     app.run_jobs().await;
 }
 
-async fn a_claim_keeps_others_away_for_hours(app: TestApp) {
-    let mut officers = Officers::of(&app).await;
-    let mut second = staff_of(&app, "unit-2", "reviewer", STAFFED).await;
-    let zhang = asked(&app, "zhang", json!({})).await;
-    let claims = zhang.at("/claims");
-    officers.district.post(&claims, json!({})).await.problem(403, "review_not_yours");
-    let etag = officers.unit.get(&zhang.at("")).await.etag();
-    officers.unit.post(&claims, json!({})).await.ok(200);
-    assert_eq!(officers.unit.get(&zhang.at("")).await.etag(), etag, "a claim changes nothing of the request");
-    second.post(&claims, json!({})).await.problem(409, "review_claimed");
-    for body in [approve(), reject(), give_back(&["health"])] {
-        zhang.decide(&second, body).await.problem(409, "review_claimed");
-    }
-    let queue = |of: &Actor, rest: &'static str| {
-        let of = of.clone();
-        async move { of.get(&format!("/api/v1/reviews?{rest}")).await.ok(200)["items"].as_array().unwrap().len() }
-    };
-    assert_eq!(queue(&officers.unit, "claimed=mine").await, 1);
-    assert_eq!(queue(&second, "claimed=nobody").await, 0);
-
-    // `review.claim_hours` is four. One's own claim may be made again meanwhile.
-    app.advance(TimeDelta::hours(3));
-    officers.log_in().await;
-    second.log_in().await;
-    officers.unit.post(&claims, json!({})).await.ok(200);
-    app.advance(TimeDelta::hours(4) - TimeDelta::seconds(1));
-    second.log_in().await;
-    second.post(&claims, json!({})).await.problem(409, "review_claimed");
-    app.advance(TimeDelta::seconds(1));
-    come_round(&app).await;
-    officers.log_in().await;
-    assert_eq!(queue(&officers.unit, "claimed=mine").await, 0, "it is nobody's again");
-    assert_eq!(queue(&second, "claimed=nobody").await, 1);
-    second.post(&claims, json!({})).await.ok(200);
-    zhang.decide(&officers.unit, approve()).await.problem(409, "review_claimed");
-    zhang.approve(&second).await.ok(200);
-    app.run_jobs().await;
-}
-
-async fn an_assignment_does_not_lapse(app: TestApp) {
-    let mut officers = Officers::of(&app).await;
-    let mut second = staff_of(&app, "unit-2", "reviewer", STAFFED).await;
-    let zhang = asked(&app, "zhang", json!({})).await;
-    officers.unit.post(&zhang.at("/claims"), json!({})).await.ok(200);
-    let to = |who: &Actor| json!({ "person_id": who.person() });
-    // A superior gives it to somebody else, also while it is claimed.
-    officers.street.post(&zhang.at("/assignments"), to(&second)).await.ok(200);
-    assert_eq!(told(&app, &second, "review_assigned").await.len(), 1);
-    app.advance(TimeDelta::hours(30));
-    come_round(&app).await;
-    officers.log_in().await;
-    second.log_in().await;
-    zhang.approve(&officers.unit).await.problem(409, "review_claimed");
-    officers.unit.post(&zhang.at("/claims"), json!({})).await.problem(409, "review_claimed");
-    let entries = audited(&app, "review.assign").await;
-    assert_eq!((entries.len(), &entries[0].2["to"]), (1, &json!(second.person())));
-    zhang.approve(&second).await.ok(200);
-    assert_eq!(Facts::of(&app, &zhang.id).await.count(EventKind::Assigned), 1);
-    app.run_jobs().await;
-}
-
-async fn who_may_assign(app: TestApp) {
-    let officers = Officers::of(&app).await;
-    let street = staff_of(&app, "street-2", "reviewer", "street-pinghu").await;
-    let zhang = asked(&app, "zhang", json!({})).await;
-    let (path, to) = (zhang.at("/assignments"), |who: &Actor| json!({ "person_id": who.person() }));
-    let pingdi = staff_of(&app, "pingdi", "reviewer", "street-pingdi").await;
-    pingdi.post(&path, to(&officers.unit)).await.problem(404, "not_found");
-    // To somebody who may decide it now, and nobody else.
-    for who in [&street, &zhang.worker, &pingdi, &app.worker("li").await] {
-        let refused = officers.unit.post(&path, to(who)).await.problem(422, "validation_failed");
-        assert_eq!(faults(&refused), pairs(&[("/person_id", "not_allowed")]));
-    }
-    let nobody = json!({ "person_id": "per_01k5b8m3q2e9t8h6y1v7z4w0xn" });
-    officers.unit.post(&path, nobody).await.problem(422, "validation_failed");
-    zhang.approve(&officers.unit).await.ok(200);
-    // The unit does not say who decides at the sub-district.
-    officers.unit.post(&path, to(&street)).await.problem(403, "review_not_yours");
-    officers.street.post(&path, to(&street)).await.ok(200);
-    officers.street.post(&path, to(&officers.unit)).await.problem(422, "validation_failed");
-    zhang.decide(&street, reject()).await.ok(200);
-    officers.street.post(&path, to(&street)).await.problem(409, "state_forbids");
-    app.run_jobs().await;
-}
-
 async fn a_superior_decides_after_the_breach_only(app: TestApp) {
     let mut officers = Officers::of(&app).await;
     let mut second = staff_of(&app, "street-2", "reviewer", "street-pinghu").await;
@@ -635,87 +544,5 @@ async fn many_at_once_each_by_itself(app: TestApp) {
         let items = vec![item(&all[0], 1, approve()); number];
         officers.unit.post(path, json!({ "items": items })).await.problem(422, "validation_failed");
     }
-    app.run_jobs().await;
-}
-
-async fn appealed(request: &super::steps::Request) -> super::steps::Request {
-    let body = json!({ "text": "本人2024年未参加过疗休养，记录有误。" });
-    let made = request.worker.post(&request.own("/appeals"), body).await.ok(201);
-    super::steps::Request {
-        worker: request.worker.clone(),
-        id: made["id"].as_str().unwrap().to_owned(),
-        signup: request.signup.clone(),
-        answers: request.answers.clone(),
-    }
-}
-
-async fn a_rejection_is_appealed_to_the_body_above(app: TestApp) {
-    let officers = Officers::of(&app).await;
-    // Decides at the unit, and could at the sub-district.
-    let both = staff_of(&app, "both", "reviewer", STAFFED).await;
-    let street = app.organisation("street-pinghu").await;
-    let body = json!({ "person_id": both.person(), "role": "reviewer", "organisation_id": street });
-    app.staff("admin").await.post("/api/v1/staff-grants", body).await.ok(201);
-    let zhang = asked(&app, "zhang", json!({})).await;
-    zhang.decide(&both, reject()).await.ok(200);
-    assert_eq!(zhang.signup_state().await, "cancelled");
-    let own = zhang.worker.get(&zhang.own("")).await.ok(200);
-    assert_eq!(own["appeal_until"], "2025-06-26T16:00:00Z");
-    let appeal = appealed(&zhang).await;
-    assert_eq!(appeal.open_at().await, ["平湖街道"]);
-    let view = appeal.worker.get(&appeal.own("")).await.ok(200);
-    assert_eq!((&view["appeal_of"], &view["stages"][0]["name"]), (&json!(zhang.id), &json!("申诉复核")));
-    assert_eq!(view["form"], zhang.answers);
-    // Once, and not against an appeal.
-    let body = json!({ "text": "再次申诉" });
-    zhang.worker.post(&zhang.own("/appeals"), body.clone()).await.problem(409, "review_appeal_over");
-    appeal.approve(&both).await.problem(409, "second_officer_required");
-    officers.unit.get(&appeal.at("")).await.problem(404, "not_found");
-    appeal.approve(&officers.street).await.ok(200);
-    assert_eq!(zhang.signup_state().await, "confirmed");
-    appeal.worker.post(&appeal.own("/appeals"), body).await.problem(409, "review_appeal_over");
-    let before = Facts::of(&app, &zhang.id).await;
-    assert_eq!(before.review.state, ReviewState::Rejected, "what was decided first stays as it was decided");
-    app.run_jobs().await;
-}
-
-async fn an_appeal_has_its_time(app: TestApp) {
-    let mut officers = Officers::of(&app).await;
-    let (mut zhang, mut li) = (asked(&app, "zhang", json!({})).await, asked(&app, "li", json!({})).await);
-    for request in [&zhang, &li] {
-        request.decide(&officers.unit, reject()).await.ok(200);
-    }
-    // Ten days, the last of which is Thursday the 26th.
-    app.clock().set("2025-06-26T15:59:59Z".parse().unwrap());
-    zhang.worker.log_in().await;
-    appealed(&zhang).await;
-    app.advance(TimeDelta::seconds(1));
-    li.worker.log_in().await;
-    let body = json!({ "text": "太晚了" });
-    li.worker.post(&li.own("/appeals"), body).await.problem(409, "review_appeal_over");
-    assert_eq!(li.worker.get(&li.own("")).await.ok(200)["appeal_until"], Value::Null);
-    officers.log_in().await;
-    app.run_jobs().await;
-}
-
-async fn an_appeal_that_is_rejected_changes_nothing(app: TestApp) {
-    let officers = Officers::of(&app).await;
-    let zhang = asked(&app, "zhang", json!({})).await;
-    zhang.approve(&officers.unit).await.ok(200);
-    zhang.approve(&officers.street).await.ok(200);
-    zhang.decide(&officers.district, reject()).await.ok(200);
-    let before = Facts::of(&app, &zhang.id).await.text();
-    let signup = zhang.worker.get(&format!("/api/v1/signups/{}", zhang.signup)).await.ok(200);
-    // Nobody is above the district: one of its own decides, but not the same.
-    let appeal = appealed(&zhang).await;
-    assert_eq!(appeal.open_at().await, ["区总工会"]);
-    appeal.approve(&officers.district).await.problem(409, "second_officer_required");
-    let second = staff_of(&app, "reviewer-2", "reviewer", "longgang").await;
-    appeal.decide(&second, reject()).await.ok(200);
-    assert_eq!(Facts::of(&app, &zhang.id).await.text(), before);
-    let after = zhang.worker.get(&format!("/api/v1/signups/{}", zhang.signup)).await.ok(200);
-    assert_eq!((&after["state"], &after["ended_because"]), (&signup["state"], &signup["ended_because"]));
-    let own = appeal.worker.get(&appeal.own("")).await.ok(200);
-    assert_eq!((&own["state"], &own["appeal_until"]), (&json!("rejected"), &Value::Null));
     app.run_jobs().await;
 }

@@ -1,10 +1,14 @@
 //! The desk: what is decided, who decides it, until when, and what is said meanwhile.
 
+pub mod appeals;
+pub mod claims;
 pub mod clocks;
 pub mod cover;
 pub mod decisions;
 pub mod forbidden;
 pub mod leave;
+pub mod nets;
+pub mod papers;
 pub mod queue;
 pub mod races;
 pub mod steps;
