@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get, post, put};
+use actix_web::{HttpResponse, get, post};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,7 @@ use super::{pass, rules};
 use crate::error::{Code, Error, Result};
 use crate::identity::api::wechat_refusal;
 use crate::ids::SessionId;
+use crate::offering;
 use crate::platform::Platform;
 use crate::platform::access::Guard;
 use crate::platform::access::policy::{CatalogueManage, CheckinWrite, OwnData};
@@ -27,7 +28,7 @@ use crate::platform::cache::{Key, Quota};
 use crate::platform::db::Conn;
 use crate::platform::db::schema::fences;
 use crate::platform::http::idempotency::Use;
-use crate::platform::http::{ApiJson, ApiPath, Idempotent, Reply, Stored};
+use crate::platform::http::{ApiPath, Idempotent, Reply, Stored};
 use crate::platform::wechat::WechatClient;
 
 /// What is shown and said at a session's door.
@@ -267,20 +268,23 @@ pub struct Fence {
 /// For who checks in by themselves; nobody has to say where they are.
 #[utoipa::path(
     tag = "door", operation_id = "session_fence_set", security(("bearer" = ["catalogue:manage"])),
-    params(("id" = SessionId, Path, description = "The session")), request_body = Fence,
+    params(("id" = SessionId, Path, description = "The session"),
+           ("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
+    request_body = Fence,
     responses((status = 200, description = "As it is now", body = Fence)),
 )]
-#[put("/api/v1/sessions/{id}/fence")]
+#[post("/api/v1/sessions/{id}/fences")]
 pub async fn session_fence_set(
     platform: Data<Platform>,
     guard: Guard<CatalogueManage>,
     id: ApiPath<SessionId>,
-    body: ApiJson<Fence>,
-) -> Result<Reply<Fence>> {
+    body: Idempotent<Fence>,
+) -> Result<Stored> {
     let (actor, now, scope, id, fence) =
-        (guard.person(), platform.clock.now(), guard.scope().clone(), id.0, body.0);
-    let set = move |c: &mut Conn| {
+        (guard.person(), platform.clock.now(), guard.scope().clone(), id.0, body.body);
+    let act = move |c: &mut Conn| {
         door::require_session(c, &scope, id)?;
+        offering::store::sessions_lock_in_tx(c, &[id])?;
         let (latitude, longitude) = (millionths(fence.latitude), millionths(fence.longitude));
         diesel::delete(fences::table.find(id)).execute(c)?;
         diesel::insert_into(fences::table)
@@ -292,14 +296,11 @@ pub async fn session_fence_set(
                 fences::set_by.eq(actor),
             ))
             .execute(c)?;
-        audit::append_in_tx(
-            c,
-            now,
-            vec![Entry::new(actor, "session.fence_set", id).detail(json!({ "metres": fence.metres }))],
-        )
+        let detail = json!({ "metres": fence.metres });
+        audit::append_in_tx(c, now, vec![Entry::new(actor, "session.fence_set", id).detail(detail)])?;
+        Stored::done(1, &fence)
     };
-    platform.db.write(set).await?;
-    Ok(Reply::new(fence))
+    platform.idempotency.run(actor, body.key, act).await
 }
 
 /// Degrees as the database keeps them: ten centimetres are the last digit.

@@ -392,8 +392,14 @@ async fn of_jobs_that_share_a_transaction_one_that_fails_stops_no_other(app: Tes
     .await;
     let clock = Arc::clone(&app.app().platform().clock);
     let handler = Sharing(Handler { every: None, effect: leave_a_trace(&app) });
-    let worker =
-        Worker::new(app.db().clone(), clock, app.ids().clone(), Bell::default(), 128, vec![Arc::new(handler)]);
+    let worker = Worker::new(
+        app.db().clone(),
+        clock,
+        app.ids().clone(),
+        Bell::default(),
+        128,
+        vec![Arc::new(handler)],
+    );
     tokio::task::spawn_blocking(move || worker.drain()).await.unwrap().unwrap();
     let (traces, left) = app
         .read(|conn| {

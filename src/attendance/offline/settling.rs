@@ -369,7 +369,7 @@ mod tests {
             let make = |(id, (place, who, minute, out, alone))| Fact {
                 direction: if out { Direction::Out } else { Direction::In },
                 alone,
-                ..fact(u128::try_from::<usize>(id).unwrap() + 1, place, who, minute)
+                ..fact(u128::try_from(id).unwrap() + 1, place, who, minute)
             };
             all.into_iter().enumerate().map(make).collect()
         })

@@ -43,7 +43,7 @@ impl Stage {
         }
     }
 
-    async fn fresh_activity(&self, publish: bool) -> Made {
+    pub(super) async fn fresh_activity(&self, publish: bool) -> Made {
         self.app.activity_by(&self.organiser, |a| if publish { a } else { a.draft() }).await
     }
 
@@ -116,18 +116,33 @@ pub struct Call {
     etag: Option<String>,
     body: Option<Value>,
     file: Option<(&'static str, Vec<u8>)>,
+    signature: Option<String>,
 }
 
 pub(super) fn get(path: impl Into<String>) -> Call {
-    Call { method: Method::GET, path: path.into(), etag: None, body: None, file: None }
+    Call { method: Method::GET, path: path.into(), etag: None, body: None, file: None, signature: None }
 }
 
 pub(super) fn post(path: impl Into<String>, body: Value) -> Call {
-    Call { method: Method::POST, path: path.into(), etag: None, body: Some(body), file: None }
+    Call {
+        method: Method::POST,
+        path: path.into(),
+        etag: None,
+        body: Some(body),
+        file: None,
+        signature: None,
+    }
 }
 
 pub(super) fn put(path: impl Into<String>, etag: String, body: Value) -> Call {
-    Call { method: Method::PUT, path: path.into(), etag: Some(etag), body: Some(body), file: None }
+    Call {
+        method: Method::PUT,
+        path: path.into(),
+        etag: Some(etag),
+        body: Some(body),
+        file: None,
+        signature: None,
+    }
 }
 
 fn sent(path: &str, media: &'static str, file: Vec<u8>) -> Call {
@@ -135,7 +150,7 @@ fn sent(path: &str, media: &'static str, file: Vec<u8>) -> Call {
 }
 
 fn delete(path: impl Into<String>) -> Call {
-    Call { method: Method::DELETE, path: path.into(), etag: None, body: None, file: None }
+    Call { method: Method::DELETE, path: path.into(), etag: None, body: None, file: None, signature: None }
 }
 
 impl Call {
@@ -144,11 +159,19 @@ impl Call {
         Self { etag: Some(etag), ..self }
     }
 
+    /// The same with what a device's key says of its body.
+    pub(super) fn signed(self, signature: String) -> Self {
+        Self { signature: Some(signature), ..self }
+    }
+
     /// Sends it as `actor`, under a fresh idempotency key.
     pub async fn by(self, actor: &Actor) -> Reply {
         let mut request = actor.request(self.method, &self.path).header("idempotency-key", actor.fresh_key());
         if let Some(etag) = self.etag {
             request = request.header("if-match", etag);
+        }
+        if let Some(signature) = self.signature {
+            request = request.header("x-device-signature", signature);
         }
         if let Some(body) = self.body {
             request = request.json(&body);
@@ -378,7 +401,7 @@ pub async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call
             let path = format!("/api/v1/people/{person}/audiences/model_worker");
             if operation == "person_audience_record" {
                 let body = Some(json!({ "basis": "奖章证书" }));
-                Call { method: Method::PUT, path, etag: None, body, file: None }
+                Call { method: Method::PUT, path, etag: None, body, file: None, signature: None }
             } else {
                 delete(path)
             }

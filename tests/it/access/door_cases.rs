@@ -1,11 +1,33 @@
 //! Valid requests for the operations at the door.
 
-use reqwest::Method;
+use diesel::prelude::*;
 use serde_json::json;
+use unionhall::clock::db_time;
+use unionhall::platform::db::Conn;
+use unionhall::platform::db::schema::attendances;
 
 use super::cases::{Call, Stage, get, post};
 use crate::doors::phone::Phone;
 use crate::harness::Actor;
+use crate::harness::factory::Made;
+
+impl Stage {
+    /// A session at which `someone` is expected, and nowhere else at that time.
+    async fn alone(&self, someone: &Actor) -> Made {
+        let fresh = self.fresh_activity(true).await;
+        if someone.token.is_some() {
+            someone.sign_up(&fresh).await.ok(201);
+            let person = someone.person();
+            let gone = db_time(self.app.now());
+            let left = move |c: &mut Conn| {
+                let theirs = attendances::table.filter(attendances::person_id.eq(person));
+                Ok(diesel::update(theirs).set(attendances::left_at.eq(gone)).execute(c)?)
+            };
+            self.app.write(left).await;
+        }
+        fresh
+    }
+}
 
 /// A request that succeeds when `someone` may make it.
 pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Call> {
@@ -14,36 +36,35 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
     Some(match operation {
         "checkout_create" => {
             let fresh = stage.fresh_activity(true).await;
-            stage.guest.sign_up(&fresh).await.ok(201);
-            post(format!("/api/v1/sessions/{}/checkouts", session_with_guest(stage).await), json!({ "pass": stage.guest.pass().await }))
+            let worker = app.worker(&stage.organiser.fresh_key()).await;
+            worker.sign_up(&fresh).await.ok(201);
+            app.staff("gate").await.scan(fresh.session, &worker.pass().await).await.ok(200);
+            let path = format!("/api/v1/sessions/{}/checkouts", fresh.session);
+            post(path, json!({ "pass": worker.pass().await }))
         }
         "session_code_get" => get(format!("/api/v1/sessions/{session}/code")),
         "session_code_picture" => get(format!("/api/v1/sessions/{session}/code-picture")),
         "session_code_wechat" => get(format!("/api/v1/sessions/{session}/code-wechat")),
         "session_standing" => get(format!("/api/v1/sessions/{session}/standing")),
         "conflict_list" => get(format!("/api/v1/sessions/{session}/conflicts")),
-        "session_fence_set" => Call::new(
-            Method::PUT,
-            format!("/api/v1/sessions/{session}/fence"),
-            Some(json!({ "latitude": 22.6891, "longitude": 114.1132, "metres": 150 })),
-        ),
+        "session_fence_set" => {
+            let body = json!({ "latitude": 22.6891, "longitude": 114.1132, "metres": 150 });
+            post(format!("/api/v1/sessions/{session}/fences"), body)
+        }
         "self_checkin_create" => {
-            let fresh = stage.fresh_activity(true).await;
-            if someone.token.is_some() {
-                someone.sign_up(&fresh).await.ok(201);
-            }
+            let fresh = stage.alone(someone).await;
             let gate = app.staff("gate").await;
             let code = gate.get(&format!("/api/v1/sessions/{}/code", fresh.session)).await.ok(200);
             post("/api/v1/me/checkins", json!({ "code": code["code"] }))
         }
         "spoken_checkin_create" => {
-            let fresh = stage.fresh_activity(true).await;
-            if someone.token.is_some() {
-                someone.sign_up(&fresh).await.ok(201);
-            }
+            let fresh = stage.alone(someone).await;
             let gate = app.staff("gate").await;
             let code = gate.get(&format!("/api/v1/sessions/{}/code", fresh.session)).await.ok(200);
-            post(format!("/api/v1/sessions/{}/spoken-checkins", fresh.session), json!({ "digits": code["digits"] }))
+            post(
+                format!("/api/v1/sessions/{}/spoken-checkins", fresh.session),
+                json!({ "digits": code["digits"] }),
+            )
         }
         "walk_in_create" => {
             let fresh = stage.fresh_activity(true).await.session;
@@ -56,14 +77,12 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
         }
         "checkin_undo" => {
             let fresh = stage.fresh_activity(true).await;
-            stage.guest.sign_up(&fresh).await.ok(201);
+            let worker = app.worker(&stage.organiser.fresh_key()).await;
+            worker.sign_up(&fresh).await.ok(201);
             let gate = app.staff("gate").await;
-            let made = gate.scan(fresh.session, &stage.guest.pass().await).await.ok(200);
+            let made = gate.scan(fresh.session, &worker.pass().await).await.ok(200);
             let path = format!("/api/v1/checkins/{}/undoings", made["id"].as_str().unwrap());
-            gate.post(&path, json!({ "reason": "扫错了人" })).await.ok(200);
-            // Taken back, so that the next case may let the guest in elsewhere; and in again for this one.
-            let made = gate.scan(fresh.session, &stage.guest.pass().await).await.ok(200);
-            post(format!("/api/v1/checkins/{}/undoings", made["id"].as_str().unwrap()), json!({ "reason": "扫错了人" }))
+            post(path, json!({ "reason": "扫错了人" }))
         }
         "excuse_record" => {
             let fresh = stage.fresh_activity(true).await;
@@ -81,7 +100,9 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
             let body = json!({ "session_id": session, "task": "scan" });
             post(format!("/api/v1/devices/{}/tasks", Phone::bare(app).await.id), body)
         }
-        "device_revoke" => post(format!("/api/v1/devices/{}/revocations", Phone::bare(app).await.id), json!({})),
+        "device_revoke" => {
+            post(format!("/api/v1/devices/{}/revocations", Phone::bare(app).await.id), json!({}))
+        }
         "device_key_reveal" => {
             let body = json!({ "purpose": "安装签到设备" });
             post(format!("/api/v1/devices/{}/keys", Phone::bare(app).await.id), body)
@@ -94,18 +115,9 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
             let mut phone = Phone::enrol(app, session).await;
             let scan = phone.scans(app, &stage.guest.pass().await, app.now());
             let body = json!({ "token": phone.token, "device_now": app.now(), "scans": [scan] });
-            post(format!("/api/v1/devices/{}/uploads", phone.id), body.clone())
-                .header("x-device-signature", phone.signature(&body.to_string()))
+            let signature = phone.signature(&body.to_string());
+            post(format!("/api/v1/devices/{}/uploads", phone.id), body).signed(signature)
         }
         _ => return super::membership_cases::case(stage, operation, someone).await,
     })
-}
-
-/// A session at which the guest is, and nowhere else.
-async fn session_with_guest(stage: &Stage) -> unionhall::ids::SessionId {
-    let fresh = stage.fresh_activity(true).await;
-    let worker = &stage.guest;
-    worker.sign_up(&fresh).await.ok(201);
-    stage.app.staff("gate").await.scan(fresh.session, &worker.pass().await).await.ok(200);
-    fresh.session
 }

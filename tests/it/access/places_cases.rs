@@ -132,6 +132,6 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
             post(format!("/api/v1/quota-transfers/{offered}/answers"), json!({ "answer": "accept" }))
         }
         "quota_move_list" => get(format!("/api/v1/activities/{published}/quota-moves")),
-        _ => return super::membership_cases::case(stage, operation, someone).await,
+        _ => return super::door_cases::case(stage, operation, someone).await,
     })
 }

@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use unionhall::platform::db::schema::{attendances, scans};
 
-use crate::signup::crowd;
 use crate::harness::{Test, TestApp};
+use crate::signup::crowd;
 
 pub const TESTS: &[Test] = tests![
     a_person_is_present_once_however_often_scanned,

@@ -19,10 +19,11 @@ use unionhall::error::{Code, Error, Result};
 use unionhall::ids::{ActivityId, DeviceId, OrganisationId, PersonId, SessionId};
 use unionhall::ids::{SignupId, TargetId};
 use unionhall::notify::beside::Beside;
-use unionhall::offering::model::{Activity, AttendanceRole, SessionState};
+use unionhall::offering::model::{Activity, SessionState};
 use unionhall::plan::counting::PlanCounting;
 use unionhall::platform::db::schema::{
-    activities, attendances, checkin_conflicts, device_grants, devices, ledger_rollups, scans, sessions, signups,
+    activities, attendances, checkin_conflicts, device_grants, devices, ledger_rollups, scans, sessions,
+    signups,
 };
 use unionhall::platform::db::{Conn, Engine};
 use unionhall::review::deciding::Desk;
@@ -92,8 +93,10 @@ async fn order_makes_no_difference(app: TestApp, part: u64) {
     let ids: Vec<ActivityId> = made.iter().map(|one| one.id).collect();
     let rows: Vec<Activity> = app
         .read(move |c| {
-            let mut rows: Vec<Activity> =
-                activities::table.filter(activities::id.eq_any(&ids)).select(Activity::as_select()).load(c)?;
+            let mut rows: Vec<Activity> = activities::table
+                .filter(activities::id.eq_any(&ids))
+                .select(Activity::as_select())
+                .load(c)?;
             rows.sort_by_key(|row| ids.iter().position(|id| *id == row.id));
             Ok(rows)
         })
@@ -101,12 +104,8 @@ async fn order_makes_no_difference(app: TestApp, part: u64) {
     let platform = app.app().platform();
     let clock: SharedClock = Arc::clone(&platform.clock);
     let counting = Arc::new(PlanCounting { clock: Arc::clone(&clock), ids: app.ids().clone() });
-    let desk = Desk {
-        clock,
-        ids: app.ids().clone(),
-        vault: platform.vault.clone(),
-        subjects: Subjects::default(),
-    };
+    let desk =
+        Desk { clock, ids: app.ids().clone(), vault: platform.vault.clone(), subjects: Subjects::default() };
     let place = Place {
         sessions: made.iter().map(|one| one.session).collect(),
         people: crate::signup::crowd_ids(&app, PEOPLE).await,
@@ -147,8 +146,19 @@ async fn order_makes_no_difference(app: TestApp, part: u64) {
     .await
     .unwrap();
     for what in [
-        "accepted", "duplicate", "conflict", "left", "not_signed_up", "not_present", "bundle_expired", "not_open",
-        "two_places", "full", "signup_cancelled", "session_cancelled", "clock",
+        "accepted",
+        "duplicate",
+        "conflict",
+        "left",
+        "not_signed_up",
+        "not_present",
+        "bundle_expired",
+        "not_open",
+        "two_places",
+        "full",
+        "signup_cancelled",
+        "session_cancelled",
+        "clock",
     ] {
         assert!(met.get(what).is_some_and(|times| *times > 0), "{what} never happened: {met:?}");
     }
@@ -180,8 +190,7 @@ impl History {
                 let cancelled = place.start + TimeDelta::minutes(rng.random_range(30..400));
                 signups.push(Signup {
                     cancelled_at: (state == SignupState::Cancelled).then(|| db_time(cancelled)),
-                    state,
-                    ..Signup::new(id, activity.id, *person, AttendanceRole::Participant, number, place.start)
+                    ..Signup::new(id, activity.id, *person, state, number, place.start)
                 });
             }
         }
@@ -201,14 +210,17 @@ impl History {
             }
         }
         let seen = (0..rng.random_range(0..3))
-            .map(|_| (rng.random_range(0..2), *place.people.choose(&mut rng).unwrap(), rng.random_range(60..200)))
+            .map(|_| {
+                (rng.random_range(0..2), *place.people.choose(&mut rng).unwrap(), rng.random_range(60..200))
+            })
             .collect();
         Self { signups, called_off: rng.random_bool(0.3), seen, uploads }
     }
 
     /// Tells it, as the phones scanned or in pieces, and says what is kept.
     fn tell(&self, conn: &mut Conn, place: &Place, seed: u64, in_pieces: bool) -> Result<Kept> {
-        let phones: Vec<DeviceId> = (0..PHONES).map(|n| DeviceId(Uuid::from_u128(1000 + n as u128))).collect();
+        let phones: Vec<DeviceId> =
+            (0..PHONES).map(|n| DeviceId(Uuid::from_u128(1000 + n as u128))).collect();
         self.begin_in_tx(conn, place, &phones)?;
         let mut pieces: Vec<(usize, usize, Vec<Told>)> = Vec::new();
         let mut rng = StdRng::seed_from_u64(seed ^ 0x5eed);
@@ -292,7 +304,14 @@ impl History {
     }
 
     /// Somebody was scanned with a signal.
-    fn see_in_tx(&self, conn: &mut Conn, place: &Place, session: usize, person: PersonId, minute: i64) -> Result<()> {
+    fn see_in_tx(
+        &self,
+        conn: &mut Conn,
+        place: &Place,
+        session: usize,
+        person: PersonId,
+        minute: i64,
+    ) -> Result<()> {
         use unionhall::attendance::entering::{Candidate, Entered, Left};
         let (row, found) = unionhall::offering::store::session_get(conn, place.sessions[session])?;
         let at = place.start + TimeDelta::minutes(minute);

@@ -88,7 +88,8 @@ async fn a_list_names_people_by_hashes_and_the_phone_finds_them(app: TestApp) {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     let salt = URL_SAFE_NO_PAD.decode(list["salt"].as_str().unwrap()).unwrap();
-    let keys: Vec<&str> = list["people"].as_array().unwrap().iter().map(|one| one[0].as_str().unwrap()).collect();
+    let keys: Vec<&str> =
+        list["people"].as_array().unwrap().iter().map(|one| one[0].as_str().unwrap()).collect();
     assert_eq!(keys.len(), 2);
     for person in &people {
         // As docs/OFFLINE.md says: the first sixteen bytes of the pass under the list's salt.
@@ -96,7 +97,8 @@ async fn a_list_names_people_by_hashes_and_the_phone_finds_them(app: TestApp) {
         let hash = Sha256::digest([salt.as_slice(), &pass[..16]].concat());
         assert!(keys.contains(&URL_SAFE_NO_PAD.encode(&hash[..12]).as_str()));
     }
-    let names: Vec<&str> = list["people"].as_array().unwrap().iter().map(|one| one[1].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        list["people"].as_array().unwrap().iter().map(|one| one[1].as_str().unwrap()).collect();
     assert!(names.iter().all(|name| name.contains('*')), "masked: {names:?}");
     app.run_jobs().await;
 }
@@ -120,11 +122,18 @@ async fn scans_count_once_however_they_come(app: TestApp) {
     let view = phone.send(&app, &made[3..]).await.ok(200);
     assert_eq!(view["results"][0]["verdict"], "ACCEPTED", "so far the only scan of li");
     assert_eq!(view["missing"], json!([[1, 3]]));
-    assert_eq!(phone.outcomes(&app, &made[1..]).await, ["ACCEPTED accepted", "ACCEPTED accepted", "DUPLICATE duplicate"]);
+    assert_eq!(
+        phone.outcomes(&app, &made[1..]).await,
+        ["ACCEPTED accepted", "ACCEPTED accepted", "DUPLICATE duplicate"]
+    );
     let all = ["ACCEPTED accepted", "DUPLICATE duplicate", "ACCEPTED accepted", "DUPLICATE duplicate"];
     assert_eq!(phone.outcomes(&app, &made).await, all);
     assert_eq!(phone.outcomes(&app, &made).await, all, "and again");
-    assert_eq!(other.outcomes(&app, &[zhang_again]).await, ["DUPLICATE duplicate"], "the other phone was later");
+    assert_eq!(
+        other.outcomes(&app, &[zhang_again]).await,
+        ["DUPLICATE duplicate"],
+        "the other phone was later"
+    );
     let there = present(&app, activity.session).await;
     assert_eq!(there.len(), 2);
     let first: chrono::DateTime<chrono::Utc> = there[0]["checked_in_at"].as_str().unwrap().parse().unwrap();
@@ -149,12 +158,7 @@ async fn forged_old_and_foreign_passes_are_kept_and_count_nowhere(app: TestApp) 
     let told = phone.outcomes(&app, &scans_made).await;
     assert_eq!(
         told,
-        [
-            "REJECTED pass_invalid",
-            "REJECTED pass_invalid",
-            "REJECTED pass_invalid",
-            "REJECTED not_signed_up"
-        ]
+        ["REJECTED pass_invalid", "REJECTED pass_invalid", "REJECTED pass_invalid", "REJECTED not_signed_up"]
     );
     assert!(present(&app, activity.session).await.is_empty());
     assert!(conflicts(&app, activity.session).await.is_empty());

@@ -76,8 +76,13 @@ impl Phone {
     /// Sends scans as somebody.
     pub async fn send_as(&self, staff: &Actor, app: &TestApp, scans: &[Value]) -> Reply {
         let body = json!({ "token": self.token, "device_now": app.now(), "scans": scans }).to_string();
-        let signature = sign(&self.key, body.as_bytes());
+        let signature = self.signature(&body);
         self.post(staff, body, &signature).await
+    }
+
+    /// What its key says of a body.
+    pub fn signature(&self, body: &str) -> String {
+        sign(&self.key, body.as_bytes())
     }
 
     /// Sends a body with a signature.

@@ -3,7 +3,6 @@
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
-use reqwest::Method;
 use serde_json::{Value, json};
 use unionhall::ids::SessionId;
 use unionhall::platform::db::schema::{penalties, people, scans};
@@ -56,10 +55,9 @@ async fn a_worker_scans_the_code_and_the_place_makes_the_grade(app: TestApp) {
     let activity = app.activity(|a| a).await;
     let organiser = app.staff("organiser").await;
     let fence = json!({ "latitude": 22.6891, "longitude": 114.1132, "metres": 150 });
-    let path = format!("/api/v1/sessions/{}/fence", activity.session);
+    let path = format!("/api/v1/sessions/{}/fences", activity.session);
     for _ in 0..2 {
-        let set = organiser.request(Method::PUT, &path).json(&fence);
-        organiser.send(set).await.ok(200);
+        organiser.post(&path, fence.clone()).await.ok(200);
     }
     let shown = code(&app, activity.session).await["code"].clone();
     for (name, position, grade) in [
@@ -140,7 +138,10 @@ async fn a_walk_in_is_known_at_once_and_again(app: TestApp) {
     let gate = app.staff("gate").await;
     let path = format!("/api/v1/sessions/{}/walk-ins", activity.session);
     let first = gate.post(&path, walk_in("13800138000", "张三丰")).await.ok(200);
-    assert_eq!((&first["method"], &first["grade"], &first["name_masked"]), (&json!("walk_in"), &json!("B"), &json!("张*丰")));
+    assert_eq!(
+        (&first["method"], &first["grade"], &first["name_masked"]),
+        (&json!("walk_in"), &json!("B"), &json!("张*丰"))
+    );
     let again = gate.post(&path, walk_in("13800138000", "张三丰")).await.ok(200);
     assert_eq!((&again["already_present"], &again["person_id"]), (&json!(true), &first["person_id"]));
     // Somebody else with the same phone, as families have it.
@@ -179,15 +180,19 @@ async fn a_walk_in_needs_consent_and_what_the_activity_asks_for(app: TestApp) {
     let path = format!("/api/v1/sessions/{}/walk-ins", activity.session);
     let wrong = json!({ "phone": "123456789012", "name": "张三", "consent": false });
     let problem = gate.post(&path, wrong).await.problem(422, "validation_failed");
-    let named: Vec<&str> =
-        problem["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect();
+    let named: Vec<&str> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| fault["pointer"].as_str().unwrap())
+        .collect();
     assert_eq!(named, ["/phone", "/consent"]);
-    let known: i64 = app.read(|c| Ok(people::table.filter(people::name.eq("张三")).count().get_result(c)?)).await;
+    let known: i64 =
+        app.read(|c| Ok(people::table.filter(people::name.eq("张三")).count().get_result(c)?)).await;
     assert_eq!(known, 0, "without consent nothing is kept");
     gate.post(&path, walk_in("13800138000", "李四")).await.problem(409, "checkin_not_eligible");
-    let person = app
-        .read(|c| Ok(people::table.filter(people::name.eq("李四")).select(people::id).first(c)?))
-        .await;
+    let person =
+        app.read(|c| Ok(people::table.filter(people::name.eq("李四")).select(people::id).first(c)?)).await;
     membership::verified(&app, person, "demo-enterprise-pinghu-1").await;
     gate.post(&path, walk_in("13800138000", "李四")).await.ok(200);
     app.run_jobs().await;
@@ -247,7 +252,8 @@ async fn the_excused_owe_nothing(app: TestApp) {
     let mut gate = gate;
     gate.log_in().await;
     gate.finalise(activity.session).await.ok(200);
-    let absent = gate.get(&format!("/api/v1/sessions/{}/standing", activity.session)).await.ok(200)["absent"].clone();
+    let absent =
+        gate.get(&format!("/api/v1/sessions/{}/standing", activity.session)).await.ok(200)["absent"].clone();
     assert_eq!(absent, 1);
     let given: i64 = app.read(|c| Ok(penalties::table.count().get_result(c)?)).await;
     assert_eq!(given, 1, "of the one who is neither there nor excused");
