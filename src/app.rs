@@ -16,6 +16,9 @@ use crate::attendance::counting::Counting;
 use crate::attendance::door::{Door, DoorHandler};
 use crate::attendance::entering::Entrance;
 use crate::attendance::following::AttendanceFollower;
+use crate::attendance::headcounts::following::HeadcountFollower;
+use crate::attendance::headcounts::holder::HeadcountHolder;
+use crate::attendance::headcounts::subject::{FindingSubject, HeadcountSubject};
 use crate::attendance::pass::Passes;
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -227,6 +230,8 @@ impl App {
             subjects: Subjects(vec![
                 Arc::new(SignupSubject { ids: ids.clone() }),
                 Arc::new(MembershipSubject),
+                Arc::new(HeadcountSubject { counting: Arc::clone(&counting) }),
+                Arc::new(FindingSubject { counting: Arc::clone(&counting) }),
             ]),
         };
         let tools = signup::jobs::Tools {
@@ -237,14 +242,20 @@ impl App {
         };
         let registrar = Arc::new(RegistrarHandler(tools.clone()));
         let followers = Followers(vec![
-            Arc::new(SignupFollower { ids: ids.clone(), vault: platform.vault.clone(), desk: reviews }),
+            Arc::new(SignupFollower {
+                ids: ids.clone(),
+                vault: platform.vault.clone(),
+                desk: reviews.clone(),
+            }),
             Arc::new(AttendanceFollower { counting: Arc::clone(&counting) }),
+            Arc::new(HeadcountFollower { counting: Arc::clone(&counting), desk: reviews }),
         ]);
         let entrance = Entrance { ids: ids.clone(), counting: Arc::clone(&counting) };
         let door = Arc::new(DoorHandler { clock: Arc::clone(&clock), entrance: entrance.clone() });
         let batching = BatcherConfig { batch: config.database.batch, queue: config.database.queue };
         let files = assemble_files(config)?;
         files.holders().register(Arc::new(ReviewHolder { clock: Arc::clone(&clock) }));
+        files.holders().register(Arc::new(HeadcountHolder { clock: Arc::clone(&clock) }));
         Ok(Self {
             wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,

@@ -13,6 +13,7 @@ pub mod counting;
 pub mod door;
 pub mod entering;
 pub mod following;
+pub mod headcounts;
 pub mod model;
 pub mod pass;
 pub mod rules;

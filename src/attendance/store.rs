@@ -56,7 +56,8 @@ pub fn kept(
 
 /// A void attendance stands again, as `row` says; false when it is not void.
 pub fn revive_in_tx(conn: &mut Conn, row: &Attendance) -> Result<bool> {
-    let void = attendances::table.filter(attendances::id.eq(row.id)).filter(attendances::voided_at.is_not_null());
+    let void =
+        attendances::table.filter(attendances::id.eq(row.id)).filter(attendances::voided_at.is_not_null());
     let changed = diesel::update(void)
         .set((
             attendances::signup_id.eq(row.signup_id),

@@ -16,6 +16,10 @@ crate::text_enum! {
         Signup = "signup",
         /// 会籍认证.
         Membership = "membership",
+        /// 人数登记.
+        Headcount = "headcount",
+        /// 人数核减.
+        HeadcountAudit = "headcount_audit",
     }
 }
 

@@ -24,6 +24,7 @@ mod corruption;
 mod door;
 mod durability;
 mod files;
+mod headcounts;
 mod http;
 mod identity;
 mod imports;
@@ -79,6 +80,10 @@ const ROOMS: &[&[Test]] = &[
     reviews::talk::TESTS,
     snapshot::TESTS,
     door::TESTS,
+    headcounts::counting::TESTS,
+    headcounts::deciding::TESTS,
+    headcounts::photos::TESTS,
+    headcounts::sampling::TESTS,
     durability::TESTS,
     durability::places::TESTS,
     jobs::TESTS,
