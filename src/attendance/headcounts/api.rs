@@ -116,12 +116,13 @@ pub async fn headcount_create(
         let location = format!("/api/v1/headcounts/{}", count.row.id);
         Stored::created(location, 1, &view(c, count.row.id)?)
     };
-    let outcome = platform.idempotency.run(actor, body.key, act).await;
-    if let Err(refusal) = outcome {
-        return Err(keep_refused(&platform, refused, refusal).await);
+    match platform.idempotency.run(actor, body.key, act).await {
+        Ok(stored) => {
+            platform.jobs.ring();
+            Ok(stored)
+        }
+        Err(refusal) => Err(keep_refused(&platform, refused, refusal).await),
     }
-    platform.jobs.ring();
-    outcome
 }
 
 /// What cannot be is kept, and counts nowhere.

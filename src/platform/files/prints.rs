@@ -132,7 +132,7 @@ mod tests {
 
     use super::*;
 
-    /// A picture with something in it, other for every seed: blurred spots on a gradient.
+    /// A picture with something in it, other for every seed: blurred spots, light and dark.
     fn scene(seed: u64, width: u32, height: u32) -> GrayImage {
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         let mut next = |most: u32| {
@@ -142,7 +142,7 @@ mod tests {
         let spots: Vec<(f32, f32, f32, f32)> = (0..12)
             .map(|_| {
                 let part = |n: u32| n as f32 / 1000.0;
-                (part(next(1000)), part(next(1000)), 0.05 + part(next(200)), part(next(400)) - 0.2)
+                (part(next(1000)), part(next(1000)), 0.08 + part(next(200)), part(next(800)) - 0.4)
             })
             .collect();
         GrayImage::from_fn(width, height, |x, y| {
@@ -150,7 +150,7 @@ mod tests {
             let spot = |&(cx, cy, size, light): &(f32, f32, f32, f32)| {
                 light * (-((x - cx).powi(2) + (y - cy).powi(2)) / (size * size)).exp()
             };
-            let light = 0.3 + 0.3 * x + spots.iter().map(spot).sum::<f32>();
+            let light = 0.5 + spots.iter().map(spot).sum::<f32>();
             Luma([(light.clamp(0.0, 1.0) * 255.0) as u8])
         })
     }

@@ -82,7 +82,11 @@ async fn whoever_was_checked_in_is_counted_once(app: TestApp) {
     }
     let made = counted(&app, crowded.session, 1).await;
     assert_eq!(seen(&app, &made).await["counts"], 0);
-    assert_eq!(values(&app, "17b").await, [102], "a crowd smaller than those who were checked in adds nobody");
+    assert_eq!(
+        values(&app, "17b").await,
+        [102],
+        "a crowd smaller than those who were checked in adds nobody"
+    );
     app.run_jobs().await;
 }
 

@@ -72,7 +72,8 @@ async fn everything_that_cannot_be_is_said_at_once(app: TestApp) {
     );
     let mut fewer = body;
     fewer["number"] = json!(801);
-    let problem = count_as(&gate, activity.session, fewer.clone()).await.problem(409, "headcount_implausible");
+    let problem =
+        count_as(&gate, activity.session, fewer.clone()).await.problem(409, "headcount_implausible");
     assert_eq!(faults(&problem), pairs(&[("/number", "above_rate")]));
     fewer["number"] = json!(800);
     count_as(&gate, activity.session, fewer).await.ok(201);

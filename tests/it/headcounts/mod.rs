@@ -28,13 +28,13 @@ pub fn scene(seed: u64, width: u32, height: u32) -> GrayImage {
         ((state >> 33) % 1000) as f32 / 1000.0
     };
     let spots: Vec<[f32; 4]> =
-        (0..12).map(|_| [part(), part(), 0.05 + part() / 5.0, part() * 0.4 - 0.2]).collect();
+        (0..12).map(|_| [part(), part(), 0.08 + part() / 5.0, part() * 0.8 - 0.4]).collect();
     GrayImage::from_fn(width, height, |x, y| {
         let (x, y) = (x as f32 / width as f32, y as f32 / height as f32);
         let spot = |[cx, cy, size, light]: &[f32; 4]| {
             light * (-((x - cx).powi(2) + (y - cy).powi(2)) / (size * size)).exp()
         };
-        let light = 0.3 + 0.3 * x + spots.iter().map(spot).sum::<f32>();
+        let light = 0.5 + spots.iter().map(spot).sum::<f32>();
         Luma([(light.clamp(0.0, 1.0) * 255.0) as u8])
     })
 }

@@ -122,7 +122,8 @@ async fn a_sample_is_of_its_street_and_quarter(app: TestApp) {
     assert_eq!((&drawn["entries"], &drawn["chosen"]), (&json!(0), &json!(0)));
     // Auditors of one street audit that street, and an enterprise has no sample of its own.
     let buji = staff_of(&app, "auditor-buji", "auditor", "street-buji").await;
-    let body = json!({ "organisation_id": app.organisation("street-pinghu").await, "year": 2025, "quarter": 3 });
+    let body =
+        json!({ "organisation_id": app.organisation("street-pinghu").await, "year": 2025, "quarter": 3 });
     buji.post(SAMPLES, body).await.problem(404, "not_found");
     let path = format!("{SAMPLES}/{}/draws", text(&promise(&app, &auditor, "street-pinghu", 1).await, "id"));
     buji.post(&path, json!({})).await.problem(404, "not_found");
