@@ -20,6 +20,9 @@ use crate::attendance::following::AttendanceFollower;
 use crate::attendance::offline::conflicts::ConflictSubject;
 use crate::attendance::offline::devices::DeviceKeys;
 use crate::attendance::offline::uploading::Settler;
+use crate::attendance::headcounts::following::HeadcountFollower;
+use crate::attendance::headcounts::holder::HeadcountHolder;
+use crate::attendance::headcounts::subject::{FindingSubject, HeadcountSubject};
 use crate::attendance::pass::Passes;
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -240,6 +243,8 @@ impl App {
             Arc::new(SignupSubject { ids: ids.clone() }),
             Arc::new(MembershipSubject),
             Arc::new(ConflictSubject { settler: settler.clone() }),
+            Arc::new(HeadcountSubject { counting: Arc::clone(&counting) }),
+            Arc::new(FindingSubject { counting: Arc::clone(&counting) }),
         ]);
         let tools = signup::jobs::Tools {
             clock: Arc::clone(&clock),
@@ -249,13 +254,19 @@ impl App {
         };
         let registrar = Arc::new(RegistrarHandler(tools.clone()));
         let followers = Followers(vec![
-            Arc::new(SignupFollower { ids: ids.clone(), vault: platform.vault.clone(), desk: reviews }),
+            Arc::new(SignupFollower {
+                ids: ids.clone(),
+                vault: platform.vault.clone(),
+                desk: reviews.clone(),
+            }),
             Arc::new(AttendanceFollower { counting: Arc::clone(&counting) }),
+            Arc::new(HeadcountFollower { counting: Arc::clone(&counting), desk: reviews }),
         ]);
         let door = Arc::new(DoorHandler { clock: Arc::clone(&clock), entrance: entrance.clone() });
         let batching = BatcherConfig { batch: config.database.batch, queue: config.database.queue };
         let files = assemble_files(config)?;
         files.holders().register(Arc::new(ReviewHolder { clock: Arc::clone(&clock) }));
+        files.holders().register(Arc::new(HeadcountHolder { clock: Arc::clone(&clock) }));
         Ok(Self {
             wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,

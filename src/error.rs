@@ -109,6 +109,9 @@ codes! {
     PassExpired = "pass_expired", 409, "电子凭证已过期，请让职工刷新后重试", "The pass has expired; ask the worker to refresh it";
     CheckinNotSignedUp = "checkin_not_signed_up", 409, "该职工未报名本场次", "This person has no sign-up for this session";
     CheckinNotOpen = "checkin_not_open", 409, "未到签到时间或签到已结束", "The door is not open at this time";
+    HeadcountAboveVenue = "headcount_above_venue", 409, "人数超过场地容量，已登记为不予采用", "More people than the venue holds; recorded as refused";
+    HeadcountImplausible = "headcount_implausible", 409, "人数与计数依据不符，已登记为不予采用", "The number does not follow from how it was counted; recorded as refused";
+    HeadcountLive = "headcount_live", 409, "本场次已有人数登记", "This session has a headcount already";
     SessionFinalised = "session_finalised", 409, "场次已结算", "The session has been finalised";
     SessionNotBegun = "session_not_begun", 409, "场次尚未开始，不能结算", "The session has not begun; it cannot be finalised";
     ReviewLive = "review_live", 409, "已有一份申请正在办理", "A request about this is under review already";

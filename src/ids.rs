@@ -289,6 +289,12 @@ mod kinds {
         MembershipId, "mbs");
     crate::id_type!(/// A file that somebody uploaded.
         FileId, "fil");
+    crate::id_type!(/// A crowd that was counted.
+        HeadcountId, "hct");
+    crate::id_type!(/// Which headcounts of a street and a quarter are audited.
+        HeadcountSampleId, "hsm");
+    crate::id_type!(/// What an auditor found of a headcount.
+        FindingId, "fnd");
     crate::id_type!(/// A message in the inbox.
         NoticeId, "ntc");
     crate::id_type!(/// Work that follows a commit.

@@ -13,7 +13,7 @@ use super::counting::{Counting, Held};
 use super::door::{self, Door, Knock};
 use super::model::{Attendance, CheckinMethod, Direction, ScanOutcome};
 use super::pass::{self, Passes, Reading};
-use super::store;
+use super::{headcounts, store};
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, AttendanceId, PersonId, SessionId};
 use crate::ledger::model::Grade;
@@ -228,7 +228,7 @@ pub struct FinaliseInput {}
 
 /// Finalise a session / 结算场次
 ///
-/// It was held if anybody was checked in. Its figures are in the plan's ledger with this answer.
+/// It was held if anybody was checked in, or a crowd was counted and agreed to. Its figures are in the plan's ledger with this answer.
 #[utoipa::path(
     tag = "door", operation_id = "session_finalise", security(("bearer" = ["session:finalise"])),
     params(("id" = SessionId, Path, description = "The session"),
@@ -256,13 +256,13 @@ pub async fn session_finalise(
         let sessions = states::sessions_of_locked_in_tx(c, activity.id)?;
         let session = sessions.iter().find(|session| session.id == id).ok_or_else(Error::not_found)?;
         let line = lifecycle::session_transition(SessionEvent::Finalise, session, activity, &sessions, now)?;
-        let row = states::session_finalise_in_tx(c, id, actor, now)?;
+        let counted = headcounts::store::standing_of(c, id)?.is_some_and(|row| row.standing > 0);
+        let row = states::session_finalise_in_tx(c, id, actor, counted, now)?;
         if row.held == Some(true) {
             let (session, activity) = (row.id, row.activity_id);
-            counting.held_in_tx(
-                c,
-                &Held { session, activity, starts_at: row.starts_at.and_utc(), grade: Grade::B },
-            )?;
+            let grade = if row.present > 0 { Grade::B } else { Grade::D };
+            let starts_at = row.starts_at.and_utc();
+            counting.held_in_tx(c, &Held { session, activity, starts_at, grade })?;
         }
         let detail = json!({ "held": row.held, "present": row.present });
         let mut entries = vec![Entry::new(actor, line.audit, id).detail(detail)];

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::error::Result;
-use crate::ids::{ActivityId, AttendanceId, OrganisationId, PersonId, SessionId};
+use crate::ids::{ActivityId, AttendanceId, HeadcountId, OrganisationId, PersonId, SessionId};
 use crate::ledger::model::Grade;
 use crate::offering::model::AttendanceRole;
 use crate::platform::db::Conn;
@@ -42,6 +42,21 @@ pub struct Held {
     pub grade: Grade,
 }
 
+/// A crowd that nobody registered.
+#[derive(Debug, Clone)]
+pub struct CountedCrowd {
+    /// Its headcount.
+    pub headcount: HeadcountId,
+    /// At what.
+    pub activity: ActivityId,
+    /// Begin of the session: its civil day counts.
+    pub starts_at: DateTime<Utc>,
+    /// People who were not checked in one by one; nobody where it does not count any more.
+    pub quantity: i64,
+    /// Why another figure than before, where there was one.
+    pub reason: String,
+}
+
 /// Sessions that did not take place after all, with those who were checked in.
 #[derive(Debug, Clone)]
 pub struct Voided {
@@ -62,6 +77,9 @@ pub trait Counting: Send + Sync {
 
     /// A session took place.
     fn held_in_tx(&self, conn: &mut Conn, held: &Held) -> Result<()>;
+
+    /// A crowd was counted. What it counted for before, if anything, is taken back.
+    fn crowd_in_tx(&self, conn: &mut Conn, crowd: &CountedCrowd) -> Result<()>;
 
     /// Sessions and their attendances count no more; what counted through them and has another ground does again.
     fn voided_in_tx(&self, conn: &mut Conn, voided: &Voided) -> Result<()>;

@@ -3,17 +3,17 @@
 //! The caller holds the session's lock, so that of two ways in one sees the other. Here it is decided who is let in; a new
 //! attendance, the room it takes, the sign-up that it fulfils and what it counts for are written together.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::counting::{Attended, Counting};
 use super::model::{Attendance, CheckinMethod, Distance, ScanOutcome};
-use super::{rules, store};
+use super::{headcounts, rules, store};
 use crate::clock::db_time;
 use crate::error::Result;
-use crate::ids::{AttendanceId, Ids, PersonId, ScanId};
+use crate::ids::{AttendanceId, Ids, PersonId, ScanId, SessionId};
 use crate::offering;
 use crate::offering::model::{Activity, AttendanceRole, RoleMeaning, Session};
 use crate::platform::audit::Entry;
@@ -68,6 +68,8 @@ pub enum Entered {
 pub struct Left {
     /// What counts.
     pub attended: Vec<Attended>,
+    /// At which sessions more or fewer are present than before: a crowd that was counted there is counted less them.
+    pub moved: BTreeSet<SessionId>,
     /// Who did what.
     pub entries: Vec<Entry>,
 }
@@ -75,7 +77,8 @@ pub struct Left {
 impl Left {
     /// Counts what there is to count. The audit entries are the caller's to write, last.
     pub fn count_in_tx(&mut self, conn: &mut Conn, counting: &dyn Counting) -> Result<()> {
-        counting.attended_in_tx(conn, &std::mem::take(&mut self.attended))
+        counting.attended_in_tx(conn, &std::mem::take(&mut self.attended))?;
+        headcounts::recounting::recount_in_tx(conn, counting, &std::mem::take(&mut self.moved))
     }
 }
 
@@ -269,6 +272,7 @@ impl Entrance {
         }
         let count = i64::try_from(fresh.len()).unwrap_or(i64::MAX);
         offering::store::present_add_in_tx(conn, session.id, count)?;
+        left.moved.insert(session.id);
         let signups: Vec<_> = fresh.iter().filter_map(|row| row.signup_id).collect();
         signup::store::attended_in_tx(conn, &signups)?;
         left.attended.extend(fresh.iter().map(|row| Attended {

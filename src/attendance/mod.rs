@@ -14,6 +14,7 @@ pub mod counting;
 pub mod door;
 pub mod entering;
 pub mod following;
+pub mod headcounts;
 pub mod model;
 pub mod offline;
 pub mod pass;

@@ -126,6 +126,13 @@ pub fn lines_of_sources(conn: &mut Conn, sources: &[uuid::Uuid]) -> Result<Vec<L
     Ok(lines)
 }
 
+/// The live lines of a source.
+pub fn standing_of_source(conn: &mut Conn, source: uuid::Uuid) -> Result<Vec<Line>> {
+    let lines = lines_of_sources(conn, &[source])?;
+    let reversed: HashSet<LedgerLineId> = lines.iter().filter_map(|line| line.reverses).collect();
+    Ok(lines.into_iter().filter(|line| !line.is_reversal && !reversed.contains(&line.id)).collect())
+}
+
 /// Takes back the live lines of `sources`, and gives the lines that were taken back.
 pub fn reverse_sources_in_tx(
     conn: &mut Conn,

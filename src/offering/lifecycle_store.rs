@@ -124,7 +124,7 @@ pub fn session_move_in_tx(conn: &mut Conn, moved: &Moved) -> Result<()> {
     expect_one(changed, id)
 }
 
-/// Says that a planned session is over, and whether it was held: somebody was there.
+/// Says that a planned session is over, and whether it was held: somebody was there, or a crowd was `counted`.
 ///
 /// # Errors
 /// An internal error when it is not planned.
@@ -132,6 +132,7 @@ pub fn session_finalise_in_tx(
     conn: &mut Conn,
     id: SessionId,
     by: PersonId,
+    counted: bool,
     now: DateTime<Utc>,
 ) -> Result<Session> {
     let planned =
@@ -139,7 +140,7 @@ pub fn session_finalise_in_tx(
     let changed = diesel::update(planned)
         .set((
             sessions::state.eq(SessionState::Finalised),
-            sessions::held.eq(sessions::present.gt(0).nullable()),
+            sessions::held.eq(sessions::present.gt(if counted { -1 } else { 0 }).nullable()),
             sessions::finalised_at.eq(db_time(now)),
             sessions::finalised_by.eq(by),
             sessions::version.eq(sessions::version + 1),
@@ -147,6 +148,19 @@ pub fn session_finalise_in_tx(
         .execute(conn)?;
     expect_one(changed, id)?;
     Ok(sessions::table.find(id).select(Session::as_select()).first(conn)?)
+}
+
+/// Says of a finalised session whether it was held after all.
+///
+/// # Errors
+/// An internal error when it is not finalised.
+pub fn session_held_set_in_tx(conn: &mut Conn, id: SessionId, held: bool) -> Result<()> {
+    let finalised =
+        sessions::table.filter(sessions::id.eq(id)).filter(sessions::state.eq(SessionState::Finalised));
+    let changed = diesel::update(finalised)
+        .set((sessions::held.eq(held), sessions::version.eq(sessions::version + 1)))
+        .execute(conn)?;
+    expect_one(changed, id)
 }
 
 fn expect_one(changed: usize, id: impl std::fmt::Display) -> Result<()> {

@@ -11,12 +11,12 @@ use chrono::NaiveDate;
 
 use super::model::{Attribution, CountingRule, Each, Measure, Target};
 use super::store;
-use crate::attendance::counting::{Attended, Counting, Held, Voided};
+use crate::attendance::counting::{Attended, CountedCrowd, Counting, Held, Voided};
 use crate::clock::{SharedClock, civil_day};
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, Ids, OrganisationId, PersonId};
 use crate::ledger;
-use crate::ledger::model::{NewLine, SourceKind};
+use crate::ledger::model::{Grade, NewLine, SourceKind};
 use crate::offering;
 use crate::offering::model::{Activity, AttendanceRole, Programme};
 use crate::org;
@@ -53,6 +53,29 @@ impl Counting for PlanCounting {
         let rules = store::rules_on(conn, day)?;
         let lines = ground.held(held, day, &rules)?;
         ledger::store::post_in_tx(conn, &self.ids, self.clock.now(), &lines)?;
+        Ok(())
+    }
+
+    fn crowd_in_tx(&self, conn: &mut Conn, crowd: &CountedCrowd) -> Result<()> {
+        let ground = Ground::load(conn, vec![crowd.activity])?;
+        let day = civil_day(crowd.starts_at);
+        let lines = ground.crowd(crowd, day, &store::rules_on(conn, day)?)?;
+        let (source, now) = (crowd.headcount.0, self.clock.now());
+        let standing = ledger::store::standing_of_source(conn, source)?;
+        // Under the session's lock nobody else writes them.
+        let same = |line: &NewLine| {
+            standing.iter().any(|old| {
+                (old.target_id, old.organisation_id, old.day, old.quantity)
+                    == (line.target, line.organisation, line.day, line.quantity)
+            })
+        };
+        if standing.len() == lines.len() && lines.iter().all(same) {
+            return Ok(());
+        }
+        if !standing.is_empty() {
+            ledger::store::reverse_source_in_tx(conn, &self.ids, now, source, &crowd.reason)?;
+        }
+        ledger::store::post_in_tx(conn, &self.ids, now, &lines)?;
         Ok(())
     }
 
@@ -131,6 +154,38 @@ impl Ground {
                     }
                 }
                 _ => {}
+            }
+        }
+        Ok(lines)
+    }
+
+    /// The lines of one crowd: whom it is made of is not known, so that it counts as people who took part, where that is counted by how
+    /// often people came, and nowhere as different people.
+    pub(super) fn crowd(
+        &self,
+        crowd: &CountedCrowd,
+        day: NaiveDate,
+        rules: &[(CountingRule, Target)],
+    ) -> Result<Vec<NewLine>> {
+        let (activity, programme) = self.activity(crowd.activity)?;
+        let mut lines: Vec<NewLine> = Vec::new();
+        for (rule, target) in rules {
+            let counts = crowd.quantity > 0
+                && target.measure == Measure::PersonTimes
+                && covers(rule, programme, Some(AttendanceRole::Participant))
+                && lines.iter().all(|line| line.target != target.id);
+            if counts {
+                lines.push(NewLine {
+                    target: target.id,
+                    organisation: self.attribute(rule.attribution, target, activity, None),
+                    day,
+                    quantity: crowd.quantity,
+                    dedup_key: format!("headcount/{}", crowd.headcount),
+                    source_kind: SourceKind::Headcount,
+                    source_id: crowd.headcount.0,
+                    activity: Some(activity.id),
+                    grade: Grade::D,
+                });
             }
         }
         Ok(lines)

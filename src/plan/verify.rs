@@ -1,4 +1,4 @@
-//! Whether the ledger agrees with its sources: every attendance and every session that took place has exactly the lines
+//! Whether the ledger agrees with its sources: every attendance, every crowd and every session that took place has exactly the lines
 //! that the rules of counting ask for, and every live line has its source. What was cancelled is a source no more.
 
 use std::collections::{BTreeMap, HashMap};
@@ -7,7 +7,8 @@ use diesel::prelude::*;
 
 use super::counting::{Ground, RulesByDay};
 use crate::attendance;
-use crate::attendance::counting::{Attended, Held};
+use crate::attendance::counting::{Attended, CountedCrowd, Held};
+use crate::attendance::headcounts;
 use crate::clock::civil_day;
 use crate::error::Result;
 use crate::ids::{ActivityId, TargetId};
@@ -74,6 +75,26 @@ pub fn verify(conn: &mut Conn, mut progress: impl FnMut(usize)) -> Result<Report
             }
         }
         progress(done);
+    }
+    let mut after = None;
+    loop {
+        let page = headcounts::store::standing_after(conn, after, 1000)?;
+        let Some((last, ..)) = page.last() else { break };
+        after = Some(last.id);
+        for (row, activity, starts_at, present) in page {
+            let starts_at = starts_at.and_utc();
+            let day = civil_day(starts_at);
+            let crowd = CountedCrowd {
+                headcount: row.id,
+                activity,
+                starts_at,
+                quantity: headcounts::rules::quantity(row.standing, present),
+                reason: String::new(),
+            };
+            for line in ground.crowd(&crowd, day, rules.on(conn, day)?)? {
+                expected.insert((line.target, line.dedup_key.clone()), line);
+            }
+        }
     }
     let held = sessions::table.filter(sessions::held.eq(true));
     let held: Vec<Session> =

@@ -18,6 +18,10 @@ crate::text_enum! {
         Membership = "membership",
         /// 离线签到冲突.
         CheckinConflict = "checkin_conflict",
+        /// 人数登记.
+        Headcount = "headcount",
+        /// 人数核减.
+        HeadcountAudit = "headcount_audit",
     }
 }
 

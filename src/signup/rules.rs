@@ -47,20 +47,20 @@ pub fn draw_at(activity: &Activity) -> DateTime<Utc> {
     activity.signup_opens_at.and_utc() + TimeDelta::minutes(activity.fair_minutes)
 }
 
-/// The key that a sign-up is ordered by in a shuffle: SHA-256 over `<seed>:<id>`, in hexadecimal.
-pub fn draw_key(seed: &str, signup: SignupId) -> String {
-    hex::encode(Sha256::digest(format!("{seed}:{signup}")))
+/// The key that a sign-up, or whatever else is drawn, is ordered by in a shuffle: SHA-256 over `<seed>:<id>`, in hexadecimal.
+pub fn draw_key(seed: &str, id: impl std::fmt::Display) -> String {
+    hex::encode(Sha256::digest(format!("{seed}:{id}")))
 }
 
-/// The order of a shuffle: by [`draw_key`]. The order in which sign-ups are given does not matter.
-pub fn draw_order(seed: &str, signups: &[SignupId]) -> Vec<SignupId> {
-    let mut keyed: Vec<(String, SignupId)> = signups.iter().map(|id| (draw_key(seed, *id), *id)).collect();
+/// The order of a shuffle: by [`draw_key`]. The order in which ids are given does not matter.
+pub fn draw_order<I: std::fmt::Display + Copy + Ord>(seed: &str, ids: &[I]) -> Vec<I> {
+    let mut keyed: Vec<(String, I)> = ids.iter().map(|id| (draw_key(seed, *id), *id)).collect();
     keyed.sort();
     keyed.into_iter().map(|(_, id)| id).collect()
 }
 
 /// The digest of an order: SHA-256 over the ids, one a line.
-pub fn draw_digest(order: &[SignupId]) -> String {
+pub fn draw_digest(order: &[impl std::fmt::Display]) -> String {
     let mut hash = Sha256::new();
     for id in order {
         hash.update(format!("{id}\n"));

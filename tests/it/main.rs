@@ -24,6 +24,7 @@ mod corruption;
 mod doors;
 mod durability;
 mod files;
+mod headcounts;
 mod http;
 mod identity;
 mod imports;
@@ -87,6 +88,10 @@ const ROOMS: &[&[Test]] = &[
     doors::ways::TESTS,
     doors::offline::TESTS,
     doors::histories::TESTS,
+    headcounts::counting::TESTS,
+    headcounts::deciding::TESTS,
+    headcounts::photos::TESTS,
+    headcounts::sampling::TESTS,
     durability::TESTS,
     durability::places::TESTS,
     jobs::TESTS,

@@ -11,7 +11,7 @@ crate::text_enum! {
         Reviewer = "reviewer",
         /// 计划专员: keeps the work plan.
         PlanOfficer = "plan_officer",
-        /// 审计员: reads the audit chain and the ledger, changes nothing.
+        /// 审计员: reads the audit chain and the ledger, audits headcounts; changes nothing without another officer.
         Auditor = "auditor",
         /// 管理员: grants roles and disables accounts.
         Admin = "admin",
@@ -69,6 +69,12 @@ permissions! {
     DeviceManage = "device:manage" [Organiser, Admin];
     /// Say that a session took place.
     SessionFinalise = "session:finalise" [CheckinStaff, Organiser, Admin];
+    /// Count crowds that nobody registered.
+    HeadcountWrite = "headcount:write" [CheckinStaff, Organiser, Admin];
+    /// See headcounts, what they rest on, and their pictures.
+    HeadcountRead = "headcount:read" [CheckinStaff, Organiser, Reviewer, Auditor, Admin];
+    /// Draw headcounts to be audited, and say what was found.
+    HeadcountAudit = "headcount:audit" [Auditor];
     /// See the plan and its figures.
     PlanRead = "plan:read" [CheckinStaff, Organiser, Reviewer, PlanOfficer, Auditor, Admin];
     /// Open a figure into its ledger lines.

@@ -908,6 +908,103 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    file_prints (file_id) {
+        file_id -> Binary,
+        sha256 -> Binary,
+        looks -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    headcounts (id) {
+        id -> Binary,
+        session_id -> Binary,
+        number -> BigInt,
+        standing -> BigInt,
+        method -> Text,
+        counter_before -> Nullable<BigInt>,
+        counter_after -> Nullable<BigInt>,
+        parcels -> Nullable<BigInt>,
+        seats -> Nullable<BigInt>,
+        share_percent -> Nullable<BigInt>,
+        minutes -> BigInt,
+        gates -> BigInt,
+        state -> Text,
+        refused_because -> Nullable<Text>,
+        counted_by -> Binary,
+        made_at -> Timestamp,
+        decided_at -> Nullable<Timestamp>,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    headcount_photos (file_id) {
+        file_id -> Binary,
+        headcount_id -> Binary,
+        session_id -> Binary,
+        sha256 -> Binary,
+        looks -> Nullable<BigInt>,
+        band_0 -> Nullable<BigInt>,
+        band_1 -> Nullable<BigInt>,
+        band_2 -> Nullable<BigInt>,
+        band_3 -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    headcount_flags (file_id, other_file_id) {
+        file_id -> Binary,
+        other_file_id -> Binary,
+        headcount_id -> Binary,
+        other_session_id -> Binary,
+        kind -> Text,
+        distance -> BigInt,
+    }
+}
+
+diesel::table! {
+    headcount_samples (id) {
+        id -> Binary,
+        organisation_id -> Binary,
+        quarter_from -> Date,
+        commitment -> Text,
+        seed_sealed -> Text,
+        made_by -> Binary,
+        made_at -> Timestamp,
+        drawn_by -> Nullable<Binary>,
+        drawn_at -> Nullable<Timestamp>,
+        seed -> Nullable<Text>,
+        entries -> Nullable<BigInt>,
+        chosen -> Nullable<BigInt>,
+        digest -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    headcount_sample_entries (sample_id, rank) {
+        sample_id -> Binary,
+        rank -> BigInt,
+        headcount_id -> Binary,
+    }
+}
+
+diesel::table! {
+    headcount_findings (id) {
+        id -> Binary,
+        sample_id -> Binary,
+        headcount_id -> Binary,
+        found -> BigInt,
+        note -> Text,
+        state -> Text,
+        made_by -> Binary,
+        made_at -> Timestamp,
+        decided_at -> Nullable<Timestamp>,
+        version -> BigInt,
+    }
+}
+
 diesel::joinable!(people -> organisations (workplace_id));
 diesel::joinable!(wechat_identities -> people (person_id));
 diesel::joinable!(token_families -> people (person_id));
@@ -970,6 +1067,7 @@ diesel::joinable!(review_delegations -> organisations (organisation_id));
 diesel::joinable!(memberships -> people (person_id));
 diesel::joinable!(memberships -> organisations (organisation_id));
 diesel::joinable!(files -> people (owner_id));
+diesel::joinable!(headcounts -> sessions (session_id));
 diesel::allow_tables_to_appear_in_same_query!(
     idempotency_keys,
     jobs,
@@ -1036,4 +1134,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     calendar_days,
     calendar_years,
     files,
+    file_prints,
+    headcounts,
+    headcount_photos,
+    headcount_flags,
+    headcount_samples,
+    headcount_sample_entries,
+    headcount_findings,
 );

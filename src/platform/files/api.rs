@@ -23,7 +23,7 @@ use super::classes::{FileClass, LARGEST, MediaType};
 use super::links::Link;
 use super::model::{CONTENT, File, FileState, NAME};
 use super::upload::Upload;
-use super::{Files, store};
+use super::{Files, prints, store};
 use crate::error::{Code, Error, Result};
 use crate::ids::FileId;
 use crate::platform::Platform;
@@ -184,8 +184,12 @@ pub async fn file_upload(
         return known.into_result();
     }
     let file = Arc::new(received.file);
-    let row = Arc::clone(&file);
-    platform.db.write(move |c| store::arrive_in_tx(c, &row)).await?;
+    let (row, print) = (Arc::clone(&file), received.print);
+    let arrive = move |c: &mut Conn| {
+        store::arrive_in_tx(c, &row)?;
+        prints::keep_in_tx(c, print.as_slice())
+    };
+    platform.db.write(arrive).await?;
     let arrived = files.storage().put(&file.storage_key, received.sealed).await;
     let act = move |c: &mut Conn| {
         store::settle_in_tx(c, id)?;

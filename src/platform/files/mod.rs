@@ -21,6 +21,7 @@ pub mod inspect;
 pub mod jobs;
 pub mod links;
 pub mod model;
+pub mod prints;
 pub mod storage;
 pub mod store;
 pub mod upload;

@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::ids::{FileId, Ids, PersonId};
 use crate::platform::access::Actor;
 use crate::platform::db::Conn;
-use crate::platform::db::schema::files;
+use crate::platform::db::schema::{file_prints, files};
 use crate::platform::outbox::{self, NewJob};
 use crate::platform::vault::Vault;
 
@@ -206,6 +206,7 @@ pub fn to_erase(conn: &mut Conn, id: FileId) -> Result<Option<String>> {
 /// The content of a removed file is gone, and its name goes with it.
 pub fn erased_in_tx(conn: &mut Conn, id: FileId, now: DateTime<Utc>) -> Result<()> {
     let removed = files::table.filter(files::id.eq(id)).filter(files::state.eq(FileState::Removed));
+    diesel::delete(file_prints::table.find(id)).execute(conn)?;
     diesel::update(removed)
         .set((files::erased_at.eq(db_time(now)), files::name_sealed.eq(None::<String>)))
         .execute(conn)?;

@@ -15,6 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::classes::LARGEST;
 use super::form::{self, Form};
 use super::model::{CONTENT, File, FileState, NAME};
+use super::prints::{self, Print};
 use super::{Files, inspect};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Result};
@@ -73,6 +74,8 @@ pub(super) struct Received {
     pub file: File,
     /// What goes into the store.
     pub sealed: Vec<u8>,
+    /// What it is by, of a picture that may be shown as evidence.
+    pub print: Option<Print>,
 }
 
 impl Upload {
@@ -118,7 +121,8 @@ impl Upload {
             erased_at: None,
         };
         let sealed = vault.seal_bytes(CONTENT, row, &checked.bytes).map_err(Error::internal)?;
-        Ok(Received { key, file, sealed })
+        let print = prints::take(&file, &checked.bytes);
+        Ok(Received { key, file, sealed, print })
     }
 }
 
