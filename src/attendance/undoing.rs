@@ -1,13 +1,15 @@
 //! An attendance does not stand any more: it was taken back, or what came later says otherwise. It stays as history; what counted
 //! through it counts no more, and its sign-up has its place as before.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::counting::{Held, Voided};
 use super::entering::Entrance;
 use super::model::{Attendance, Voiding};
-use super::store;
+use super::{headcounts, store};
 use crate::error::Result;
 use crate::ids::SignupId;
 use crate::ledger::model::Grade;
@@ -44,7 +46,9 @@ pub fn void_in_tx(
     let standing = store::still_attended(conn, &signups)?;
     signups.retain(|id| !standing.contains(id));
     signup::following::unattended_in_tx(conn, &signups)?;
-    entrance.counting.voided_in_tx(conn, &Voided { attendances: gone, ..voided.clone() })
+    entrance.counting.voided_in_tx(conn, &Voided { attendances: gone, ..voided.clone() })?;
+    // A crowd that was counted there is counted less those who are present.
+    headcounts::recounting::recount_in_tx(conn, entrance.counting.as_ref(), &BTreeSet::from([session.id]))
 }
 
 /// A finalised session at which nobody was seen was held after all: somebody was there.
