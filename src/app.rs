@@ -56,7 +56,7 @@ use crate::signup::following::SignupFollower;
 use crate::signup::registrar::{Registrar, RegistrarHandler};
 use crate::signup::reviewed::SignupSubject;
 use crate::signup::snapshot::{PLACES, Snapshots};
-use crate::{docs, openapi, review, signup};
+use crate::{docs, openapi, review, signup, visits};
 
 /// Why the system cannot start. Each text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -245,6 +245,7 @@ impl App {
         let batching = BatcherConfig { batch: config.database.batch, queue: config.database.queue };
         let files = assemble_files(config)?;
         files.holders().register(Arc::new(ReviewHolder { clock: Arc::clone(&clock) }));
+        files.holders().register(Arc::new(visits::photos::VisitHolder));
         Ok(Self {
             wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,
@@ -401,6 +402,11 @@ fn handlers(
         Arc::new(signup::jobs::Due(tools.clone())),
         Arc::new(review::jobs::Sweep(tools.desk.clone())),
         Arc::new(review::jobs::Due(tools.desk.clone())),
+        Arc::new(visits::jobs::Warn {
+            clock: Arc::clone(clock),
+            ids: ids.clone(),
+            vault: tools.vault.clone(),
+        }),
         Arc::new(NoticeWriter { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(jobs::Housekeeping { clock: Arc::clone(clock) }),
         Arc::new(Recount),

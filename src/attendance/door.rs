@@ -217,7 +217,13 @@ impl DoorHandler {
         work.answer(place, Err(rules::refusal(why)));
     }
 
-    fn scan(&self, knock: &Knock, outcome: ScanOutcome, person: Option<PersonId>, now: DateTime<Utc>) -> Scan {
+    fn scan(
+        &self,
+        knock: &Knock,
+        outcome: ScanOutcome,
+        person: Option<PersonId>,
+        now: DateTime<Utc>,
+    ) -> Scan {
         Scan {
             id: self.entrance.ids.id(),
             session_id: knock.session,

@@ -279,7 +279,8 @@ impl Entrance {
             grade: row.grade,
         }));
         left.entries.extend(fresh.iter().map(|row| {
-            let detail = serde_json::json!({ "session": session.id, "person": row.person_id, "method": row.method });
+            let detail =
+                serde_json::json!({ "session": session.id, "person": row.person_id, "method": row.method });
             Entry::new(row.checked_in_by, "checkin.create", row.id).detail(detail)
         }));
         Ok(())

@@ -59,6 +59,8 @@ crate::text_enum! {
         ReviewAssigned = "review_assigned",
         /// 工作人员：再次退回的批准结果
         ReviewLeaveDecided = "review_leave_decided",
+        /// 工伤认定申请期限将到
+        InjuryDue = "injury_due",
     }
 }
 

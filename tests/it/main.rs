@@ -48,6 +48,7 @@ mod snapshot;
 mod storage;
 mod templates;
 mod vault;
+mod visits;
 
 use harness::suite::Test;
 
@@ -118,6 +119,10 @@ const ROOMS: &[&[Test]] = &[
     files::hostile::TESTS,
     files::access::TESTS,
     files::keeping::TESTS,
+    visits::importing::TESTS,
+    visits::counting::TESTS,
+    visits::scope::TESTS,
+    visits::warnings::TESTS,
 ];
 
 fn main() -> std::process::ExitCode {

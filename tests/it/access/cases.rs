@@ -130,7 +130,7 @@ pub(super) fn put(path: impl Into<String>, etag: String, body: Value) -> Call {
     Call { method: Method::PUT, path: path.into(), etag: Some(etag), body: Some(body), file: None }
 }
 
-fn sent(path: &str, media: &'static str, file: Vec<u8>) -> Call {
+pub(super) fn sent(path: &str, media: &'static str, file: Vec<u8>) -> Call {
     Call { body: None, file: Some((media, file)), ..post(path, Value::Null) }
 }
 
