@@ -185,7 +185,7 @@ pub async fn injury_list(
         .db
         .read(move |c| {
             let patterns = match organisation {
-                Some(id) => vec![within(c, id, &scope)?],
+                Some(id) => within(c, id, &scope)?,
                 None => scope.patterns().collect(),
             };
             let amber_until = rules::amber_until(today, store::warn_days(c, today)?);
@@ -197,11 +197,10 @@ pub async fn injury_list(
     Ok(Reply::new(platform.cursors.page(&list, &page, views, |view| view.id)?))
 }
 
-/// The pattern of an organisation and all below it; 404 outside `scope`.
-fn within(conn: &mut Conn, id: OrganisationId, scope: &Scope) -> Result<String> {
-    let found = org::store::get(conn, id)?;
-    scope.require(&found.path)?;
-    Ok(format!("{}%", found.path))
+/// The pattern of an organisation and all below it; none where it is outside `scope`, as if it were not there.
+fn within(conn: &mut Conn, id: OrganisationId, scope: &Scope) -> Result<Vec<String>> {
+    let found = org::store::all(conn)?.remove(&id).filter(|found| scope.covers(&found.path));
+    Ok(found.map(|found| format!("{}%", found.path)).into_iter().collect())
 }
 
 /// A work injury with the visits for it.

@@ -19,9 +19,10 @@ use crate::offering::imports::api::CellProblem;
 use crate::offering::imports::columns::{CellFault, layout_of};
 use crate::offering::imports::sheet::{self, SheetFile};
 use crate::org;
+use crate::org::model::Organisation;
 use crate::platform::Platform;
-use crate::platform::access::Guard;
 use crate::platform::access::policy::InjuryImport;
+use crate::platform::access::{Guard, Scope};
 use crate::platform::audit;
 use crate::platform::db::Conn;
 use crate::platform::http::problem::Language;
@@ -197,8 +198,7 @@ pub async fn injury_import(
     let undone: Arc<Mutex<Option<InjuryImportReport>>> = Arc::default();
     let told = Arc::clone(&undone);
     let act = move |c: &mut Conn| {
-        let organisation = org::store::get(c, query.0.organisation)?;
-        scope.require(&organisation.path)?;
+        let organisation = whose(c, query.0.organisation, &scope)?;
         let taking =
             Taking { organisation: &organisation, scope: &scope, actor, now, ids: &ids, vault: &vault };
         let mut done = importing::take_in_tx(c, &taking, &list)?;
@@ -217,6 +217,15 @@ pub async fn injury_import(
         Some(report) => Stored::done(0, &report),
         None => outcome,
     }
+}
+
+/// Whose list it is: one that one may not know of does not exist.
+fn whose(conn: &mut Conn, id: OrganisationId, scope: &Scope) -> Result<Organisation> {
+    let found = org::store::all(conn)?.remove(&id).filter(|found| scope.covers(&found.path));
+    found.ok_or_else(|| {
+        let text = Text::new("没有这个组织，或不在您的权限范围内", "no such organisation in your scope");
+        Error::invalid(vec![Fault::new("/query/organisation", "unknown", text)])
+    })
 }
 
 /// Reads the list off the async threads: unpacking it takes a while.

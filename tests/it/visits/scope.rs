@@ -21,8 +21,11 @@ async fn injuries_of_another_street_do_not_exist(app: TestApp) {
     visit(&here, &foreign, json!({ "visited_on": "2025-06-16" })).await.problem(404, "not_found");
     super::undo(&here, &made).await.problem(404, "not_found");
     let elsewhere = app.organisation("street-pingdi").await;
-    here.get(&format!("/api/v1/injuries?organisation={elsewhere}")).await.problem(404, "not_found");
-    import(&app, &here, "street-pingdi", &[patient("王五", "13712345678")]).await.problem(404, "not_found");
+    let listed = here.get(&format!("/api/v1/injuries?organisation={elsewhere}")).await.ok(200);
+    assert_eq!(listed["items"], json!([]));
+    let refused = import(&app, &here, "street-pingdi", &[patient("王五", "13712345678")]).await;
+    let refused = refused.problem(422, "validation_failed");
+    assert_eq!(refused["errors"][0]["pointer"], "/query/organisation");
     let listed = here.get("/api/v1/injuries").await.ok(200);
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
     assert_eq!(listed["items"][0]["id"], json!(mine));
