@@ -17,12 +17,12 @@ use crate::attendance::counting::Counting;
 use crate::attendance::door::{Door, DoorHandler};
 use crate::attendance::entering::Entrance;
 use crate::attendance::following::AttendanceFollower;
-use crate::attendance::offline::conflicts::ConflictSubject;
-use crate::attendance::offline::devices::DeviceKeys;
-use crate::attendance::offline::uploading::Settler;
 use crate::attendance::headcounts::following::HeadcountFollower;
 use crate::attendance::headcounts::holder::HeadcountHolder;
 use crate::attendance::headcounts::subject::{FindingSubject, HeadcountSubject};
+use crate::attendance::offline::conflicts::ConflictSubject;
+use crate::attendance::offline::devices::DeviceKeys;
+use crate::attendance::offline::uploading::Settler;
 use crate::attendance::pass::Passes;
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -63,7 +63,7 @@ use crate::signup::following::SignupFollower;
 use crate::signup::registrar::{Registrar, RegistrarHandler};
 use crate::signup::reviewed::SignupSubject;
 use crate::signup::snapshot::{PLACES, Snapshots};
-use crate::{docs, openapi, review, signup};
+use crate::{docs, openapi, review, signup, visits};
 
 /// Why the system cannot start. Each text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -267,6 +267,7 @@ impl App {
         let files = assemble_files(config)?;
         files.holders().register(Arc::new(ReviewHolder { clock: Arc::clone(&clock) }));
         files.holders().register(Arc::new(HeadcountHolder { clock: Arc::clone(&clock) }));
+        files.holders().register(Arc::new(visits::photos::VisitHolder));
         Ok(Self {
             wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,
@@ -430,6 +431,11 @@ fn handlers(
         Arc::new(signup::jobs::Due(tools.clone())),
         Arc::new(review::jobs::Sweep(tools.desk.clone())),
         Arc::new(review::jobs::Due(tools.desk.clone())),
+        Arc::new(visits::jobs::Warn {
+            clock: Arc::clone(clock),
+            ids: ids.clone(),
+            vault: tools.vault.clone(),
+        }),
         Arc::new(NoticeWriter { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(jobs::Housekeeping { clock: Arc::clone(clock) }),
         Arc::new(Recount),

@@ -287,6 +287,10 @@ mod kinds {
         ReviewMessageId, "rvm");
     crate::id_type!(/// That somebody is, was, or says to be a member of a union.
         MembershipId, "mbs");
+    crate::id_type!(/// A work injury of one person on one day.
+        InjuryId, "inj");
+    crate::id_type!(/// A visit to somebody who was injured at work.
+        VisitId, "vis");
     crate::id_type!(/// A file that somebody uploaded.
         FileId, "fil");
     crate::id_type!(/// A crowd that was counted.

@@ -1,6 +1,6 @@
 //! Unionhall: sign-up, check-in, review and the work plan of a district trade-union federation.
 //!
-//! `docs/ARCHITECTURE.md` is the map. Imports go down only: `app`, `routes`, `seed` → `plan` → `attendance` →
+//! `docs/ARCHITECTURE.md` is the map. Imports go down only: `app`, `routes`, `seed` → `plan`, `visits` → `attendance` →
 //! `signup`, `membership` → `review` → `offering`, `identity`, `notify` → `people` → `org` → `ledger` → `policy` → `platform`.
 
 pub mod app;
@@ -29,3 +29,4 @@ pub mod review;
 pub mod routes;
 pub mod seed;
 pub mod signup;
+pub mod visits;

@@ -84,6 +84,7 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("signup", "Places"),
         ("review", "The desk: requests, decisions, and what is said about them"),
         ("door", "Check-in and finalising"),
+        ("visits", "Work injuries, visits to the injured, and the terms for recognition"),
         ("plan", "The work plan, its progress and the ledger behind it"),
         ("staff", "Roles over subtrees"),
         ("people", "Accounts"),

@@ -4,7 +4,9 @@
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::platform::files;
-use crate::{attendance, identity, membership, notify, offering, ops, org, people, plan, review, signup};
+use crate::{
+    attendance, identity, membership, notify, offering, ops, org, people, plan, review, signup, visits,
+};
 
 /// Registers every operation.
 pub fn configure(cfg: &mut ServiceConfig<'_>) {
@@ -27,6 +29,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(membership::api::membership_claim)
         .service(membership::api::my_membership_list)
         .service(membership::api::my_membership_get)
+        .service(visits::own_api::my_injury_list)
         .service(notify::api::notice_list)
         .service(notify::api::notice_read)
         // The union tree
@@ -154,6 +157,15 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(attendance::offline::api::bundle_get)
         .service(attendance::offline::api::scan_upload)
         .service(attendance::offline::api::conflict_list)
+        // Work injuries and visits
+        .service(visits::import_api::injury_import)
+        .service(visits::api::injury_list)
+        .service(visits::api::injury_get)
+        .service(visits::api::injury_reveal)
+        .service(visits::api::injury_application_record)
+        .service(visits::visit_api::visit_topic_list)
+        .service(visits::visit_api::visit_create)
+        .service(visits::visit_api::visit_undo)
         // The plan
         .service(plan::api::plan_list)
         .service(plan::api::plan_get)

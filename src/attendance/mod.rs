@@ -4,6 +4,7 @@
 //! worker's phone:  pass (changes every 30 s) ──shown──▶ staff scan ──▶ present, once a person and session
 //! session:         planned ──finalise (held or not)──▶ finalised, figures in the ledger
 //! either of them:  ──cancel──▶ its attendances are history and count no more ([`following`])
+//! one attendance:  ──undo──▶ void, and counts no more ([`undoing`]); who comes again is present again
 //! ```
 //! All scans of an instance go through one [`door`], a batch at a time; attendance, the ledger's lines and its roll-ups are
 //! one transaction. What counts for which target is the plan's to say, through [`counting::Counting`].

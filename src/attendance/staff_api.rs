@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::counting::Voided;
 use super::entering::{Candidate, Entered, Entrance, Left};
 use super::model::{Attendance, CheckinMethod, Direction, Excuse, ExcuseGround, Scan, ScanOutcome, Voiding};
 use super::standing::{self, Standing};
-use super::{door, rules, store, undoing};
+use super::undoing::{self, Why};
+use super::{door, rules, store};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Result};
 use crate::ids::{AttendanceId, PersonId, SessionId, SignupId};
@@ -217,27 +217,16 @@ pub async fn checkin_undo(
         let row: Option<Attendance> =
             attendances::table.find(id).select(Attendance::as_select()).first(c).optional()?;
         let row = row.ok_or_else(Error::not_found)?;
-        let (_, activity) = door::require_session(c, &scope, row.session_id)?;
+        door::require_session(c, &scope, row.session_id)?;
         let locked = offering::store::sessions_lock_in_tx(c, &[row.session_id])?;
         let session = locked.get(&row.session_id).ok_or_else(Error::not_found)?;
         if session.state == SessionState::Finalised {
             return Err(Error::new(Code::SessionFinalised));
         }
-        let standing: i64 = attendances::table
-            .filter(attendances::id.eq(id))
-            .filter(attendances::voided_at.is_null())
-            .count()
-            .get_result(c)?;
-        if standing == 0 {
+        let why = Why { voiding: Voiding::Undone, reason: &reason };
+        if undoing::undo_in_tx(c, entrance.counting.as_ref(), &[id], why, now)?.is_empty() {
             return Err(Error::new(Code::CheckinNotPresent));
         }
-        let voided = Voided {
-            activity: activity.id,
-            sessions: Vec::new(),
-            attendances: vec![(id, row.person_id)],
-            reason: reason.clone(),
-        };
-        undoing::void_in_tx(c, &entrance, session, &voided, Voiding::Undone, now)?;
         let counted = [ScanOutcome::Accepted, ScanOutcome::Duplicate, ScanOutcome::Left];
         let theirs = scans::table
             .filter(scans::session_id.eq(session.id))

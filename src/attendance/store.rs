@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
-use super::model::{Attendance, Excuse, Scan, Voiding};
+use super::model::{Attendance, CheckinMethod, Excuse, Scan, Voiding};
 use crate::clock::db_time;
 use crate::error::Result;
 use crate::ids::{ActivityId, AttendanceId, OrganisationId, PersonId, SessionId, SignupId};
@@ -121,6 +121,8 @@ pub fn elsewhere(
         .filter(sessions::state.ne(SessionState::Cancelled))
         .filter(sessions::starts_at.lt(session.ends_at))
         .filter(sessions::ends_at.gt(session.starts_at))
+        // Whoever was visited stood at no door: their session is the whole day.
+        .filter(attendances::method.ne(CheckinMethod::Visit))
         .select((attendances::person_id, attendances::session_id))
         .load(conn)?;
     Ok(rows.into_iter().collect())
@@ -179,6 +181,17 @@ pub fn of_sessions(conn: &mut Conn, session_ids: &[SessionId]) -> Result<Vec<Att
         .filter(attendances::voided_at.is_null())
         .order(attendances::id)
         .select(Attendance::as_select());
+    Ok(query.load(conn)?)
+}
+
+/// Attendances by id that stand, with their activities, in the order of their ids.
+pub fn standing(conn: &mut Conn, ids: &[AttendanceId]) -> Result<Vec<(Attendance, ActivityId)>> {
+    let query = attendances::table
+        .inner_join(sessions::table)
+        .filter(attendances::id.eq_any(ids))
+        .filter(attendances::voided_at.is_null())
+        .order(attendances::id)
+        .select((Attendance::as_select(), sessions::activity_id));
     Ok(query.load(conn)?)
 }
 

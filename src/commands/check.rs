@@ -20,6 +20,7 @@ use crate::review;
 use crate::seed::loader::{Loaded, Loader};
 use crate::seed::{self, SeedSource};
 use crate::signup::penalty;
+use crate::visits;
 
 fn spinner(what: &'static str) -> ProgressBar {
     let bar = ProgressBar::new_spinner().with_message(what);
@@ -185,6 +186,7 @@ pub(super) fn vault_rotate(config: &Config) -> Result<bool, StartError> {
         bar.inc(u64::try_from(page.len()).unwrap_or(0));
     }
     resealed += review::sealing::rotate(&db, &vault, || bar.inc(1))?;
+    resealed += visits::sealing::rotate(&db, &vault, || bar.inc(1))?;
     let storage = app::open_storage(config)?;
     resealed += files::jobs::rotate(&db, &vault, &storage, || bar.inc(1))?;
     let keys = crate::identity::store::reseal_session_keys(&db, &vault, config.wechat.appid.as_str())?;

@@ -170,6 +170,9 @@ fn text(message: &Message) -> (String, String) {
             ("待办已逾期", format!("“{subject}”已超过办理期限，上级可代为办理。{detail}"))
         }
         NoticeKind::ReviewAssigned => ("新的待办", format!("“{subject}”已指派给您办理。{detail}")),
+        NoticeKind::InjuryDue => {
+            ("工伤认定申请期限将到", format!("{subject}。{detail}下一步怎么做，请打开“我的工伤”查看。"))
+        }
         NoticeKind::ReviewLeaveDecided => ("再次退回的批准结果", format!("“{subject}”：{detail}")),
         NoticeKind::ReviewDelegated => ("代为办理", format!("“{subject}”：{detail}")),
     };

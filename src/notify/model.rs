@@ -61,6 +61,8 @@ crate::text_enum! {
         ReviewLeaveDecided = "review_leave_decided",
         /// 工作人员：受托代为办理，或委托被收回
         ReviewDelegated = "review_delegated",
+        /// 工伤认定申请期限将到
+        InjuryDue = "injury_due",
     }
 }
 

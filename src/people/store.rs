@@ -39,6 +39,43 @@ pub fn create_in_tx(conn: &mut Conn, id: PersonId, now: DateTime<Utc>) -> Result
     Ok(())
 }
 
+/// What is known of somebody who has not come themselves.
+#[derive(Debug, Clone)]
+pub struct Named<'a> {
+    /// Their name.
+    pub name: &'a str,
+    /// Their mobile number, checked.
+    pub phone: &'a str,
+    /// Where they work.
+    pub workplace: Option<OrganisationId>,
+}
+
+/// A new person whom somebody else has named. They have no login.
+pub fn create_named_in_tx(
+    conn: &mut Conn,
+    vault: &Vault,
+    id: PersonId,
+    named: &Named<'_>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let at = db_time(now);
+    let row = Person {
+        id,
+        name: Some(named.name.to_owned()),
+        phone_sealed: Some(vault.seal(PHONE, id.0.as_bytes(), named.phone).map_err(Error::internal)?),
+        phone_index: Some(vault.blind_index(PHONE, named.phone)),
+        id_number_sealed: None,
+        id_number_index: None,
+        workplace_id: named.workplace,
+        disabled_at: None,
+        version: 1,
+        created_at: at,
+        updated_at: at,
+    };
+    diesel::insert_into(people::table).values(&row).execute(conn)?;
+    Ok(())
+}
+
 /// What a person may change of themselves.
 #[derive(Debug, Clone)]
 pub struct ProfileChange {

@@ -30,8 +30,10 @@ const OF_PERSON: &str = "person/";
 pub(super) fn void_in_tx(conn: &mut Conn, ids: &Ids, now: DateTime<Utc>, voided: &Voided) -> Result<()> {
     let attendances = voided.attendances.iter().map(|(id, _)| id.0);
     let mut sources: Vec<Uuid> = attendances.chain(voided.sessions.iter().map(|id| id.0)).collect();
-    // The activity counts through its sessions; it is counted again below if another one took place.
-    sources.push(voided.activity.0);
+    if !voided.sessions.is_empty() {
+        // The activity counts through its sessions; it is counted again below if another one took place.
+        sources.push(voided.activity.0);
+    }
     let reversed = ledger::store::reverse_sources_in_tx(conn, ids, now, &sources, &voided.reason)?;
     if reversed.is_empty() {
         return Ok(());

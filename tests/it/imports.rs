@@ -34,8 +34,8 @@ pub const TESTS: &[Test] = tests![
 ];
 
 const IMPORTS: &str = "/api/v1/activity-imports";
-const CSV: &str = "text/csv";
-const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+pub const CSV: &str = "text/csv";
+pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 const HEADER: &[&str] = &[
     "row_key",
@@ -197,7 +197,7 @@ fn xml_text(text: &str) -> String {
 }
 
 /// A cell of a workbook: a text, or something said in XML.
-enum Given {
+pub enum Given {
     Text(String),
     Xml(String),
 }
@@ -212,7 +212,7 @@ fn column_name(place: usize) -> String {
 }
 
 /// A workbook with one sheet, as Excel lays it out.
-fn workbook(rows: &[Vec<Given>]) -> Vec<u8> {
+pub fn workbook(rows: &[Vec<Given>]) -> Vec<u8> {
     let mut sheet = String::new();
     for (number, row) in (1..).zip(rows) {
         sheet += &format!("<row r=\"{number}\">");
@@ -230,7 +230,7 @@ fn workbook(rows: &[Vec<Given>]) -> Vec<u8> {
     packed(&sheet)
 }
 
-fn packed(sheet: &str) -> Vec<u8> {
+pub fn packed(sheet: &str) -> Vec<u8> {
     const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>";
     const MAIN: &str = "xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"";
     const REL: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
@@ -274,7 +274,7 @@ fn packed(sheet: &str) -> Vec<u8> {
     zipped(&files.map(|(name, text)| (name, text.into_bytes())))
 }
 
-fn zipped(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+pub fn zipped(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in files {
         archive.start_file(*name, SimpleFileOptions::default()).unwrap();
@@ -283,7 +283,7 @@ fn zipped(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     archive.finish().unwrap().into_inner()
 }
 
-fn texts(cells: &[String]) -> Vec<Given> {
+pub fn texts(cells: &[String]) -> Vec<Given> {
     cells.iter().map(|cell| Given::Text(cell.clone())).collect()
 }
 

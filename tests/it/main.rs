@@ -49,6 +49,7 @@ mod snapshot;
 mod storage;
 mod templates;
 mod vault;
+mod visits;
 
 use harness::suite::Test;
 
@@ -131,6 +132,10 @@ const ROOMS: &[&[Test]] = &[
     files::hostile::TESTS,
     files::access::TESTS,
     files::keeping::TESTS,
+    visits::importing::TESTS,
+    visits::counting::TESTS,
+    visits::scope::TESTS,
+    visits::warnings::TESTS,
 ];
 
 fn main() -> std::process::ExitCode {

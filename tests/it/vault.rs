@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use tempfile::TempDir;
 use unionhall::platform::db::schema::{
-    penalties, people, review_events, review_messages, reviews, wechat_identities,
+    injuries, penalties, people, review_events, review_messages, reviews, wechat_identities,
 };
 use unionhall::platform::vault::{Cipher, KeyConfig};
 
@@ -17,7 +17,7 @@ pub const TESTS: &[Test] = tests![keys_are_changed_while_serving_and_the_old_one
 const NEW_SECRET: &str = "another-secret-of-the-vault-for-tests-0002";
 const IDS: [&str; 3] = ["11010519491231002X", "440308199901101512", "440307199003071239"];
 
-/// Every sealed text: phones, ID numbers, session keys, what is said against penalties, what the desk keeps.
+/// Every sealed text: phones, ID numbers, session keys, what is said against penalties, what the desk keeps, what hospitals say.
 async fn sealed(app: &TestApp) -> Vec<String> {
     app.read(|conn| {
         let people: Vec<(Option<String>, Option<String>)> =
@@ -28,6 +28,7 @@ async fn sealed(app: &TestApp) -> Vec<String> {
         let forms: Vec<String> = reviews::table.select(reviews::form_sealed).load(conn)?;
         let texts: Vec<Option<String>> =
             review_events::table.select(review_events::text_sealed).load(conn)?;
+        let injuries: Vec<String> = injuries::table.select(injuries::facts_sealed).load(conn)?;
         let messages: Vec<String> = review_messages::table.select(review_messages::text_sealed).load(conn)?;
         Ok(people
             .into_iter()
@@ -35,7 +36,7 @@ async fn sealed(app: &TestApp) -> Vec<String> {
             .chain(keys)
             .chain(claims)
             .chain(texts)
-            .chain(forms.into_iter().chain(messages).map(Some))
+            .chain(forms.into_iter().chain(messages).chain(injuries).map(Some))
             .flatten()
             .collect())
     })
@@ -67,6 +68,7 @@ async fn keys_are_changed_while_serving_and_the_old_one_is_then_gone(app: TestAp
     request.worker.post(&request.own("/messages"), json!({ "text": "请问要盖章吗" })).await.ok(201);
     let body = json!({ "decision": "reject", "reasons": ["not_eligible"], "text": "近年已参加" });
     request.decide(&desk, body).await.ok(200);
+    let injury = crate::visits::injured(&app, "street-pinghu", "李四光", "13912345678").await;
     app.run_jobs().await;
     let before = sealed(&app).await;
     assert!(before.len() >= 10 && before.iter().all(|text| text.starts_with("v1.v1.")), "{}", before.len());
@@ -129,6 +131,8 @@ async fn keys_are_changed_while_serving_and_the_old_one_is_then_gone(app: TestAp
     assert_eq!((&file["form"], &file["events"][1]["text"]), (&request.answers, &json!("近年已参加")));
     let talk = desk.get(&request.at("/messages")).await.ok(200);
     assert_eq!(talk["items"][0]["text"], "请问要盖章吗");
+    let file = crate::visits::reveal(&app.staff("organiser").await.at(&new), &injury).await.ok(200);
+    assert_eq!((&file["name"], &file["phone"]), (&json!("李四光"), &json!("13912345678")));
     // Values are found by their index as before: nobody else can take an ID number that is taken.
     let stranger = app.worker("stranger").await.at(&new);
     register(&stranger, IDS[1]).await.problem(409, "unique_taken");

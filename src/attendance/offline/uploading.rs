@@ -13,10 +13,10 @@ use super::conflicts;
 use super::devices::{self, DeviceTask};
 use super::facts::{self, Ground};
 use super::settling::{self, Presence, Seat, Settled};
-use crate::attendance::counting::Voided;
 use crate::attendance::entering::{Candidate, Entrance, Left};
 use crate::attendance::model::{CheckinMethod, Direction, Scan, ScanOutcome, Voiding};
-use crate::attendance::{store, undoing};
+use crate::attendance::store;
+use crate::attendance::undoing::{self, Why};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Result};
 use crate::ids::{AttendanceId, DeviceId, PersonId, ScanId, SessionId};
@@ -275,7 +275,7 @@ struct Applying<'a> {
 impl Applying<'_> {
     fn session_in_tx(&mut self, conn: &mut Conn, id: SessionId) -> Result<()> {
         let Some((session, activity)) = self.ground.sessions.get(&id) else { return Ok(()) };
-        self.leave_out_in_tx(conn, session, activity)?;
+        self.leave_out_in_tx(conn, id)?;
         self.let_in_in_tx(conn, session, activity)?;
         for (seat, presence) in self.of_session(id) {
             self.correct_in_tx(conn, seat, presence)?;
@@ -296,26 +296,18 @@ impl Applying<'_> {
     }
 
     /// Who was taken to be present and is not, after all.
-    fn leave_out_in_tx(&mut self, conn: &mut Conn, session: &Session, activity: &Activity) -> Result<()> {
-        let gone: Vec<(AttendanceId, PersonId)> = self
+    fn leave_out_in_tx(&mut self, conn: &mut Conn, session: SessionId) -> Result<()> {
+        let gone: Vec<AttendanceId> = self
             .ground
             .kept
             .values()
-            .filter(|row| row.session_id == session.id && row.voided_at.is_none())
+            .filter(|row| row.session_id == session && row.voided_at.is_none())
             .filter(|row| !self.settled.present.contains_key(&(row.session_id, row.person_id)))
-            .map(|row| (row.id, row.person_id))
+            .map(|row| row.id)
             .collect();
-        if gone.is_empty() {
-            return Ok(());
-        }
-        let voided = Voided {
-            activity: activity.id,
-            sessions: Vec::new(),
-            attendances: gone,
-            reason: "离线签到存在冲突，待审核".into(),
-        };
-        let entrance = &self.settler.entrance;
-        undoing::void_in_tx(conn, entrance, session, &voided, Voiding::Conflict, self.now)
+        let why = Why { voiding: Voiding::Conflict, reason: "离线签到存在冲突，待审核" };
+        undoing::undo_in_tx(conn, self.settler.entrance.counting.as_ref(), &gone, why, self.now)?;
+        Ok(())
     }
 
     /// Who is present and was not taken to be.
@@ -348,7 +340,7 @@ impl Applying<'_> {
         self.beside.entries.append(&mut left.entries);
         if session.state == SessionState::Finalised {
             let people: Vec<PersonId> = candidates.iter().map(|one| one.person).collect();
-            undoing::held_after_all_in_tx(conn, entrance, session, activity)?;
+            undoing::held_after_all_in_tx(conn, entrance.counting.as_ref(), session, activity)?;
             penalty::came_after_all_in_tx(conn, activity.id, &people, self.now)?;
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 
 use super::sheet::{COLUMNS as MOST, Cell, Line};
 use crate::clock::shanghai;
@@ -19,11 +19,13 @@ pub struct Column {
     pub required: bool,
 }
 
-const fn needed(name: &'static str, chinese: &'static [&'static str]) -> Column {
+/// A column that a sheet must have.
+pub const fn needed(name: &'static str, chinese: &'static [&'static str]) -> Column {
     Column { name, chinese, required: true }
 }
 
-const fn optional(name: &'static str, chinese: &'static [&'static str]) -> Column {
+/// A column that a sheet may have.
+pub const fn optional(name: &'static str, chinese: &'static [&'static str]) -> Column {
     Column { name, chinese, required: false }
 }
 
@@ -70,12 +72,20 @@ impl CellFault {
     }
 }
 
-/// Reads the header.
+/// Reads the header of a sheet of activities.
+///
+/// # Errors
+/// As [`layout_of`].
+pub fn layout(header: &Line) -> Result<Layout> {
+    layout_of(COLUMNS, header)
+}
+
+/// Reads the header of a sheet that has `columns`.
 ///
 /// # Errors
 /// 422 naming every header that nobody knows or that comes twice (`/header/1` is the first), and every missing column
 /// (`/columns/title`).
-pub fn layout(header: &Line) -> Result<Layout> {
+pub fn layout_of(columns: &[Column], header: &Line) -> Result<Layout> {
     let mut layout = Layout::new();
     let mut faults = Vec::new();
     for (place, cell) in &header.cells {
@@ -83,7 +93,7 @@ pub fn layout(header: &Line) -> Result<Layout> {
             Cell::Text(text) => text.trim_start_matches('\u{feff}').trim_end_matches(['*', '＊']).trim(),
             _ => "",
         };
-        let known = COLUMNS
+        let known = columns
             .iter()
             .find(|column| column.name.eq_ignore_ascii_case(name) || column.chinese.contains(&name));
         let at = format!("/columns/{}", place + 1);
@@ -101,7 +111,7 @@ pub fn layout(header: &Line) -> Result<Layout> {
             Some(_) => {}
         }
     }
-    for column in COLUMNS.iter().filter(|column| column.required && !layout.contains_key(column.name)) {
+    for column in columns.iter().filter(|column| column.required && !layout.contains_key(column.name)) {
         let chinese = column.chinese.first().copied().unwrap_or_default();
         let text = Text::new(format!("缺少“{chinese}”列"), format!("the column {} is missing", column.name));
         faults.push(Fault::new(format!("/columns/{}", column.name), "required", text));
@@ -136,12 +146,12 @@ impl<'a> Row<'a> {
         self.line.cells.get(self.layout.get(column)?)
     }
 
-    /// Faults of cells that stand under no header.
-    pub fn strays(&self) -> Vec<CellFault> {
+    /// Faults of cells that stand under no header, told at `column`.
+    pub fn strays(&self, column: &'static str) -> Vec<CellFault> {
         let under = |place: &usize| self.layout.values().any(|known| known == place);
         let stray = self.line.cells.keys().any(|place| *place < MOST && !under(place));
         let text = Text::new("有内容不在任何列标题之下", "something stands under no header");
-        if stray { vec![CellFault::new("row_key", "unknown", text)] } else { Vec::new() }
+        if stray { vec![CellFault::new(column, "unknown", text)] } else { Vec::new() }
     }
 
     /// A text; none for a blank cell.
@@ -178,6 +188,21 @@ impl<'a> Row<'a> {
         })
     }
 
+    /// A civil day.
+    pub fn day(&self, column: &'static str) -> Result<Option<NaiveDate>, CellFault> {
+        let found = match self.cell(column) {
+            None => return Ok(None),
+            Some(Cell::Time(time)) => Some(time.date()).filter(|day| (1970..2200).contains(&day.year())),
+            Some(Cell::Text(text)) => day(text),
+            Some(Cell::Number(_) | Cell::Broken) => None,
+        };
+        found.map(Some).ok_or_else(|| {
+            let zh = "应为日期，如 2025-03-01，在 1970 年到 2199 年之间";
+            let en = "must be a day such as 2025-03-01, in the years 1970 to 2199";
+            CellFault::new(column, "format", Text::new(zh, en))
+        })
+    }
+
     /// An instant; without offset it is Beijing time.
     pub fn instant(&self, column: &'static str) -> Result<Option<DateTime<Utc>>, CellFault> {
         let found = match self.cell(column) {
@@ -192,6 +217,14 @@ impl<'a> Row<'a> {
             CellFault::new(column, "format", Text::new(zh, en))
         })
     }
+}
+
+/// A day, whatever time is written behind it, in the years that the system knows.
+fn day(text: &str) -> Option<NaiveDate> {
+    let plain = text.replace(['/', '.', '年', '月'], "-").replace('日', "");
+    let first = plain.split([' ', 'T']).next()?;
+    let day = NaiveDate::parse_from_str(first, "%Y-%m-%d").ok()?;
+    (1970..2200).contains(&day.year()).then_some(day)
 }
 
 /// Beijing time, in the years that the system knows.
@@ -256,6 +289,20 @@ mod tests {
                 ("/columns/capacity", "required"),
             ]
         );
+    }
+
+    #[test]
+    fn days_are_read_as_people_write_them() {
+        let expected = NaiveDate::from_ymd_opt(2025, 3, 1);
+        for text in
+            ["2025-03-01", "2025/3/1", "2025.3.1", "2025年3月1日", "2025-03-01 00:00", "2025/3/1 9:30"]
+        {
+            assert_eq!(day(text), expected, "{text}");
+        }
+        for text in ["", "3月1日", "2025-02-29", "2025-13-01", "45717", "1969-12-31", "2200-01-01", "昨天"]
+        {
+            assert_eq!(day(text), None, "{text}");
+        }
     }
 
     #[test]

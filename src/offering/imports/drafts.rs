@@ -81,7 +81,7 @@ pub fn plan(layout: &Layout, lines: &[Line]) -> Plan {
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     for line in lines {
         let row = Row::new(layout, line);
-        let mut faults = row.strays();
+        let mut faults = row.strays("row_key");
         let key = kept(row.text("row_key"), &mut faults);
         plan.rows.push((row.number, key.clone()));
         let facts = facts(&row, &mut faults);

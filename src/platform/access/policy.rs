@@ -75,6 +75,18 @@ permissions! {
     HeadcountRead = "headcount:read" [CheckinStaff, Organiser, Reviewer, Auditor, Admin];
     /// Draw headcounts to be audited, and say what was found.
     HeadcountAudit = "headcount:audit" [Auditor];
+    /// Take in the lists of work injuries that hospitals send.
+    InjuryImport = "injury:import" [Organiser, Admin];
+    /// See work injuries and visits, masked.
+    InjuryRead = "injury:read" [CheckinStaff, Organiser, Reviewer, Admin];
+    /// See what a hospital's list says of somebody; every time audited.
+    InjuryReveal = "injury:reveal" [Organiser, Reviewer, Admin];
+    /// Record that an application for recognition was made.
+    InjuryApply = "injury:apply" [Organiser, Reviewer, Admin];
+    /// Record visits to the injured.
+    VisitWrite = "visit:write" [CheckinStaff, Organiser, Admin];
+    /// Take visits back.
+    VisitUndo = "visit:undo" [Organiser, Admin];
     /// See the plan and its figures.
     PlanRead = "plan:read" [CheckinStaff, Organiser, Reviewer, PlanOfficer, Auditor, Admin];
     /// Open a figure into its ledger lines.

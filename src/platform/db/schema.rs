@@ -1005,6 +1005,62 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    injured (who) {
+        who -> Binary,
+        person_id -> Binary,
+    }
+}
+
+diesel::table! {
+    injuries (id) {
+        id -> Binary,
+        person_id -> Binary,
+        organisation_id -> Binary,
+        injured_on -> Date,
+        facts_sealed -> Text,
+        employer_due_on -> Date,
+        worker_due_on -> Date,
+        applied_on -> Nullable<Date>,
+        applied_by -> Nullable<Text>,
+        employer_warned_at -> Nullable<Timestamp>,
+        worker_warned_at -> Nullable<Timestamp>,
+        imported_by -> Binary,
+        imported_at -> Timestamp,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    visit_days (organisation_id, topic, day, number) {
+        organisation_id -> Binary,
+        topic -> Text,
+        day -> Date,
+        number -> BigInt,
+        session_id -> Binary,
+    }
+}
+
+diesel::table! {
+    visits (id) {
+        id -> Binary,
+        injury_id -> Binary,
+        session_id -> Binary,
+        form -> Text,
+        visited_on -> Date,
+        gift_kind -> Nullable<Text>,
+        gift_text -> Nullable<Text>,
+        gift_fen -> Nullable<BigInt>,
+        told -> Text,
+        recorded_by -> Binary,
+        recorded_at -> Timestamp,
+        undone_by -> Nullable<Binary>,
+        undone_at -> Nullable<Timestamp>,
+        undone_because -> Nullable<Text>,
+        version -> BigInt,
+    }
+}
+
 diesel::joinable!(people -> organisations (workplace_id));
 diesel::joinable!(wechat_identities -> people (person_id));
 diesel::joinable!(token_families -> people (person_id));
@@ -1068,6 +1124,9 @@ diesel::joinable!(memberships -> people (person_id));
 diesel::joinable!(memberships -> organisations (organisation_id));
 diesel::joinable!(files -> people (owner_id));
 diesel::joinable!(headcounts -> sessions (session_id));
+diesel::joinable!(injuries -> organisations (organisation_id));
+diesel::joinable!(visits -> injuries (injury_id));
+diesel::joinable!(visits -> sessions (session_id));
 diesel::allow_tables_to_appear_in_same_query!(
     idempotency_keys,
     jobs,
@@ -1141,4 +1200,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     headcount_samples,
     headcount_sample_entries,
     headcount_findings,
+    injured,
+    injuries,
+    visit_days,
+    visits,
 );

@@ -145,7 +145,7 @@ pub(super) fn put(path: impl Into<String>, etag: String, body: Value) -> Call {
     }
 }
 
-fn sent(path: &str, media: &'static str, file: Vec<u8>) -> Call {
+pub(super) fn sent(path: &str, media: &'static str, file: Vec<u8>) -> Call {
     Call { body: None, file: Some((media, file)), ..post(path, Value::Null) }
 }
 

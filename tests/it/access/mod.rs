@@ -10,6 +10,7 @@ mod membership_cases;
 mod places_cases;
 pub mod scope;
 pub mod tokens;
+mod visits_cases;
 
 use serde_json::{Value, json};
 use unionhall::ids::PersonId;

@@ -21,7 +21,7 @@ const FLOORS: &[&[&str]] = &[
     &["review"],
     &["membership", "signup"],
     &["attendance"],
-    &["plan"],
+    &["plan", "visits"],
 ];
 
 fn floor(room: &str) -> Option<usize> {

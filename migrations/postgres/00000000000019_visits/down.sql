@@ -1,0 +1,4 @@
+DROP TABLE visits;
+DROP TABLE visit_days;
+DROP TABLE injuries;
+DROP TABLE injured;
