@@ -56,6 +56,7 @@ pub fn settle_in_tx(
             at: cause.now,
             by: cause.by,
             unregistered: Some(role),
+            scan: None,
             // Two bodies may visit on one day, and whoever was at a course in the morning may lie in hospital at night.
             decided: true,
         };
