@@ -1,4 +1,5 @@
-//! What the cancellation of a session or of an activity means for the crowds that were counted there: they are void.
+//! What the cancellation of a session or of an activity means for the crowds that were counted there: they are void. A session at which one
+//! was counted took place, so that it gets no other time.
 
 use std::sync::Arc;
 
@@ -9,10 +10,11 @@ use super::rules::{self, HeadcountEvent};
 use super::{recounting, store, subject};
 use crate::attendance::counting::Counting;
 use crate::clock::db_time;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
+use crate::ids::SessionId;
 use crate::notify::beside::Beside;
-use crate::offering::following::{Change, Follower};
-use crate::offering::model::Session;
+use crate::offering::following::{Change, Follower, Rescheduling};
+use crate::offering::model::{Session, SessionState};
 use crate::platform::audit::Entry;
 use crate::platform::db::Conn;
 use crate::review::deciding::Desk;
@@ -30,6 +32,20 @@ impl Follower for HeadcountFollower {
         self.void_in_tx(conn, change, &change.sessions)
     }
 
+    fn activity_postponed_in_tx(&self, conn: &mut Conn, change: &Change) -> Result<Vec<Entry>> {
+        let planned = change.sessions.iter().filter(|session| session.state == SessionState::Planned);
+        stays(conn, planned.map(|session| session.id).collect())
+    }
+
+    fn activity_rescheduled_in_tx(
+        &self,
+        conn: &mut Conn,
+        _: &Change,
+        times: &Rescheduling,
+    ) -> Result<Vec<Entry>> {
+        stays(conn, times.moved.iter().map(|moved| moved.before.id).collect())
+    }
+
     fn session_cancelled_in_tx(
         &self,
         conn: &mut Conn,
@@ -38,6 +54,17 @@ impl Follower for HeadcountFollower {
     ) -> Result<Vec<Entry>> {
         self.void_in_tx(conn, change, std::slice::from_ref(session))
     }
+}
+
+/// Refuses another time for sessions at which a crowd was counted.
+fn stays(conn: &mut Conn, sessions: Vec<SessionId>) -> Result<Vec<Entry>> {
+    if store::live_of(conn, &sessions)?.is_empty() {
+        return Ok(Vec::new());
+    }
+    Err(Error::new(Code::StateForbids).detail(
+        "已有场次登记了现场人数；请先结算或取消该场次",
+        "A crowd was counted at a session; finalise or cancel that session first",
+    ))
 }
 
 impl HeadcountFollower {

@@ -48,7 +48,7 @@ impl Subject for HeadcountSubject {
         beside: &mut Beside,
     ) -> Result<String> {
         let (session, row) = store::locked_in_tx(conn, HeadcountId(review.subject_id.0))?;
-        takes_place(conn, &session)?;
+        took_place(conn, &session, now)?;
         let state = rules::transition(HeadcountEvent::Approve, row.state)?;
         let after = Headcount { state, decided_at: Some(db_time(now)), ..row.clone() };
         store::update_in_tx(conn, &row, &after)?;
@@ -86,12 +86,15 @@ impl Subject for HeadcountSubject {
     }
 }
 
-/// Nothing counts at what was called off, not even on appeal.
-fn takes_place(conn: &mut Conn, session: &Session) -> Result<()> {
+/// Nothing counts at what was called off or put off, not even on appeal.
+fn took_place(conn: &mut Conn, session: &Session, now: DateTime<Utc>) -> Result<()> {
     let activity = offering::store::activity_get(conn, session.activity_id)?.activity;
-    if session.state == SessionState::Cancelled || activity.state == ActivityState::Cancelled {
-        return Err(Error::new(Code::StateForbids)
-            .detail("活动或场次已取消，人数不再计入", "It was called off; nobody is counted there"));
+    let off = matches!(activity.state, ActivityState::Cancelled | ActivityState::Postponed);
+    if off || session.state == SessionState::Cancelled || now < session.starts_at.and_utc() {
+        return Err(Error::new(Code::StateForbids).detail(
+            "活动或场次已取消或延期，人数不再计入",
+            "It was called off or put off; nobody is counted there",
+        ));
     }
     Ok(())
 }

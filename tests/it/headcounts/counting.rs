@@ -31,6 +31,7 @@ pub const TESTS: &[Test] = tests![
     a_session_is_held_by_its_crowd,
     a_crowd_that_is_agreed_to_late_makes_its_session_held,
     what_is_called_off_counts_no_crowd,
+    a_session_with_a_crowd_gets_no_other_time,
     a_crowd_counts_for_what_its_rules_say,
     check_ins_and_an_approval_at_once_count_everybody_once,
     verification_finds_what_was_changed_by_hand,
@@ -213,6 +214,23 @@ async fn what_is_called_off_counts_no_crowd(app: TestApp) {
     count(&gate, later.session, 5).await.problem(409, "session_not_begun");
     let draft = app.activity(|a| on_the_square(a).draft()).await;
     count(&gate, draft.session, 5).await.problem(409, "state_forbids");
+    app.run_jobs().await;
+}
+
+async fn a_session_with_a_crowd_gets_no_other_time(app: TestApp) {
+    let (organiser, gate) = (app.staff("organiser").await, app.staff("gate").await);
+    let activity = app.activity(on_the_square).await;
+    let made = count(&gate, activity.session, 500).await.ok(201);
+    let path = format!("/api/v1/managed-activities/{}/postponements", activity.id);
+    let because = json!({ "reason": "台风" });
+    organiser.post(&path, because.clone()).await.problem(409, "state_forbids");
+    approve(&app.staff("reviewer-pinghu").await, &made).await.ok(200);
+    organiser.post(&path, because.clone()).await.problem(409, "state_forbids");
+    assert_eq!(values(&app, "17b").await, [500]);
+    // Without a crowd it may be put off.
+    let other = app.activity(on_the_square).await;
+    let path = format!("/api/v1/managed-activities/{}/postponements", other.id);
+    organiser.post(&path, because).await.ok(200);
     app.run_jobs().await;
 }
 
