@@ -17,16 +17,23 @@
     reason = "a bench stops"
 )]
 
+#[path = "support/bare.rs"]
+mod bare;
+#[path = "support/rounds.rs"]
+mod rounds;
 #[path = "../tests/it/harness/servers.rs"]
 #[allow(dead_code, reason = "the bench needs a part of it")]
 mod servers;
+#[allow(dead_code, reason = "the bench needs a part of it")]
 mod support;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Duration;
 
+use bare::Bare;
+use rounds::Rounds;
 use servers::{Postgres, RedisServer};
 use support::ground::Ground;
 use support::knob;
@@ -101,20 +108,6 @@ struct Bench<'a> {
     sizes: Sizes,
     folder: &'a Path,
     table: Table,
-}
-
-/// What rounds came to.
-#[derive(Default)]
-struct Rounds {
-    rates: Vec<f64>,
-    p99: Vec<f64>,
-}
-
-impl Rounds {
-    fn add(&mut self, outcome: &Outcome) {
-        self.rates.push(outcome.a_second);
-        self.p99.push(outcome.p99.as_secs_f64() * 1000.0);
-    }
 }
 
 impl Bench<'_> {
@@ -288,43 +281,5 @@ impl Bench<'_> {
             ours.add(&self.rush(&mut ground, &both, people, people * 9 / 10));
         }
         self.add("two instances", "one instance", ours.rates, theirs.rates, (0.9, 0.9));
-    }
-}
-
-/// The hot row and the insert that a sign-up is at the least, in pgbench.
-struct Bare<'a> {
-    postgres: &'a Postgres,
-    url: String,
-    script: tempfile::NamedTempFile,
-}
-
-impl<'a> Bare<'a> {
-    fn lay(postgres: &'a Postgres) -> Self {
-        let url = postgres.create_template("bare").unwrap();
-        let tables = "CREATE TABLE a (id BIGINT PRIMARY KEY, capacity BIGINT, taken BIGINT); \
-                      INSERT INTO a VALUES (1, 1000000000, 0); \
-                      CREATE TABLE s (a BIGINT REFERENCES a, p BIGINT, UNIQUE (a, p)); CREATE SEQUENCE q";
-        let made = Command::new(postgres.program("psql")).args([&url, "-qc", tables]).status().unwrap();
-        assert!(made.success());
-        let script = tempfile::NamedTempFile::new().unwrap();
-        let transaction = "BEGIN;\nUPDATE a SET taken = taken + 1 WHERE id = 1 AND taken < capacity;\n\
-                           INSERT INTO s VALUES (1, nextval('q'));\nCOMMIT;\n";
-        std::fs::write(script.path(), transaction).unwrap();
-        Self { postgres, url, script }
-    }
-
-    /// Transactions a second with 1, 8 or 32 clients, whichever does most.
-    fn best(&self, seconds: usize) -> f64 {
-        let script = self.script.path().to_str().unwrap();
-        let rate = |clients: &str| {
-            let seconds = seconds.to_string();
-            let arguments = ["-n", "-c", clients, "-j", "2", "-T", &seconds, "-f", script, &self.url];
-            let output = Command::new(self.postgres.program("pgbench")).args(arguments).output().unwrap();
-            let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            let line =
-                text.lines().find(|line| line.starts_with("tps")).unwrap_or_else(|| panic!("{output:?}"));
-            line.split_whitespace().nth(2).unwrap().parse::<f64>().unwrap()
-        };
-        ["1", "8", "32"].map(rate).into_iter().fold(0.0, f64::max)
     }
 }

@@ -235,6 +235,27 @@ impl Ground {
         ActivityId(id(prefix, 0))
     }
 
+    /// An activity that begins at `starts`, with `taken` of its places given.
+    pub fn activity_at(
+        &self,
+        capacity: usize,
+        starts: chrono::DateTime<chrono::Utc>,
+        taken: usize,
+    ) -> ActivityId {
+        let made: ActivityId = self.ids.id();
+        let prefix = &made.0.simple().to_string()[..20];
+        self.copy_activities(prefix, 1, "published", starts, capacity, taken);
+        ActivityId(id(prefix, 0))
+    }
+
+    /// Reads from the database.
+    pub fn read<T>(
+        &self,
+        f: impl FnOnce(&mut unionhall::platform::db::Conn) -> unionhall::error::Result<T>,
+    ) -> T {
+        self.db.read_blocking(f).unwrap()
+    }
+
     /// Requests of the next `count` people for a place.
     pub fn requests(&mut self, activity: ActivityId, count: usize) -> Vec<Vec<u8>> {
         assert!(self.next + count <= self.people, "too few people");

@@ -21,6 +21,7 @@ pub mod offline;
 pub mod pass;
 pub mod rules;
 pub mod self_api;
+pub mod sheets;
 pub mod staff_api;
 pub mod standing;
 pub mod store;

@@ -12,6 +12,14 @@ use crate::harness::Actor;
 use crate::harness::factory::Made;
 
 impl Stage {
+    /// A session, and the sign-up of somebody new for it.
+    async fn with_place(&self) -> (Made, serde_json::Value) {
+        let fresh = self.fresh_activity(true).await;
+        let worker = self.app.worker(&self.organiser.fresh_key()).await;
+        let made = worker.sign_up(&fresh).await.ok(201);
+        (fresh, made["id"].clone())
+    }
+
     /// A session at which `someone` is expected, and nowhere else at that time.
     async fn alone(&self, someone: &Actor) -> Made {
         let fresh = self.fresh_activity(true).await;
@@ -83,6 +91,22 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
             let made = gate.scan(fresh.session, &worker.pass().await).await.ok(200);
             let path = format!("/api/v1/checkins/{}/undoings", made["id"].as_str().unwrap());
             post(path, json!({ "reason": "扫错了人" }))
+        }
+        "sheet_list" => get(format!("/api/v1/sessions/{session}/sheets")),
+        "sheet_create" => {
+            let (fresh, signup) = stage.with_place().await;
+            post(format!("/api/v1/sessions/{}/sheets", fresh.session), json!({ "signup_ids": [signup] }))
+        }
+        "sheet_check" => {
+            let (fresh, signup) = stage.with_place().await;
+            let typist =
+                super::staff_of(app, &stage.organiser.fresh_key(), "checkin_staff", "longgang").await;
+            let path = format!("/api/v1/sessions/{}/sheets", fresh.session);
+            let sheet = typist.post(&path, json!({ "signup_ids": [signup] })).await.ok(201);
+            post(
+                format!("/api/v1/sheets/{}/checks", sheet["id"].as_str().unwrap()),
+                json!({ "agrees": true }),
+            )
         }
         "excuse_record" => {
             let fresh = stage.fresh_activity(true).await;

@@ -21,6 +21,7 @@ pub const TESTS: &[Test] = tests![
     a_walk_in_needs_consent_and_what_the_activity_asks_for,
     two_walk_ins_of_one_number_are_one_person,
     the_list_checks_everybody_in_but_the_absent,
+    a_signed_sheet_counts_when_another_has_compared_it,
     the_excused_owe_nothing,
     what_is_taken_back_counts_no_more_and_may_be_said_again,
     who_is_checked_out_has_their_minutes,
@@ -231,6 +232,42 @@ async fn the_list_checks_everybody_in_but_the_absent(app: TestApp) {
         list["items"].as_array().unwrap().iter().map(|one| one["grade"].as_str().unwrap()).collect();
     assert_eq!(grades, ["B", "C"], "a tick proves less than a scan");
     assert_eq!(figure(&app, "07b").await, 2);
+    app.run_jobs().await;
+}
+
+async fn a_signed_sheet_counts_when_another_has_compared_it(app: TestApp) {
+    let activity = app.activity(|a| a).await;
+    let (gate, organiser) = (app.staff("gate").await, app.staff("organiser").await);
+    let mut signups = Vec::new();
+    for name in ["zhang", "li"] {
+        let worker = app.worker(name).await;
+        signups.push(worker.sign_up(&activity).await.ok(201)["id"].clone());
+    }
+    let path = format!("/api/v1/sessions/{}/sheets", activity.session);
+    let wrong = json!({ "signup_ids": [signups[0], signups[0], "sgn_01k5b8m3q2e9t8h6y1v7z4w0xn"] });
+    let problem = gate.post(&path, wrong).await.problem(422, "validation_failed");
+    let named: Vec<&str> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| fault["pointer"].as_str().unwrap())
+        .collect();
+    assert_eq!(named, ["/signup_ids/1", "/signup_ids/2"]);
+    let sheet = gate.post(&path, json!({ "signup_ids": signups })).await.ok(201);
+    assert_eq!((&sheet["state"], &sheet["lines"]), (&json!("typed"), &json!(2)));
+    assert_eq!(figure(&app, "07b").await, 0, "it does not count before");
+    let checks = format!("/api/v1/sheets/{}/checks", sheet["id"].as_str().unwrap());
+    gate.post(&checks, json!({ "agrees": true })).await.problem(403, "sheet_own");
+    let done = organiser.post(&checks, json!({ "agrees": true })).await.ok(200);
+    assert_eq!((&done["state"], &done["refused"]), (&json!("confirmed"), &json!(0)));
+    organiser.post(&checks, json!({ "agrees": false })).await.problem(409, "state_forbids");
+    assert_eq!(figure(&app, "07b").await, 2);
+    let list = gate.get(&format!("/api/v1/sessions/{}/checkins", activity.session)).await.ok(200);
+    assert!(
+        list["items"].as_array().unwrap().iter().all(|one| one["grade"] == "B" && one["method"] == "sheet")
+    );
+    let sheets = gate.get(&path).await.ok(200);
+    assert_eq!(sheets["items"].as_array().unwrap().len(), 1);
     app.run_jobs().await;
 }
 
