@@ -143,6 +143,9 @@ fn complete(operation: &mut Operation, path: &str) {
     if idempotent || conditional || path == "/api/v1/me/phones" || path.ends_with("/audiences/{audience}") {
         codes.push("409");
     }
+    if operation.operation_id.as_deref() == Some("headcount_sample_create") {
+        codes.push("404");
+    }
     if operation.operation_id.as_deref() == Some("file_delete") {
         codes.push("409");
     }

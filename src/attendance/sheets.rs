@@ -66,7 +66,7 @@ pub struct Sheet {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = sheet_lines)]
+#[diesel(table_name = sheet_lines, treat_none_as_default_value = false)]
 struct SheetLine {
     sheet_id: SheetId,
     number: i64,

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::entering::{Candidate, Entered, Entrance, Left};
 use super::model::{Attendance, CheckinMethod, Direction, Excuse, ExcuseGround, Scan, ScanOutcome, Voiding};
-use super::standing::{self, Standing};
+use super::standing::{self, SessionStanding};
 use super::undoing::{self, Why};
 use super::{door, rules, store};
 use crate::clock::db_time;
@@ -262,7 +262,7 @@ pub struct ExcuseInput {
     params(("id" = SessionId, Path, description = "The session"),
            ("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
     request_body = ExcuseInput,
-    responses((status = 200, description = "How the session stands", body = Standing)),
+    responses((status = 200, description = "How the session stands", body = SessionStanding)),
 )]
 #[post("/api/v1/sessions/{id}/excuses")]
 pub async fn excuse_record(
@@ -309,14 +309,14 @@ pub async fn excuse_record(
 #[utoipa::path(
     tag = "door", operation_id = "session_standing", security(("bearer" = ["roster:read"])),
     params(("id" = SessionId, Path, description = "The session")),
-    responses((status = 200, description = "How it stands", body = Standing)),
+    responses((status = 200, description = "How it stands", body = SessionStanding)),
 )]
 #[get("/api/v1/sessions/{id}/standing")]
 pub async fn session_standing(
     platform: Data<Platform>,
     guard: Guard<RosterRead>,
     id: ApiPath<SessionId>,
-) -> Result<Reply<Standing>> {
+) -> Result<Reply<SessionStanding>> {
     let (scope, id) = (guard.scope().clone(), id.0);
     let read = move |c: &mut Conn| {
         let (session, activity) = door::require_session(c, &scope, id)?;

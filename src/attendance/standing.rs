@@ -22,7 +22,7 @@ use crate::signup::model::SignupState;
 
 /// How a session stands.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Standing {
+pub struct SessionStanding {
     /// The session.
     pub session_id: SessionId,
     /// With a place.
@@ -80,7 +80,7 @@ pub fn terms(conn: &mut Conn, at: NaiveDateTime) -> Result<Terms> {
 }
 
 /// How `session` stands.
-pub fn of(conn: &mut Conn, session: &Session, activity: &Activity) -> Result<Standing> {
+pub fn of(conn: &mut Conn, session: &Session, activity: &Activity) -> Result<SessionStanding> {
     let terms = terms(conn, session.starts_at)?;
     let present: Vec<Attendance> = attendances::table
         .filter(attendances::session_id.eq(session.id))
@@ -106,7 +106,7 @@ pub fn of(conn: &mut Conn, session: &Session, activity: &Activity) -> Result<Sta
         present.iter().filter(earns).map(|row| rules::minutes(session, row.checked_in_at, row.left_at)).sum();
     let over = session.state == SessionState::Finalised;
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    Ok(Standing {
+    Ok(SessionStanding {
         session_id: session.id,
         expected: count(with_place.len()),
         present: count(present.len()),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::model::{Applicant, Facts, Injury, TermOf, TermState, Urgency};
+use super::model::{Applicant, Facts, Injury, TermOf, TermState, TermUrgency};
 use super::store::{self, Case, CaseFilter};
 use super::visit_api::VisitView;
 use super::{photos, rules};
@@ -153,7 +153,7 @@ pub struct InjuryQuery {
     pub organisation: Option<OrganisationId>,
     /// Without an application, and pressing in this way.
     #[param(inline)]
-    pub urgency: Option<Urgency>,
+    pub urgency: Option<TermUrgency>,
     /// Items on a page.
     #[param(minimum = 1, maximum = 100, default = 20)]
     pub limit: Option<i64>,

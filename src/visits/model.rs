@@ -55,7 +55,7 @@ crate::text_enum! {
 
 crate::text_enum! {
     /// Which injuries are pressing: those without an application, one of whose terms is so.
-    pub enum Urgency {
+    pub enum TermUrgency {
         /// Few days are left.
         Amber = "amber",
         /// It is the last day.

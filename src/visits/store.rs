@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 
-use super::model::{Applicant, GiftKind, Injury, TermOf, Urgency, Visit, VisitDay, VisitForm};
+use super::model::{Applicant, GiftKind, Injury, TermOf, TermUrgency, Visit, VisitDay, VisitForm};
 use super::rules;
 use crate::clock::db_time;
 use crate::error::{Error, Result};
@@ -86,7 +86,7 @@ pub struct CaseFilter {
     /// Of organisations under these LIKE patterns.
     pub patterns: Vec<String>,
     /// Pressing in this way.
-    pub urgency: Option<Urgency>,
+    pub urgency: Option<TermUrgency>,
     /// Today.
     pub today: NaiveDate,
     /// The last day that is amber already.
@@ -114,12 +114,12 @@ pub fn case_list(
     }
     query = match urgency {
         None => query,
-        Some(Urgency::Amber) => query.filter(
+        Some(TermUrgency::Amber) => query.filter(
             (employer_due_on.gt(today).and(employer_due_on.le(amber_until)))
                 .or(worker_due_on.gt(today).and(worker_due_on.le(amber_until))),
         ),
-        Some(Urgency::Red) => query.filter(employer_due_on.eq(today).or(worker_due_on.eq(today))),
-        Some(Urgency::Breached) => query.filter(employer_due_on.lt(today).or(worker_due_on.lt(today))),
+        Some(TermUrgency::Red) => query.filter(employer_due_on.eq(today).or(worker_due_on.eq(today))),
+        Some(TermUrgency::Breached) => query.filter(employer_due_on.lt(today).or(worker_due_on.lt(today))),
     };
     if let Some(after) = after {
         query = query.filter(injuries::id.gt(after));

@@ -76,7 +76,9 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
         }
         "walk_in_create" => {
             let fresh = stage.fresh_activity(true).await.session;
-            let body = json!({ "phone": "13800138000", "name": "张三丰", "consent": true });
+            // Somebody new each time: nobody is at two sessions at once.
+            let number = u32::from_be_bytes(app.ids().bytes::<4>()) % 100_000_000;
+            let body = json!({ "phone": format!("139{number:08}"), "name": "张三丰", "consent": true });
             post(format!("/api/v1/sessions/{fresh}/walk-ins"), body)
         }
         "roster_checkin_create" => {

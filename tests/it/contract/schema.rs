@@ -107,7 +107,7 @@ fn read_sqlite(conn: &mut Conn, table: &str) -> Table {
     );
     for index in lines(conn, &indexes) {
         let inside = format!(
-            "SELECT name, '' AS kind, TRUE AS flag FROM pragma_index_info('{}') ORDER BY seqno",
+            "SELECT coalesce(name, '') AS name, '' AS kind, TRUE AS flag FROM pragma_index_info('{}') ORDER BY seqno",
             index.name
         );
         let columns: Vec<String> = lines(conn, &inside).into_iter().map(|line| line.name).collect();
@@ -144,7 +144,9 @@ fn read_postgres(conn: &mut Conn, table: &str) -> Table {
              FROM generate_series(1, (SELECT indnatts FROM pg_index WHERE indexrelid = '{0}'::regclass)) n ORDER BY n",
             index.name
         );
-        let columns: Vec<String> = lines(conn, &inside).into_iter().map(|line| line.name).collect();
+        // An expression has no name on SQLite.
+        let column = |name: String| if name.contains(' ') { String::new() } else { name };
+        let columns: Vec<String> = lines(conn, &inside).into_iter().map(|line| column(line.name)).collect();
         match index.kind.as_str() {
             "key" => read.primary_key = columns,
             "constraint" => _ = read.rules.insert(rule("", index.flag, &columns, None)),

@@ -223,7 +223,7 @@ async fn a_figure_opens_into_lines_that_name_their_sources(app: TestApp) {
 async fn one_attendance_counts_once_in_each_of_its_targets(app: TestApp) {
     let (zhang, gate) = (app.worker("zhang").await, app.staff("gate").await);
     let minutes = TimeDelta::minutes;
-    let sessions = [(minutes(-60), minutes(60)), (minutes(-30), minutes(90))];
+    let sessions = [(minutes(-60), minutes(-30)), (minutes(-30), minutes(90))];
     let activity = app.activity(|a| a.programme("demo-skills-rider").sessions(&sessions)).await;
     zhang.sign_up(&activity).await.ok(201);
     for session in &activity.sessions {
@@ -295,7 +295,7 @@ async fn an_activity_is_over_with_its_last_two_sessions(app: TestApp) {
     let gate = app.staff("gate").await;
     let minutes = TimeDelta::minutes;
     for _ in 0..8 {
-        let sessions = [(minutes(-60), minutes(60)), (minutes(-30), minutes(90))];
+        let sessions = [(minutes(-60), minutes(-30)), (minutes(-30), minutes(90))];
         let activity = app.activity(|a| a.sessions(&sessions)).await;
         let elsewhere = gate.at(&other);
         let (one, two) =

@@ -51,7 +51,7 @@ async fn decide(app: &TestApp, approve: bool) {
     let queue = officer.get("/api/v1/reviews?kind=checkin_conflict").await.ok(200);
     let items = queue["items"].as_array().unwrap();
     assert_eq!(items.len(), 1, "{queue}");
-    let path = format!("/api/v1/reviews/{}", items[0]["id"].as_str().unwrap());
+    let path = format!("/api/v1/reviews/{}", items[0]["review_id"].as_str().unwrap());
     let etag = officer.get(&path).await.etag();
     let body = if approve {
         json!({ "decision": "approve" })
@@ -117,6 +117,9 @@ async fn scans_count_once_however_they_come(app: TestApp) {
     }
     let zhang_again = other.scans(&app, &people[0].pass().await, app.now());
     app.advance(TimeDelta::hours(1));
+    for phone in [&mut phone, &mut other] {
+        phone.staff.log_in().await;
+    }
     // The last first, in parts that overlap, and twice.
     assert_eq!(other.outcomes(&app, std::slice::from_ref(&zhang_again)).await, ["ACCEPTED accepted"]);
     let view = phone.send(&app, &made[3..]).await.ok(200);
@@ -296,7 +299,7 @@ async fn a_room_that_is_too_small_keeps_who_came_first(app: TestApp) {
 }
 
 async fn who_cancelled_meanwhile_is_for_the_desk(app: TestApp) {
-    let (activity, people) = gathering(&app, 5, &["zhang", "li"]).await;
+    let (activity, mut people) = gathering(&app, 5, &["zhang", "li"]).await;
     let mut phone = Phone::enrol(&app, activity.session).await;
     let before = phone.scans(&app, &people[0].pass().await, app.now());
     app.advance(TimeDelta::minutes(10));
@@ -306,6 +309,8 @@ async fn who_cancelled_meanwhile_is_for_the_desk(app: TestApp) {
         person.post(&path, json!({})).await.ok(200);
     }
     app.advance(TimeDelta::minutes(10));
+    people[1].log_in().await;
+    phone.staff.log_in().await;
     let after = phone.scans(&app, &people[1].pass().await, app.now());
     assert_eq!(phone.outcomes(&app, &[after, before]).await, ["CONFLICT conflict"; 2]);
     let mut open = conflicts(&app, activity.session).await;

@@ -141,11 +141,33 @@ impl Actor {
         }
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         let media = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap());
+        // I10: whoever is to see a number in clear asks for it by name, and that is audited.
+        if !path.contains("reveal") && media.is_some_and(|media| media.contains("json")) {
+            for number in numbers_of_people(&text) {
+                self.app.notes().note_contradiction(format!("{what}: shows the number {number} of somebody"));
+            }
+        }
         if let Some(what) = document::contradiction(&method, &path, status, media, &body) {
             self.app.notes().note_contradiction(what);
         }
         Reply { what, status, headers, body, text }
     }
+}
+
+/// Mobile numbers and identity numbers that stand in a text by themselves.
+fn numbers_of_people(text: &str) -> Vec<&str> {
+    let words =
+        text.split(|char: char| !char.is_ascii_alphanumeric() && char != '-' && char != '_' && char != '.');
+    words
+        .filter(|word| {
+            let bytes = word.as_bytes();
+            let digits = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_digit);
+            let is_mobile = bytes.len() == 11 && bytes[0] == b'1' && bytes[1] >= b'3' && digits(bytes);
+            let is_identity =
+                bytes.len() == 18 && digits(&bytes[..17]) && matches!(bytes[17], b'0'..=b'9' | b'X' | b'x');
+            is_mobile || is_identity
+        })
+        .collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
