@@ -8,15 +8,24 @@ use actix_web::{HttpRequest, HttpResponse};
 use utoipa_swagger_ui::Config;
 
 use crate::error::Error;
+use crate::openapi;
 use crate::platform::http::reply::etag;
 
-/// The document as it is committed. A test holds it equal to what the routes say.
-const YAML: &str = include_str!("../openapi.yaml");
+/// The document as YAML, with its entity tag. Written when it is first asked for: most processes never are.
+fn document() -> Result<&'static (String, String), Error> {
+    static DOCUMENT: OnceLock<Result<(String, String), String>> = OnceLock::new();
+    let write = || {
+        let yaml = openapi::yaml()?;
+        let tag = etag(0, yaml.as_bytes());
+        Ok((yaml, tag))
+    };
+    DOCUMENT.get_or_init(write).as_ref().map_err(|error| Error::internal(error.clone()))
+}
 
 /// `/openapi.yaml`, `/docs/`, and a first page at `/`.
 pub fn configure(cfg: &mut ServiceConfig) {
     cfg.route("/", web::get().to(front))
-        .route("/openapi.yaml", web::get().to(openapi))
+        .route("/openapi.yaml", web::get().to(openapi_yaml))
         .route("/docs", web::get().to(|| async { redirect("/docs/") }))
         .route("/docs/{file:.*}", web::get().to(reader));
 }
@@ -25,16 +34,17 @@ fn redirect(to: &'static str) -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header((header::LOCATION, to)).finish()
 }
 
-async fn openapi(req: HttpRequest) -> HttpResponse {
-    static TAG: OnceLock<String> = OnceLock::new();
-    let tag = TAG.get_or_init(|| etag(0, YAML.as_bytes())).as_str();
-    let known = req.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()) == Some(tag);
+async fn openapi_yaml(req: HttpRequest) -> Result<HttpResponse, Error> {
+    // Half a second of a debug build: not on the threads that answer.
+    let (yaml, tag) = web::block(document).await.map_err(|error| Error::internal(error.to_string()))??;
+    let known = req.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let known = known == Some(tag.as_str());
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
-        .insert_header((header::ETAG, tag))
+        .insert_header((header::ETAG, tag.as_str()))
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         .insert_header((header::CONTENT_TYPE, "application/yaml; charset=utf-8"));
-    if known { response.finish() } else { response.body(YAML) }
+    Ok(if known { response.finish() } else { response.body(yaml.as_str()) })
 }
 
 async fn front() -> HttpResponse {
