@@ -98,7 +98,6 @@ codes! {
     CheckinFull = "checkin_full", 409, "现场人数已达上限", "The room is full";
     PassInvalid = "pass_invalid", 409, "电子凭证无效，请让职工刷新后重试", "The pass is not valid; ask the worker to refresh it";
     CodeInvalid = "code_invalid", 409, "签到码不正确或已过期，请以现场最新的为准", "Not the session's code of this moment; look again at what is shown";
-    CheckinElsewhere = "checkin_elsewhere", 409, "该职工同一时间已在另一场次签到", "This person is checked in to another session of the same time";
     CheckinNotEligible = "checkin_not_eligible", 409, "该职工不符合本活动的参加条件", "This person does not meet the activity's conditions";
     CheckinNotPresent = "checkin_not_present", 409, "该职工未在本场次签到", "This person is not checked in to this session";
     DeviceRevoked = "device_revoked", 403, "设备已停用，或未获授权用于本场次", "The device is revoked or has no such task at this session";

@@ -121,7 +121,6 @@ struct Known {
     /// Of these, those that do not stand.
     void: HashSet<AttendanceId>,
     brief: HashMap<PersonId, store::Brief>,
-    elsewhere: HashSet<PersonId>,
     roles: Roles,
 }
 
@@ -134,7 +133,6 @@ impl Known {
             kept,
             void,
             brief: store::people_brief(conn, people)?,
-            elsewhere: store::elsewhere(conn, session, people)?.into_keys().collect(),
             roles: offering::store::roles(conn)?,
         })
     }
@@ -204,9 +202,6 @@ impl Entrance {
         // Whoever waits for the desk, the shuffle or a place does not pass those before them by coming.
         if signup.is_some_and(|signup| !rules::admits(signup.state, meaning)) && !one.decided {
             return Err(ScanOutcome::NotSignedUp);
-        }
-        if !one.decided && known.elsewhere.contains(&one.person) {
-            return Err(ScanOutcome::Elsewhere);
         }
         if takes_place && !room.enter(has_place) && !one.decided {
             return Err(ScanOutcome::Full);

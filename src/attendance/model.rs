@@ -96,8 +96,6 @@ crate::text_enum! {
         ActivityPostponed = "activity_postponed",
         /// The room holds nobody more.
         Full = "full",
-        /// The person is at another session at this time.
-        Elsewhere = "elsewhere",
         /// The person is not whom the session is for.
         NotEligible = "not_eligible",
         /// Who leaves was not there.

@@ -51,7 +51,6 @@ pub fn refusal(outcome: ScanOutcome) -> Error {
         ScanOutcome::Finalised => Error::new(Code::SessionFinalised),
         ScanOutcome::PassExpired => Error::new(Code::PassExpired),
         ScanOutcome::CodeInvalid => Error::new(Code::CodeInvalid),
-        ScanOutcome::Elsewhere => Error::new(Code::CheckinElsewhere),
         ScanOutcome::NotEligible => Error::new(Code::CheckinNotEligible),
         ScanOutcome::NotPresent => Error::new(Code::CheckinNotPresent),
         ScanOutcome::DeviceRevoked => Error::new(Code::DeviceRevoked),

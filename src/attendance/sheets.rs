@@ -117,7 +117,7 @@ pub struct SheetView {
     /// How many signed.
     #[schema(minimum = 0, maximum = 500)]
     pub lines: i64,
-    /// Of those, who were not let in when it was confirmed: the room was full, or they were elsewhere.
+    /// Of those, who were not let in when it was confirmed: the room was full.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 500)]
     pub refused: Option<i64>,

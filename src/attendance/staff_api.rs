@@ -49,7 +49,7 @@ pub struct RosterCheckinView {
     /// Named as absent, and left out.
     #[schema(minimum = 0, maximum = 1_000_000)]
     pub absent: i64,
-    /// Not let in: the room is full, or they are elsewhere.
+    /// Not let in: the room is full.
     #[schema(minimum = 0, maximum = 1_000_000)]
     pub refused: i64,
 }

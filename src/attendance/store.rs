@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
-use super::model::{Attendance, CheckinMethod, Excuse, Scan, Voiding};
+use super::model::{Attendance, Excuse, Scan, Voiding};
 use crate::clock::db_time;
 use crate::error::Result;
 use crate::ids::{ActivityId, AttendanceId, OrganisationId, PersonId, SessionId, SignupId};
 use crate::offering;
-use crate::offering::model::{AttendanceRole, Session, SessionState};
+use crate::offering::model::{AttendanceRole, SessionState};
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{attendances, excuses, people, scans, sessions, signups};
 use crate::signup::model::SignupState;
@@ -104,28 +104,6 @@ pub fn void_in_tx(conn: &mut Conn, id: AttendanceId, why: Voiding, now: DateTime
         .set((attendances::voided_at.eq(db_time(now)), attendances::voided_because.eq(why)))
         .execute(conn)?;
     Ok(changed == 1)
-}
-
-/// Of `people`, those who are at another session that overlaps `session`, with it; whoever has left it is not.
-pub fn elsewhere(
-    conn: &mut Conn,
-    session: &Session,
-    people: &[PersonId],
-) -> Result<HashMap<PersonId, SessionId>> {
-    let rows: Vec<(PersonId, SessionId)> = attendances::table
-        .inner_join(sessions::table)
-        .filter(attendances::person_id.eq_any(people))
-        .filter(attendances::session_id.ne(session.id))
-        .filter(attendances::left_at.is_null())
-        .filter(attendances::voided_at.is_null())
-        .filter(sessions::state.ne(SessionState::Cancelled))
-        .filter(sessions::starts_at.lt(session.ends_at))
-        .filter(sessions::ends_at.gt(session.starts_at))
-        // Whoever was visited stood at no door: their session is the whole day.
-        .filter(attendances::method.ne(CheckinMethod::Visit))
-        .select((attendances::person_id, attendances::session_id))
-        .load(conn)?;
-    Ok(rows.into_iter().collect())
 }
 
 /// Somebody who is present leaves; later than they were known to, if they left before. Gives the attendance, none when they are not

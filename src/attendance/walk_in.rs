@@ -50,7 +50,7 @@ pub struct WalkInInput {
 ///
 /// The person is found by number and name, or made known. What they were eligible by is kept in the audit chain. Refusals:
 /// `checkin_not_eligible`, `checkin_full` (seats of those who are expected are kept), `checkin_not_signed_up` (they wait for a place),
-/// `checkin_elsewhere`, and those of `checkin_create`.
+/// and those of `checkin_create`.
 #[utoipa::path(
     tag = "door", operation_id = "walk_in_create", security(("bearer" = ["checkin:write"])),
     params(("id" = SessionId, Path, description = "The session"),

@@ -110,6 +110,8 @@ struct Claim {
     /// The scan, its instant and its name: the order of claims.
     order: (NaiveDateTime, Uuid),
     fixed: bool,
+    /// The desk says so: then it is no reason to doubt another one.
+    approved: bool,
 }
 
 /// Decides about `facts`.
@@ -189,7 +191,13 @@ fn claim(seat: Seat, facts: &[&Fact], known: &Known) -> Claimed {
         fact.direction == Direction::Out && !matches!(fact.alone, Alone::Refused(_)) && fact.at >= order.0
     });
     let left = outs.map(|fact| fact.at).chain(seen.and_then(|seen| seen.left)).max();
-    Claimed::Present(Claim { seat, presence: Presence { scan, at: order.0, left }, order, fixed })
+    Claimed::Present(Claim {
+        seat,
+        presence: Presence { scan, at: order.0, left },
+        order,
+        fixed,
+        approved: decided == Some(true),
+    })
 }
 
 /// Nobody is in two places: of sessions that overlap, the one where somebody was first.
@@ -198,7 +206,8 @@ fn one_place(mut claims: Vec<Claim>, known: &Known, settled: &mut Settled) -> Ve
     let mut standing: Vec<Claim> = Vec::with_capacity(claims.len());
     for claim in claims {
         let mine = standing.iter().rev().take_while(|other| other.seat.1 == claim.seat.1);
-        let other = mine.filter(|other| clash(other, &claim, known)).min_by_key(|other| other.order);
+        let others = mine.filter(|other| !other.approved && clash(other, &claim, known));
+        let other = others.min_by_key(|other| other.order);
         match (other, claim.presence.scan) {
             (Some(other), Some(scan)) if !claim.fixed => {
                 let apart = (claim.presence.at - other.presence.at).abs() >= MOVED;

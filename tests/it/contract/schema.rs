@@ -225,7 +225,7 @@ async fn keys_and_indexes_are_those_of_sqlite(app: TestApp) {
     let sqlite = ground::open(&format!("sqlite://{}/schema.db", folder.path().display()).into());
     migrate::up(&sqlite).unwrap();
     let expected = read_schema(&mut sqlite.connect().unwrap());
-    assert_eq!(expected["signups"].rules.len(), 10, "{:?}", expected["signups"].rules);
+    assert_eq!(expected["signups"].rules.len(), 8, "{:?}", expected["signups"].rules);
     assert_same(&app.read(|conn| Ok(read_schema(conn))).await, &expected);
 }
 

@@ -44,7 +44,9 @@ async fn pictures_that_were_shown_before_are_flagged(app: TestApp) {
     assert_eq!(kinds(&same), ["same"]);
     let flag = &same["flags"][0];
     assert_eq!((&flag["other_session_id"], &flag["file_id"]), (&first["session_id"], &same["photos"][0]));
-    assert_eq!((&flag["other_file_id"], &flag["distance"]), (&first["photos"][0], &json!(0)));
+    // Ids of one millisecond have no order.
+    assert!(first["photos"].as_array().unwrap().contains(&flag["other_file_id"]), "{flag}");
+    assert_eq!(flag["distance"], 0);
     // Smaller, coarser and a little lighter.
     let mut light = imageops::resize(&square, 200, 150, FilterType::Triangle);
     light.pixels_mut().for_each(|pixel| pixel.0[0] = pixel.0[0].saturating_add(10));
