@@ -1,5 +1,6 @@
 //! What an import of a hospital's list asks the database, and what it leaves there.
 
+use std::collections::btree_map;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -97,11 +98,11 @@ pub fn take_in_tx(conn: &mut Conn, taking: &Taking<'_>, list: &List) -> Result<D
         };
         let key = (person, patient.injured_on);
         meant.push((patient.row, key));
-        if !rows.contains_key(&key) {
+        if let btree_map::Entry::Vacant(new) = rows.entry(key) {
             let looks_after = employer.filter(|one| taking.scope.covers(&one.path));
             let organisation = looks_after.map_or(taking.organisation.id, |one| one.id);
             let row = taking.injury(conn, &mut terms, patient, person, organisation)?;
-            rows.insert(key, (patient.row, row));
+            new.insert((patient.row, row));
         }
     }
     // In the order of their keys, so that no two lists wait for each other.

@@ -195,11 +195,13 @@ fn population(
 }
 
 type Named = (Vec<u8>, Vec<u8>);
+/// The same as the columns say it, with what became of it.
+type NamedRow = (Option<Vec<u8>>, Option<Vec<u8>>, ScanOutcome);
 
 /// Those scans of an upload that are kept, by the device's name and digest.
 fn kept(conn: &mut Conn, upload: &Upload) -> Result<HashMap<Named, ScanOutcome>> {
     let clients: Vec<Vec<u8>> = upload.scans.iter().map(|told| told.client.as_bytes().to_vec()).collect();
-    let rows: Vec<(Option<Vec<u8>>, Option<Vec<u8>>, ScanOutcome)> = scans::table
+    let rows: Vec<NamedRow> = scans::table
         .filter(scans::device_id.eq(upload.device))
         .filter(scans::client_id.eq_any(clients))
         .select((scans::client_id, scans::digest, scans::outcome))
