@@ -201,12 +201,12 @@ impl History {
         }
         let mut uploads = Vec::new();
         let mut seq = [0_i64; PHONES];
-        for phone in 0..PHONES {
+        for (phone, seq) in seq.iter_mut().enumerate() {
             for session in 0..place.sessions.len() {
                 let scans = (0..rng.random_range(0..5))
                     .map(|_| {
-                        seq[phone] += 1;
-                        scan(&mut rng, place, seq[phone])
+                        *seq += 1;
+                        scan(&mut rng, place, *seq)
                     })
                     .collect::<Vec<_>>();
                 if !scans.is_empty() {

@@ -210,7 +210,7 @@ async fn a_bad_signature_or_a_foreign_phone_brings_nothing_in(app: TestApp) {
     // The other phone's token under this phone's key, and a token that nobody gave.
     for token in [other.token.as_str(), "AAAA"] {
         phone.token = token.to_owned();
-        phone.send(&app, &[scan.clone()]).await.problem(403, "signature_invalid");
+        phone.send(&app, std::slice::from_ref(&scan)).await.problem(403, "signature_invalid");
     }
     phone.token = Phone::enrol(&app, activity.session).await.token;
     phone.send(&app, &[]).await.problem(422, "validation_failed");

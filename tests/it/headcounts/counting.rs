@@ -278,7 +278,8 @@ async fn verification_finds_what_was_changed_by_hand(app: TestApp) {
     let made = counted(&app, activity.session, 500).await;
     app.run_jobs().await;
     let id = id(&made);
-    let found = |fault: Box<dyn FnOnce(&mut Conn) -> Result<()> + Send>| {
+    type Fault = Box<dyn FnOnce(&mut Conn) -> Result<()> + Send>;
+    let found = |fault: Fault| {
         let app = app.clone();
         async move {
             let kept: Arc<Mutex<Vec<String>>> = Arc::default();
