@@ -103,11 +103,6 @@ pub fn is_early(session: &Session, left: Option<NaiveDateTime>, minutes: i64) ->
     left.is_some_and(|left| left < session.ends_at - TimeDelta::minutes(minutes))
 }
 
-/// Whether `attended` of `held` sessions are `percent` per cent, rounded in nobody's favour.
-pub fn is_complete(attended: i64, held: i64, percent: i64) -> bool {
-    held > 0 && attended * 100 >= held * percent
-}
-
 /// How far `here` is from `there`, both in millionths of a degree north and east, where `metres` around it are inside. On a globe
 /// of 6,371 km; over some kilometres the difference to the earth is less than that between two phones.
 #[expect(clippy::cast_precision_loss, reason = "at most 180 million: exact")]

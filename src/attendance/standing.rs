@@ -1,6 +1,6 @@
-//! How a session stands, and who has completed an activity: derived from attendance, kept nowhere.
+//! How a session stands: derived from attendance, kept nowhere.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -12,11 +12,11 @@ use super::offline::conflicts;
 use super::rules;
 use crate::clock::civil_day;
 use crate::error::Result;
-use crate::ids::{ActivityId, PersonId, SessionId};
+use crate::ids::{PersonId, SessionId};
 use crate::offering;
 use crate::offering::model::{Activity, Session, SessionState};
 use crate::platform::db::Conn;
-use crate::platform::db::schema::{attendances, excuses, sessions, signups};
+use crate::platform::db::schema::{attendances, excuses, signups};
 use crate::policy;
 use crate::signup::model::SignupState;
 
@@ -58,15 +58,13 @@ pub struct SessionStanding {
     pub open_conflicts: i64,
 }
 
-/// Terms of lateness and completion.
+/// Terms of lateness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     /// Minutes after the begin from which somebody is late.
     pub late: i64,
     /// Minutes before the end until which leaving is early.
     pub early: i64,
-    /// Per cent of the sessions that took place, to have completed an activity.
-    pub complete: i64,
 }
 
 /// The terms in force on a day.
@@ -75,7 +73,6 @@ pub fn terms(conn: &mut Conn, at: NaiveDateTime) -> Result<Terms> {
     Ok(Terms {
         late: policy::store::number_on(conn, "attendance.late_minutes", day)?,
         early: policy::store::number_on(conn, "attendance.early_minutes", day)?,
-        complete: policy::store::number_on(conn, "attendance.complete_percent", day)?,
     })
 }
 
@@ -123,49 +120,4 @@ pub fn of(conn: &mut Conn, session: &Session, activity: &Activity) -> Result<Ses
         hours: minutes / 45,
         open_conflicts: conflicts::open_count(conn, session.id)?,
     })
-}
-
-/// What somebody has attended of an activity.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attended {
-    /// Sessions.
-    pub sessions: i64,
-    /// Minutes, in roles that earn hours.
-    pub minutes: i64,
-    /// Whether it is enough.
-    pub completed: bool,
-}
-
-/// What everybody has attended of an activity, with how many of its sessions took place.
-pub fn completions(conn: &mut Conn, activity: ActivityId) -> Result<(i64, BTreeMap<PersonId, Attended>)> {
-    let held: Vec<Session> = sessions::table
-        .filter(sessions::activity_id.eq(activity))
-        .filter(sessions::state.eq(SessionState::Finalised))
-        .filter(sessions::held.eq(true))
-        .select(Session::as_select())
-        .load(conn)?;
-    let Some(first) = held.first() else { return Ok((0, BTreeMap::new())) };
-    let terms = terms(conn, first.starts_at)?;
-    let by_id: HashMap<SessionId, &Session> = held.iter().map(|session| (session.id, session)).collect();
-    let ids: Vec<SessionId> = by_id.keys().copied().collect();
-    let rows: Vec<Attendance> = attendances::table
-        .filter(attendances::session_id.eq_any(ids))
-        .filter(attendances::voided_at.is_null())
-        .select(Attendance::as_select())
-        .load(conn)?;
-    let roles = offering::store::roles(conn)?;
-    let mut all: BTreeMap<PersonId, Attended> = BTreeMap::new();
-    for row in rows {
-        let Some(session) = by_id.get(&row.session_id) else { continue };
-        let one = all.entry(row.person_id).or_insert(Attended { sessions: 0, minutes: 0, completed: false });
-        one.sessions += 1;
-        if roles.get(&row.role).is_some_and(|role| role.earns_hours) {
-            one.minutes += rules::minutes(session, row.checked_in_at, row.left_at);
-        }
-    }
-    let took_place = i64::try_from(held.len()).unwrap_or(i64::MAX);
-    for one in all.values_mut() {
-        one.completed = rules::is_complete(one.sessions, took_place, terms.complete);
-    }
-    Ok((took_place, all))
 }
