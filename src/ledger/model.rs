@@ -64,7 +64,7 @@ pub struct NewLine {
 
 /// A line as it is kept.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = ledger_lines)]
+#[diesel(table_name = ledger_lines, treat_none_as_default_value = false)]
 pub struct Line {
     /// Its id.
     pub id: LedgerLineId,

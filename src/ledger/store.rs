@@ -1,17 +1,19 @@
 //! Posting, reversing and reading lines.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Binary, Text};
 use diesel::upsert::excluded;
 
 use super::model::{Line, NewLine, Rollup};
 use crate::clock::db_time;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::ids::{Ids, LedgerLineId, OrganisationId, TargetId};
-use crate::platform::db::Conn;
 use crate::platform::db::schema::{ledger_lines, ledger_rollups};
+use crate::platform::db::{Conn, unique_violation};
 
 /// The first day of `day`'s month.
 pub fn month_of(day: NaiveDate) -> NaiveDate {
@@ -28,7 +30,7 @@ pub fn post_in_tx(conn: &mut Conn, ids: &Ids, now: DateTime<Utc>, new: &[NewLine
         .collect();
     // Sorted keys: two instances that count the same at once wait for each other in one order.
     fresh.sort_by(|a, b| (a.target_id, &a.dedup_key).cmp(&(b.target_id, &b.dedup_key)));
-    let mut counted = insert(conn, &fresh)?;
+    let mut counted = insert_many(conn, &fresh)?;
     if counted.len() < fresh.len() {
         // Rare: counted before. What was reversed since is counted again, as the next generation.
         let again = next_generations(conn, &fresh, &counted)?;
@@ -62,6 +64,52 @@ fn row(ids: &Ids, now: DateTime<Utc>, line: &NewLine, generation: i64) -> Line {
         reason: None,
         recorded_at: db_time(now),
     }
+}
+
+/// From how many lines on it is asked first which keys are counted already, so that all others can be written in one go.
+const MANY: usize = 8;
+
+/// [`insert`] of first generations, of which most are new. A key that somebody else counts in this very moment ends the transaction.
+fn insert_many(conn: &mut Conn, lines: &[Line]) -> Result<HashSet<LedgerLineId>> {
+    if lines.len() < MANY {
+        return insert(conn, lines);
+    }
+    let pairs: Vec<(TargetId, &str)> =
+        lines.iter().map(|line| (line.target_id, line.dedup_key.as_str())).collect();
+    let known: Vec<Counted> = crate::load_pairs!(
+        conn,
+        Counted,
+        pairs,
+        (target, key) => ledger_lines::table
+            .filter(ledger_lines::target_id.eq(target))
+            .filter(ledger_lines::dedup_key.eq(key))
+            .select(Counted::as_select()),
+        "ledger_lines",
+        "target_id": Binary,
+        "dedup_key": Text
+    )?;
+    let known: HashSet<(TargetId, &str)> =
+        known.iter().map(|one| (one.target_id, one.dedup_key.as_str())).collect();
+    let new: Vec<Line> = lines
+        .iter()
+        .filter(|line| !known.contains(&(line.target_id, line.dedup_key.as_str())))
+        .cloned()
+        .collect();
+    match crate::insert_rows!(conn, ledger_lines::table, new.as_slice()) {
+        Err(error) if unique_violation(&error) => {
+            Err(Error::new(Code::Overloaded).retry_after(Duration::from_secs(1)).cause(error))
+        }
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(new.iter().map(|line| line.id).collect()),
+    }
+}
+
+/// A key of a line.
+#[derive(Debug, Queryable, QueryableByName, Selectable)]
+#[diesel(table_name = ledger_lines)]
+struct Counted {
+    target_id: TargetId,
+    dedup_key: String,
 }
 
 fn insert(conn: &mut Conn, lines: &[Line]) -> Result<HashSet<LedgerLineId>> {

@@ -154,16 +154,18 @@ impl Settler {
         let around: BTreeSet<SessionId> =
             facts::neighbours(conn, &held, &everyone)?.into_iter().chain(ids.iter().copied()).collect();
         let mut ground = Ground::load(conn, &around, &population)?;
+        let was = ground.scans.len();
         ground.scans.extend(fresh.iter().filter(|scan| scan.person_id.is_some()).cloned());
         let known = ground.known(&tight);
         let facts = ground.facts(&known);
         let settled = settling::settle(&facts, &known);
         store::scans_create_in_tx(conn, &judged(fresh, &settled))?;
+        outcomes_set_in_tx(conn, ground.scans.get(..was).unwrap_or_default(), &settled, &ids)?;
         let mut applying = Applying { settler: self, ground: &ground, settled: &settled, now, beside };
         for id in &ids {
             applying.session_in_tx(conn, *id)?;
         }
-        outcomes_set_in_tx(conn, &ground, &settled, &ids)
+        Ok(())
     }
 }
 
@@ -220,12 +222,12 @@ fn outcomes(conn: &mut Conn, upload: &Upload) -> Result<Vec<ScanOutcome>> {
 /// Writes what has changed of what became of scans that were kept before.
 fn outcomes_set_in_tx(
     conn: &mut Conn,
-    ground: &Ground,
+    before: &[Scan],
     settled: &Settled,
     ids: &BTreeSet<SessionId>,
 ) -> Result<()> {
     let mut changed: BTreeMap<ScanOutcome, Vec<ScanId>> = BTreeMap::new();
-    for scan in ground.scans.iter().filter(|scan| ids.contains(&scan.session_id)) {
+    for scan in before.iter().filter(|scan| ids.contains(&scan.session_id)) {
         if let Some(outcome) = settled.outcomes.get(&scan.id).filter(|outcome| **outcome != scan.outcome) {
             changed.entry(*outcome).or_default().push(scan.id);
         }

@@ -110,10 +110,11 @@ macro_rules! load_unclaimed {
 /// all in one query, for which the names of the table and of the columns, and these columns' SQL types, are said once more, and a condition if there is one.
 /// Two lists of alternatives would not do: either engine may go through all combinations, or through the whole table. `OFFSET 0`
 /// keeps PostgreSQL from joining otherwise than pair by pair: with many pairs it would go through all rows of the first column.
+/// After the condition, `"FOR UPDATE"` locks the rows, pair by pair.
 #[macro_export]
 macro_rules! load_pairs {
     ($conn:expr, $row:ty, $pairs:expr, ($p:ident, $q:ident) => $one:expr,
-     $table:literal, $a:literal: $A:ty, $b:literal: $B:ty $(, $and:literal)?) => {{
+     $table:literal, $a:literal: $A:ty, $b:literal: $B:ty $(, $and:literal $(, $lock:literal)?)?) => {{
         let pairs = $pairs;
         match $conn {
             $crate::platform::db::Conn::Postgres(c) => {
