@@ -229,7 +229,7 @@ impl App {
             timeout: Duration::from_millis(config.wechat.timeout_ms),
         };
         let counting: Arc<dyn Counting> =
-            Arc::new(PlanCounting { clock: Arc::clone(&clock), ids: ids.clone() });
+            Arc::new(PlanCounting::new(Arc::clone(&clock), ids.clone(), moment));
         let entrance = Entrance { ids: ids.clone(), counting: Arc::clone(&counting) };
         let mut reviews = review::deciding::Desk {
             clock: Arc::clone(&clock),

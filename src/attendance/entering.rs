@@ -19,7 +19,7 @@ use crate::offering::model::{Activity, AttendanceRole, RoleMeaning, Session};
 use crate::platform::audit::Entry;
 use crate::platform::db::Conn;
 use crate::signup;
-use crate::signup::model::{Signup, SignupState};
+use crate::signup::model::{Claim, SignupState};
 
 /// Somebody at the door.
 #[derive(Debug, Clone, Copy)]
@@ -116,7 +116,7 @@ impl Room {
 
 /// What is known of those at the door.
 struct Known {
-    signups: HashMap<PersonId, Signup>,
+    signups: HashMap<PersonId, Claim>,
     kept: HashMap<PersonId, Attendance>,
     /// Of these, those that do not stand.
     void: HashSet<AttendanceId>,

@@ -18,12 +18,13 @@ use crate::offering::model::{Activity, ActivityState, AttendanceRole, RoleMeanin
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{attendances, checkin_conflicts, scans, sessions};
 use crate::signup;
-use crate::signup::model::{Signup, SignupState};
+use crate::signup::model::{Claim, SignupState};
 
 /// Parameters of one statement: some, not thousands.
 const SOME: usize = 500;
 
-/// Sessions that overlap one of `those` and at which one of `people` was ever scanned: without a signal, or with one and let in.
+/// Sessions that overlap one of `those` and at which one of `people` was ever present or in doubt. A scan that was neither changes nothing
+/// elsewhere.
 pub fn neighbours(conn: &mut Conn, those: &[Session], people: &[PersonId]) -> Result<BTreeSet<SessionId>> {
     let mut found = BTreeSet::new();
     for session in those {
@@ -35,13 +36,12 @@ pub fn neighbours(conn: &mut Conn, those: &[Session], people: &[PersonId]) -> Re
                 .select(sessions::id)
         };
         for some in people.chunks(SOME) {
-            let scanned = scans::table
-                .filter(scans::person_id.eq_any(some))
-                .filter(scans::client_id.is_not_null())
-                .filter(scans::session_id.eq_any(overlaps()))
-                .select(scans::session_id)
+            let doubted = checkin_conflicts::table
+                .filter(checkin_conflicts::person_id.eq_any(some))
+                .filter(checkin_conflicts::session_id.eq_any(overlaps()))
+                .select(checkin_conflicts::session_id)
                 .distinct();
-            found.extend(scanned.load::<SessionId>(conn)?);
+            found.extend(doubted.load::<SessionId>(conn)?);
             let present = attendances::table
                 .filter(attendances::person_id.eq_any(some))
                 .filter(attendances::session_id.eq_any(overlaps()))
@@ -83,7 +83,7 @@ pub struct Ground {
     /// Conflicts that are open or decided.
     pub conflicts: HashMap<Seat, Conflict>,
     /// Live sign-ups, or the last one that was cancelled.
-    pub signups: HashMap<(ActivityId, PersonId), Signup>,
+    pub signups: HashMap<(ActivityId, PersonId), Claim>,
     roles: HashMap<AttendanceRole, RoleMeaning>,
     seen: HashMap<Seat, Seen>,
 }
@@ -144,7 +144,7 @@ impl Ground {
             .load(conn)?;
         self.conflicts.extend(conflicts.into_iter().map(|row| ((row.session_id, row.person_id), row)));
         for activity in activity_ids {
-            for row in signup::store::all_of(conn, *activity, people)? {
+            for row in signup::store::claims(conn, *activity, people)? {
                 let key = (row.activity_id, row.person_id);
                 let live = self.signups.get(&key).is_some_and(|known| known.state != SignupState::Cancelled);
                 if !live {

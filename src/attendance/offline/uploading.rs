@@ -202,10 +202,11 @@ type NamedRow = (Option<Vec<u8>>, Option<Vec<u8>>, ScanOutcome);
 
 /// Those scans of an upload that are kept, by the device's name and digest.
 fn kept(conn: &mut Conn, upload: &Upload) -> Result<HashMap<Named, ScanOutcome>> {
-    let clients: Vec<Vec<u8>> = upload.scans.iter().map(|told| told.client.as_bytes().to_vec()).collect();
+    let places: Vec<i64> = upload.scans.iter().map(|told| told.seq).collect();
     let rows: Vec<NamedRow> = scans::table
         .filter(scans::device_id.eq(upload.device))
-        .filter(scans::client_id.eq_any(clients))
+        .filter(scans::client_seq.eq_any(places))
+        .filter(scans::client_id.is_not_null())
         .select((scans::client_id, scans::digest, scans::outcome))
         .load(conn)?;
     let named = rows.into_iter().filter_map(|(client, digest, outcome)| Some(((client?, digest?), outcome)));

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -104,7 +105,7 @@ async fn order_makes_no_difference(app: TestApp, part: u64) {
         .await;
     let platform = app.app().platform();
     let clock: SharedClock = Arc::clone(&platform.clock);
-    let counting = Arc::new(PlanCounting { clock: Arc::clone(&clock), ids: app.ids().clone() });
+    let counting = Arc::new(PlanCounting::new(Arc::clone(&clock), app.ids().clone(), Duration::ZERO));
     let desk =
         Desk { clock, ids: app.ids().clone(), vault: platform.vault.clone(), subjects: Subjects::default() };
     let place = Place {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -94,7 +95,7 @@ async fn whoever_was_checked_in_is_counted_once(app: TestApp) {
 /// Staff take back that somebody was there.
 async fn undo(app: &TestApp, activity: &Made, person: PersonId) {
     let (id, session, now) = (activity.id, activity.session, app.now());
-    let counting = PlanCounting { clock: app.app().platform().clock.clone(), ids: app.ids().clone() };
+    let counting = PlanCounting::new(app.app().platform().clock.clone(), app.ids().clone(), Duration::ZERO);
     app.write(move |conn| {
         let row: AttendanceId = attendances::table
             .filter(attendances::session_id.eq(session))
