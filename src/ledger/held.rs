@@ -241,13 +241,15 @@ pub fn restate_in_tx(
     restatement: RestatementId,
     at: DateTime<Utc>,
 ) -> Result<Restated> {
-    let query = held_corrections::table
-        .filter(held_corrections::plan_id.eq(plan))
-        .filter(held_corrections::month.eq(month))
-        .filter(held_corrections::state.eq(HeldState::Held))
-        .order((held_corrections::target_id, held_corrections::dedup_key, held_corrections::id))
-        .select(HeldCorrection::as_select());
-    let rows: Vec<HeldCorrection> = crate::load_locked!(&mut *conn, query)?;
+    let rows: Vec<HeldCorrection> = crate::load_locked!(
+        &mut *conn,
+        held_corrections::table
+            .filter(held_corrections::plan_id.eq(plan))
+            .filter(held_corrections::month.eq(month))
+            .filter(held_corrections::state.eq(HeldState::Held))
+            .order((held_corrections::target_id, held_corrections::dedup_key, held_corrections::id))
+            .select(HeldCorrection::as_select())
+    )?;
     let (back, on): (Vec<HeldCorrection>, Vec<HeldCorrection>) =
         rows.into_iter().partition(|row| row.kind == HeldKind::Reverse);
     let mut written = take_back_in_tx(conn, ids, &back, restatement, at)?;
@@ -293,11 +295,13 @@ fn take_back_in_tx(
     let mut wanted: Vec<LedgerLineId> = of_line.keys().copied().collect();
     wanted.sort();
     for some in wanted.chunks(SOME) {
-        let query = ledger_lines::table
-            .filter(ledger_lines::id.eq_any(some))
-            .order((ledger_lines::target_id, ledger_lines::dedup_key, ledger_lines::generation))
-            .select(Line::as_select());
-        let mut found: Vec<Line> = crate::load_locked!(&mut *conn, query)?;
+        let mut found: Vec<Line> = crate::load_locked!(
+            &mut *conn,
+            ledger_lines::table
+                .filter(ledger_lines::id.eq_any(some))
+                .order((ledger_lines::target_id, ledger_lines::dedup_key, ledger_lines::generation))
+                .select(Line::as_select())
+        )?;
         originals.append(&mut found);
     }
     let reversals: Vec<Line> = originals

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Bool};
 
 use super::model::{Cause, Grade, Rollup};
 use crate::clock::db_time;
@@ -89,14 +89,11 @@ pub struct Change {
     pub lines: i64,
 }
 
-type ChangeRow = (TargetId, OrganisationId, Cause, i64, i64, i64);
+type ChangeRow = (TargetId, OrganisationId, Cause, i64, i64);
 
-fn change((target, organisation, cause, restated, quantity, lines): ChangeRow) -> Change {
-    Change { target, organisation, cause, restated: restated != 0, quantity, lines }
+fn change((target, organisation, cause, quantity, lines): ChangeRow, restated: bool) -> Change {
+    Change { target, organisation, cause, restated, quantity, lines }
 }
-
-/// Whether a line belongs to a restatement, as a number that either engine groups by.
-const RESTATED: &str = "CAST(CASE WHEN ledger_lines.restatement_id IS NULL THEN 0 ELSE 1 END AS BIGINT)";
 
 /// What changed the figures of `targets` after `from`, until `to`.
 pub fn changes(
@@ -105,22 +102,24 @@ pub fn changes(
     from: DateTime<Utc>,
     to: DateTime<Utc>,
 ) -> Result<Vec<Change>> {
-    let restated = || sql::<BigInt>(RESTATED);
-    let rows: Vec<ChangeRow> = crate::on_each!(conn, c => ledger_lines::table
-        .filter(ledger_lines::target_id.eq_any(targets))
-        .filter(ledger_lines::recorded_at.gt(db_time(from)))
-        .filter(ledger_lines::recorded_at.le(db_time(to)))
-        .group_by((ledger_lines::target_id, ledger_lines::organisation_id, ledger_lines::cause, restated()))
-        .select((
-            ledger_lines::target_id,
-            ledger_lines::organisation_id,
-            ledger_lines::cause,
-            restated(),
-            sql::<BigInt>("CAST(sum(quantity) AS BIGINT)"),
-            sql::<BigInt>("count(*)"),
-        ))
-        .load(c))?;
-    let mut changes: Vec<Change> = rows.into_iter().map(change).collect();
+    let mut changes: Vec<Change> = Vec::new();
+    for restated in [false, true] {
+        let rows: Vec<ChangeRow> = crate::on_each!(&mut *conn, c => ledger_lines::table
+            .filter(ledger_lines::target_id.eq_any(targets))
+            .filter(ledger_lines::recorded_at.gt(db_time(from)))
+            .filter(ledger_lines::recorded_at.le(db_time(to)))
+            .filter(sql::<Bool>("(restatement_id IS NOT NULL) = ").bind::<Bool, _>(restated))
+            .group_by((ledger_lines::target_id, ledger_lines::organisation_id, ledger_lines::cause))
+            .select((
+                ledger_lines::target_id,
+                ledger_lines::organisation_id,
+                ledger_lines::cause,
+                sql::<BigInt>("CAST(sum(quantity) AS BIGINT)"),
+                sql::<BigInt>("count(*)"),
+            ))
+            .load(c))?;
+        changes.extend(rows.into_iter().map(|row| change(row, restated)));
+    }
     changes.sort_by_key(|one| (one.target, one.organisation, one.restated, one.cause));
     Ok(changes)
 }
@@ -142,12 +141,11 @@ pub fn restated(
             ledger_lines::target_id,
             ledger_lines::organisation_id,
             ledger_lines::cause,
-            sql::<BigInt>("CAST(1 AS BIGINT)"),
             sql::<BigInt>("CAST(sum(quantity) AS BIGINT)"),
             sql::<BigInt>("count(*)"),
         ))
         .load(c))?;
-    let mut changes: Vec<Change> = rows.into_iter().map(change).collect();
+    let mut changes: Vec<Change> = rows.into_iter().map(|row| change(row, true)).collect();
     changes.sort_by_key(|one| (one.target, one.organisation, one.cause));
     Ok(changes)
 }

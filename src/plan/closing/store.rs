@@ -53,12 +53,14 @@ pub fn period(conn: &mut Conn, plan: PlanId, kind: PeriodKind, starts_on: NaiveD
 
 /// All periods of a plan, held until the commit by nobody else: nothing is counted for them meanwhile.
 pub fn periods_lock_in_tx(conn: &mut Conn, plan: PlanId) -> Result<Vec<PeriodRow>> {
-    let query = plan_periods::table
-        .filter(plan_periods::plan_id.eq(plan))
-        // In the order in which who counts shares them.
-        .order((plan_periods::plan_id, plan_periods::kind, plan_periods::starts_on))
-        .select(PeriodRow::as_select());
-    Ok(crate::load_locked!(conn, query)?)
+    Ok(crate::load_locked!(
+        conn,
+        plan_periods::table
+            .filter(plan_periods::plan_id.eq(plan))
+            // In the order in which who counts shares them.
+            .order((plan_periods::plan_id, plan_periods::kind, plan_periods::starts_on))
+            .select(PeriodRow::as_select())
+    )?)
 }
 
 /// Proposes to close an open period; false when it is not open.
