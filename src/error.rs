@@ -121,6 +121,10 @@ codes! {
     FileUnusable = "file_unusable", 409, "文件不存在、不属于您或已被使用", "A file is not there, not yours, or used already";
     FileTooMany = "file_too_many", 409, "未使用的文件过多，请先提交或删除", "Too many files hang on nothing; submit or remove some first";
     DelegationTooMany = "delegation_too_many", 409, "有效委托过多，请先收回一些", "Too many delegations are in force or still to come; take some back first";
+    PeriodOpenItems = "period_open_items", 409, "尚有未办结事项，不能结账", "Things are open; it cannot be closed";
+    PeriodNotOver = "period_not_over", 409, "期间尚未结束，不能结账", "The period is not over; it cannot be closed";
+    PeriodClosed = "period_closed", 409, "期间已结账", "The period is closed";
+    PlanThere = "plan_there", 409, "该年度的工作要点已存在", "There is a plan for that year already";
     UniqueTaken = "unique_taken", 409, "已被占用", "Already taken by another record";
     MembersOnly = "signup_members_only", 409, "该活动仅限已认证的工会会员报名，请先在“我的会籍”中申请认证", "Only verified members of a union may sign up; claim your membership first";
     MembershipHeld = "membership_held", 409, "已是认证会员", "Already a verified member";

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::error::Result;
 use crate::ids::{ActivityId, AttendanceId, HeadcountId, OrganisationId, PersonId, SessionId};
-use crate::ledger::model::Grade;
+use crate::ledger::model::{Cause, Grade};
 use crate::offering::model::AttendanceRole;
 use crate::platform::db::Conn;
 
@@ -27,6 +27,8 @@ pub struct Attended {
     pub counts: bool,
     /// The evidence.
     pub grade: Grade,
+    /// Why it becomes known.
+    pub cause: Cause,
 }
 
 /// A session took place.
@@ -53,6 +55,8 @@ pub struct CountedCrowd {
     pub starts_at: DateTime<Utc>,
     /// People who were not checked in one by one; nobody where it does not count any more.
     pub quantity: i64,
+    /// Why it becomes known.
+    pub cause: Cause,
     /// Why another figure than before, where there was one.
     pub reason: String,
 }
@@ -67,6 +71,8 @@ pub struct Voided {
     /// Who was checked in.
     pub attendances: Vec<(AttendanceId, PersonId)>,
     /// Why.
+    pub cause: Cause,
+    /// In words.
     pub reason: String,
 }
 

@@ -9,6 +9,7 @@ use super::counting::{Counting, Voided};
 use super::store;
 use crate::error::Result;
 use crate::ids::{SessionId, SignupId};
+use crate::ledger::model::Cause;
 use crate::offering::following::{Change, Follower};
 use crate::offering::model::{Session, SessionState};
 use crate::platform::audit::Entry;
@@ -52,6 +53,7 @@ impl AttendanceFollower {
             activity: change.activity.id,
             sessions,
             attendances: attendances.iter().map(|row| (row.id, row.person_id)).collect(),
+            cause: Cause::Voided,
             reason: change.reason.clone(),
         };
         self.counting.voided_in_tx(conn, &voided)?;

@@ -10,7 +10,7 @@ use super::model::{Attendance, Voiding};
 use super::{headcounts, store};
 use crate::error::Result;
 use crate::ids::{ActivityId, AttendanceId, SessionId, SignupId};
-use crate::ledger::model::Grade;
+use crate::ledger::model::{Cause, Grade};
 use crate::offering;
 use crate::offering::model::{Activity, Session};
 use crate::platform::db::Conn;
@@ -48,6 +48,10 @@ pub fn undo_in_tx(
             // The sessions took place: it is people who were not there.
             sessions: Vec::new(),
             attendances: Vec::new(),
+            cause: match why.voiding {
+                Voiding::Undone => Cause::Undone,
+                Voiding::Conflict | Voiding::Rejected => Cause::Conflict,
+            },
             reason: why.reason.to_owned(),
         });
         voided.attendances.push((row.id, row.person_id));

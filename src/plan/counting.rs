@@ -4,8 +4,8 @@
 //! key) sees to that. A count of people (人, 名) has a line for the district and one for each sub-district: a person who
 //! attends in two sub-districts is one person of each and one of the district, so street figures may add up to more.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::clock::{SharedClock, civil_day};
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, Ids, OrganisationId, PersonId};
 use crate::ledger;
-use crate::ledger::model::{Grade, NewLine, SourceKind};
+use crate::ledger::model::{Because, Cause, Grade, NewLine, SourceKind};
 use crate::offering;
 use crate::offering::model::{Activity, AttendanceRole, Programme};
 use crate::org;
@@ -69,12 +69,15 @@ impl Counting for PlanCounting {
             return Ok(());
         }
         let ground = self.ground(conn, attended.iter().map(|one| one.activity))?;
-        let mut lines = Vec::new();
+        let mut lines: BTreeMap<Cause, Vec<NewLine>> = BTreeMap::new();
         for one in attended {
             let day = civil_day(one.starts_at);
-            lines.extend(ground.attended(one, day, &self.rules_on(conn, day)?)?);
+            let rules = self.rules_on(conn, day)?;
+            lines.entry(one.cause).or_default().extend(ground.attended(one, day, &rules)?);
         }
-        ledger::store::post_in_tx(conn, &self.ids, self.clock.now(), &lines)?;
+        for (cause, lines) in lines {
+            ledger::store::post_in_tx(conn, &self.ids, self.clock.now(), cause, &lines)?;
+        }
         Ok(())
     }
 
@@ -83,7 +86,7 @@ impl Counting for PlanCounting {
         let day = civil_day(held.starts_at);
         let rules = store::rules_on(conn, day)?;
         let lines = ground.held(held, day, &rules)?;
-        ledger::store::post_in_tx(conn, &self.ids, self.clock.now(), &lines)?;
+        ledger::store::post_in_tx(conn, &self.ids, self.clock.now(), Cause::New, &lines)?;
         Ok(())
     }
 
@@ -104,9 +107,10 @@ impl Counting for PlanCounting {
             return Ok(());
         }
         if !standing.is_empty() {
-            ledger::store::reverse_source_in_tx(conn, &self.ids, now, source, &crowd.reason)?;
+            let because = Because { cause: crowd.cause, reason: &crowd.reason };
+            ledger::store::reverse_source_in_tx(conn, &self.ids, now, source, because)?;
         }
-        ledger::store::post_in_tx(conn, &self.ids, now, &lines)?;
+        ledger::store::post_in_tx(conn, &self.ids, now, crowd.cause, &lines)?;
         Ok(())
     }
 

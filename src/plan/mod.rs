@@ -4,10 +4,12 @@
 //! reads the ledger's roll-ups as progress. Every figure opens into its lines, and each line into its source.
 
 pub mod api;
+pub mod closing;
 pub mod counting;
 pub mod jobs;
 pub mod milestones_api;
 pub mod model;
+pub mod rolling;
 pub mod rules;
 pub mod store;
 pub mod verify;

@@ -16,6 +16,12 @@ pub fn plan_of_year(conn: &mut Conn, year: i64) -> Result<Plan> {
     found.ok_or_else(Error::not_found)
 }
 
+/// The plan `id`, or 404.
+pub fn plan_get(conn: &mut Conn, id: PlanId) -> Result<Plan> {
+    let found = plans::table.find(id).select(Plan::as_select()).first(conn).optional()?;
+    found.ok_or_else(Error::not_found)
+}
+
 /// All plans, newest first.
 pub fn plan_list(conn: &mut Conn) -> Result<Vec<Plan>> {
     Ok(plans::table.order(plans::year.desc()).limit(100).select(Plan::as_select()).load(conn)?)

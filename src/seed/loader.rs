@@ -182,6 +182,7 @@ impl Work<'_> {
         });
         if old.is_none() {
             diesel::insert_into(plans::table).values(&row).execute(conn)?;
+            plan::closing::store::periods_make_in_tx(conn, &row)?;
         } else if !same {
             diesel::update(plans::table.find(row.id))
                 .set((

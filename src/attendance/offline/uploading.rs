@@ -14,12 +14,13 @@ use super::devices::{self, DeviceTask};
 use super::facts::{self, Ground};
 use super::settling::{self, Presence, Seat, Settled};
 use crate::attendance::entering::{Candidate, Entrance, Left};
-use crate::attendance::model::{CheckinMethod, Direction, Scan, ScanOutcome, Voiding};
+use crate::attendance::model::{CheckinMethod, ConflictState, Direction, Scan, ScanOutcome, Voiding};
 use crate::attendance::store;
 use crate::attendance::undoing::{self, Why};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Result};
 use crate::ids::{AttendanceId, DeviceId, PersonId, ScanId, SessionId};
+use crate::ledger::model::Cause;
 use crate::notify::beside::Beside;
 use crate::offering;
 use crate::offering::model::{Activity, Session, SessionState};
@@ -341,6 +342,11 @@ impl Applying<'_> {
         let entrance = &self.settler.entrance;
         let mut left = Left::default();
         entrance.enter_in_tx(conn, session, activity, &candidates, &mut left)?;
+        let decided = |person| self.ground.conflicts.get(&(session.id, person)).map(|row| row.state);
+        for one in left.attended.iter_mut().filter(|one| decided(one.person) == Some(ConflictState::Approved))
+        {
+            one.cause = Cause::Conflict;
+        }
         left.count_in_tx(conn, entrance.counting.as_ref())?;
         self.beside.entries.append(&mut left.entries);
         if session.state == SessionState::Finalised {

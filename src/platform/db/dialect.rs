@@ -102,6 +102,17 @@ macro_rules! load_locked {
     };
 }
 
+/// Loads `$query` and shares its rows until the end of the transaction: nobody changes them, and others may share them too.
+#[macro_export]
+macro_rules! load_shared {
+    ($conn:expr, $query:expr) => {
+        match $conn {
+            $crate::platform::db::Conn::Postgres(c) => diesel::RunQueryDsl::load($query.for_share(), c),
+            $crate::platform::db::Conn::Sqlite(c) => diesel::RunQueryDsl::load($query, c),
+        }
+    };
+}
+
 /// Loads `$query` and locks its rows, passing over rows that another instance holds.
 #[macro_export]
 macro_rules! load_unclaimed {

@@ -234,14 +234,84 @@ diesel::table! {
         grade -> Text,
         reason -> Nullable<Text>,
         recorded_at -> Timestamp,
+        cause -> Text,
+        restatement_id -> Nullable<Binary>,
     }
 }
 
 diesel::table! {
-    ledger_rollups (target_id, organisation_id, month) {
+    held_corrections (id) {
+        id -> Binary,
+        plan_id -> Binary,
+        month -> Date,
+        kind -> Text,
+        line_id -> Nullable<Binary>,
+        target_id -> Binary,
+        organisation_id -> Binary,
+        day -> Date,
+        quantity -> BigInt,
+        dedup_key -> Text,
+        source_kind -> Text,
+        source_id -> Binary,
+        activity_id -> Nullable<Binary>,
+        grade -> Text,
+        reason -> Nullable<Text>,
+        cause -> Text,
+        held_at -> Timestamp,
+        state -> Text,
+        settled_at -> Nullable<Timestamp>,
+        restatement_id -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    plan_periods (plan_id, kind, starts_on) {
+        plan_id -> Binary,
+        kind -> Text,
+        starts_on -> Date,
+        state -> Text,
+        proposed_by -> Nullable<Binary>,
+        proposed_at -> Nullable<Timestamp>,
+        closed_by -> Nullable<Binary>,
+        closed_at -> Nullable<Timestamp>,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    plan_street_months (plan_id, month, organisation_id) {
+        plan_id -> Binary,
+        month -> Date,
+        organisation_id -> Binary,
+        state -> Text,
+        changed_by -> Binary,
+        changed_at -> Timestamp,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    restatements (id) {
+        id -> Binary,
+        plan_id -> Binary,
+        month -> Date,
+        state -> Text,
+        reason -> Text,
+        evidence -> Nullable<Text>,
+        proposed_by -> Binary,
+        proposed_at -> Timestamp,
+        decided_by -> Nullable<Binary>,
+        decided_at -> Nullable<Timestamp>,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    ledger_rollups (target_id, organisation_id, month, grade) {
         target_id -> Binary,
         organisation_id -> Binary,
         month -> Date,
+        grade -> Text,
         quantity -> BigInt,
         lines -> BigInt,
     }
@@ -1075,6 +1145,9 @@ diesel::joinable!(milestones -> people (done_by));
 diesel::joinable!(counting_rules -> targets (target_id));
 diesel::joinable!(ledger_lines -> targets (target_id));
 diesel::joinable!(ledger_lines -> organisations (organisation_id));
+diesel::joinable!(held_corrections -> targets (target_id));
+diesel::joinable!(plan_periods -> plans (plan_id));
+diesel::joinable!(restatements -> plans (plan_id));
 diesel::joinable!(ledger_rollups -> targets (target_id));
 diesel::joinable!(ledger_rollups -> organisations (organisation_id));
 diesel::joinable!(programmes -> organisations (organisation_id));
@@ -1145,6 +1218,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     counting_rules,
     policies,
     ledger_lines,
+    held_corrections,
+    plan_periods,
+    plan_street_months,
+    restatements,
     ledger_rollups,
     topics,
     programmes,

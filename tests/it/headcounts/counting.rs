@@ -14,7 +14,7 @@ use unionhall::attendance::model::Voiding;
 use unionhall::attendance::store;
 use unionhall::error::{Code, Error, Result};
 use unionhall::ids::{AttendanceId, PersonId};
-use unionhall::ledger::model::{Grade, SourceKind};
+use unionhall::ledger::model::{Cause, Grade, SourceKind};
 use unionhall::offering;
 use unionhall::plan::counting::PlanCounting;
 use unionhall::plan::verify::verify;
@@ -109,6 +109,7 @@ async fn undo(app: &TestApp, activity: &Made, person: PersonId) {
             activity: id,
             sessions: Vec::new(),
             attendances: vec![(row, person)],
+            cause: Cause::Undone,
             reason: "误扫".into(),
         };
         counting.voided_in_tx(conn, &voided)?;
