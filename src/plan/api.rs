@@ -416,7 +416,7 @@ impl From<Line> for LineView {
             SourceKind::Activity => ActivityId::PREFIX,
             SourceKind::Headcount => "hdc",
             SourceKind::Case => "cas",
-            SourceKind::Report => "rep",
+            SourceKind::Report => crate::ids::PlanReportId::PREFIX,
         };
         let uuid = uuid::Uuid::from_slice(&row.source_id).unwrap_or_default();
         Self {

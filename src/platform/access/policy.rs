@@ -91,6 +91,14 @@ permissions! {
     PlanRead = "plan:read" [CheckinStaff, Organiser, Reviewer, PlanOfficer, Auditor, Admin];
     /// Open a figure into its ledger lines.
     LedgerRead = "ledger:read" [PlanOfficer, Auditor, Admin];
+    /// Report figures of the plan that no attendance gives.
+    ReportWrite = "report:write" [PlanOfficer, Admin];
+    /// See reported figures, their versions and their evidence.
+    ReportRead = "report:read" [Reviewer, PlanOfficer, Auditor, Admin];
+    /// Divide targets among the sub-districts.
+    CascadeWrite = "cascade:write" [PlanOfficer, Admin];
+    /// Agree or object to the share of one's own sub-district.
+    CascadeAnswer = "cascade:answer" [PlanOfficer, Admin];
     /// Say that a milestone is reached.
     MilestoneWrite = "milestone:write" [PlanOfficer, Admin];
     /// Grant and revoke roles.
