@@ -23,6 +23,7 @@ mod contract;
 mod corruption;
 mod doors;
 mod durability;
+mod figures;
 mod files;
 mod headcounts;
 mod http;
@@ -115,6 +116,8 @@ const ROOMS: &[&[Test]] = &[
     rosters::TESTS,
     membership::TESTS,
     plan::TESTS,
+    figures::reports::TESTS,
+    figures::cascade::TESTS,
     audit::TESTS,
     calendar::TESTS,
     storage::TESTS,
