@@ -309,7 +309,14 @@ impl Measurement {
                 let share = self.share(target, id);
                 let share_per_mille =
                     share.filter(|share| *share > 0).map(|share| rules::per_mille(value, share));
-                SharedFigure { organisation_id: id, name: self.name(id), value, part_per_mille, share, share_per_mille }
+                SharedFigure {
+                    organisation_id: id,
+                    name: self.name(id),
+                    value,
+                    part_per_mille,
+                    share,
+                    share_per_mille,
+                }
             })
             .collect()
     }
@@ -395,7 +402,11 @@ impl Measurement {
             parts: own
                 .parts
                 .iter()
-                .map(|one| PartView { required: one.required, value: one.value, met: one.value >= one.required })
+                .map(|one| PartView {
+                    required: one.required,
+                    value: one.value,
+                    met: one.value >= one.required,
+                })
                 .collect(),
             coverage: own.coverage.as_ref().map(|one| CoverageView {
                 covered: self.named(&one.covered),

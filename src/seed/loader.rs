@@ -243,8 +243,7 @@ impl Work<'_> {
         items: &HashMap<i64, PlanItemId>,
     ) -> Result<HashMap<String, TargetId>> {
         let known = plan::store::targets(conn, plan)?;
-        let mut ids: HashMap<String, TargetId> =
-            known.iter().map(|row| (row.code.clone(), row.id)).collect();
+        let mut ids: HashMap<String, TargetId> = known.iter().map(|row| (row.code.clone(), row.id)).collect();
         for seed in &seeds.targets {
             let semantics = &seed.semantics;
             let curve = (!semantics.curve.is_empty()).then(|| json!(semantics.curve).to_string());

@@ -251,14 +251,19 @@ fn semantics(row: &mut Row<'_>, targets: &mut [Target]) {
             )
         },
     );
-    row.check(&["coverage"], semantics.coverage.is_none() || target.counted_from == CountedFrom::Report, || {
-        Problem::new("belongs to reported figures only", "仅用于上报指标")
-    });
+    row.check(
+        &["coverage"],
+        semantics.coverage.is_none() || target.counted_from == CountedFrom::Report,
+        || Problem::new("belongs to reported figures only", "仅用于上报指标"),
+    );
     let planned = semantics.curve.len() == 12
         && semantics.curve.iter().all(|weight| (0..=1000).contains(weight))
         && semantics.curve.iter().any(|weight| *weight > 0);
     row.check(&["curve"], semantics.curve.is_empty() || planned, || {
-        Problem::new("is not twelve weights from 0 to 1000, one of them above 0", "须为十二个月的权重（0 至 1000，不能全为 0）")
+        Problem::new(
+            "is not twelve weights from 0 to 1000, one of them above 0",
+            "须为十二个月的权重（0 至 1000，不能全为 0）",
+        )
     });
     row.check(
         &["min_good_percent"],

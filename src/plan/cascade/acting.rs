@@ -10,7 +10,6 @@ use crate::error::{Code, Error, Result};
 use crate::ids::{CascadeId, OrganisationId, PersonId};
 use crate::org;
 use crate::plan;
-use crate::plan::model::Target;
 use crate::plan::rules::units;
 use crate::platform::access::Scope;
 use crate::platform::audit::Entry;
@@ -40,11 +39,7 @@ pub struct Proposing {
 /// # Errors
 /// 403 for whoever keeps less than the whole plan; 404; `target_undivided`; `validation_failed` with everything that is wrong;
 /// `conflict`.
-pub fn propose_in_tx(
-    conn: &mut Conn,
-    proposing: &Proposing,
-    now: DateTime<Utc>,
-) -> Result<(Cascade, Target, Entry)> {
+pub fn propose_in_tx(conn: &mut Conn, proposing: &Proposing, now: DateTime<Utc>) -> Result<(Cascade, Entry)> {
     if !proposing.scope.covers(&org::store::root(conn)?.path) {
         return Err(Error::new(Code::Forbidden).detail(
             "指标由区总工会分解",
@@ -93,7 +88,7 @@ pub fn propose_in_tx(
     store::insert_in_tx(conn, &row, &shares)?;
     let detail = json!({ "target": target.code, "version": row.number });
     let entry = Entry::new(proposing.actor, "cascade.propose", row.id).detail(detail);
-    Ok((row, target, entry))
+    Ok((row, entry))
 }
 
 /// An answer to give.

@@ -208,7 +208,7 @@ pub async fn cascade_create(
         scope: guard.scope().clone(),
     };
     let act = move |c: &mut Conn| {
-        let (row, _, entry) = acting::propose_in_tx(c, &proposing, now)?;
+        let (row, entry) = acting::propose_in_tx(c, &proposing, now)?;
         audit::append_in_tx(c, now, vec![entry])?;
         let (view, version) = view(c, row.id)?;
         Stored::created(format!("/api/v1/plan-cascades/{}", row.id), version, &view)

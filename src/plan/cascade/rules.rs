@@ -31,8 +31,9 @@ pub fn check(
     is_first: bool,
 ) -> Result<()> {
     let mut faults = Vec::new();
-    let mut fault =
-        |at: &str, code: &'static str, zh: String, en: String| faults.push(Fault::new(at, code, Text::new(zh, en)));
+    let mut fault = |at: &str, code: &'static str, zh: String, en: String| {
+        faults.push(Fault::new(at, code, Text::new(zh, en)))
+    };
     let mut seen = HashSet::new();
     for (place, (unit, value)) in shares.iter().enumerate() {
         if !streets.iter().any(|(street, _)| street == unit) {
@@ -55,7 +56,12 @@ pub fn check(
     let sum = shares.iter().fold(0_i64, |sum, (_, value)| sum.saturating_add(*value));
     if sum < target.value {
         let zh = format!("各街道合计 {sum}，少于指标值 {}", target.value);
-        fault("/shares", "below_target", zh, format!("the shares add up to {sum}, the target is {}", target.value));
+        fault(
+            "/shares",
+            "below_target",
+            zh,
+            format!("the shares add up to {sum}, the target is {}", target.value),
+        );
     }
     if let Some(upper) = target.upper.filter(|upper| sum > *upper) {
         let zh = format!("各街道合计 {sum}，超出范围上限 {upper}");
@@ -83,8 +89,9 @@ pub fn may_answer(
             .detail("该分解方案不在征求意见中", "This division waits for no answer"));
     }
     if share.answer.is_some() {
-        return Err(Error::new(Code::StateForbids)
-            .detail("该街道已经答复", "This sub-district has answered already"));
+        return Err(
+            Error::new(Code::StateForbids).detail("该街道已经答复", "This sub-district has answered already")
+        );
     }
     if answer == ShareAnswer::Objected && reason.is_none_or(|reason| reason.trim().is_empty()) {
         let text = Text::new("有异议须说明理由", "an objection needs a reason");
@@ -148,7 +155,12 @@ mod tests {
         }
     }
 
-    fn wrong(target: &Target, shares: &[(OrganisationId, i64)], reason: Option<&str>, first: bool) -> Vec<String> {
+    fn wrong(
+        target: &Target,
+        shares: &[(OrganisationId, i64)],
+        reason: Option<&str>,
+        first: bool,
+    ) -> Vec<String> {
         let streets = [(org(1), "一".to_owned()), (org(2), "二".to_owned())];
         let result = check(target, &streets, shares, reason, first);
         let faults = result.err().map(|error| error.inner().faults.clone()).unwrap_or_default();
@@ -195,7 +207,12 @@ mod tests {
         let codes = [
             may_answer(CascadeState::Proposed, &open, ShareAnswer::Objected, Some("  ")),
             may_answer(CascadeState::Current, &open, ShareAnswer::Agreed, None),
-            may_answer(CascadeState::Proposed, &share(Some(ShareAnswer::Agreed)), ShareAnswer::Objected, Some("晚了")),
+            may_answer(
+                CascadeState::Proposed,
+                &share(Some(ShareAnswer::Agreed)),
+                ShareAnswer::Objected,
+                Some("晚了"),
+            ),
         ]
         .map(|result| result.unwrap_err().code());
         assert_eq!(codes, [Code::ValidationFailed, Code::StateForbids, Code::StateForbids]);

@@ -36,32 +36,27 @@ pub fn versions_lock_in_tx(conn: &mut Conn, target: TargetId) -> Result<Vec<Casc
 /// `conflict` where another one was proposed at the same time.
 pub fn insert_in_tx(conn: &mut Conn, row: &Cascade, shares: &[Share]) -> Result<()> {
     let rows = std::slice::from_ref(row);
-    let new: Vec<CascadeId> =
-        crate::insert_new!(&mut *conn, plan_cascades::table, rows, plan_cascades::id => |row: &Cascade| row.id)?;
+    let new: Vec<CascadeId> = crate::insert_new!(&mut *conn, plan_cascades::table, rows, plan_cascades::id => |row: &Cascade| row.id)?;
     if new.is_empty() {
-        return Err(Error::new(Code::Conflict)
-            .detail("另一份分解方案刚刚提出，请重新读取", "Another division was proposed just now; read it again"));
+        return Err(Error::new(Code::Conflict).detail(
+            "另一份分解方案刚刚提出，请重新读取",
+            "Another division was proposed just now; read it again",
+        ));
     }
     crate::insert_rows!(conn, plan_shares::table, shares)?;
     Ok(())
 }
 
 /// Says what becomes of a version that is as it was read.
-pub fn state_set_in_tx(
-    conn: &mut Conn,
-    row: &Cascade,
-    to: CascadeState,
-    now: DateTime<Utc>,
-) -> Result<()> {
+pub fn state_set_in_tx(conn: &mut Conn, row: &Cascade, to: CascadeState, now: DateTime<Utc>) -> Result<()> {
     let at = Some(db_time(now));
     let (in_force_at, replaced_at) = match to {
         CascadeState::Current => (at, None),
         CascadeState::Replaced => (row.in_force_at, at),
         CascadeState::Proposed => (None, None),
     };
-    let guarded = plan_cascades::table
-        .filter(plan_cascades::id.eq(row.id))
-        .filter(plan_cascades::state.eq(row.state));
+    let guarded =
+        plan_cascades::table.filter(plan_cascades::id.eq(row.id)).filter(plan_cascades::state.eq(row.state));
     let changed = diesel::update(guarded)
         .set((
             plan_cascades::state.eq(to),
@@ -117,12 +112,7 @@ pub fn shares_of(conn: &mut Conn, ids: &[CascadeId]) -> Result<Vec<Share>> {
 }
 
 /// Versions of a target's division, newest first, before `before`.
-pub fn list(
-    conn: &mut Conn,
-    target: TargetId,
-    before: Option<i64>,
-    limit: i64,
-) -> Result<Vec<Cascade>> {
+pub fn list(conn: &mut Conn, target: TargetId, before: Option<i64>, limit: i64) -> Result<Vec<Cascade>> {
     let mut query = plan_cascades::table
         .filter(plan_cascades::target_id.eq(target))
         .order(plan_cascades::number.desc())

@@ -13,6 +13,7 @@ use super::views::{self, PlanReportView};
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{FileId, OrganisationId, PlanReportId};
 use crate::notify::beside::Beside;
+use crate::org;
 use crate::plan;
 use crate::plan::api::{TargetCode, Year};
 use crate::plan::model::PlanItem;
@@ -22,7 +23,6 @@ use crate::platform::access::{Guard, Scope};
 use crate::platform::db::Conn;
 use crate::platform::http::{ApiPath, ApiPaths, ApiQuery, Idempotent, Page, PageQuery, Reply, Stored};
 use crate::review::deciding::Desk;
-use crate::org;
 
 /// What a unit reached in a month, and what shows it.
 #[derive(Debug, Clone, Deserialize, ToSchema)]

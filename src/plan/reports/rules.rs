@@ -187,7 +187,8 @@ fn check_unit(ground: &Ground<'_>, unit: OrganisationId, faults: &mut Faults) ->
         || leads(ground.item)?.contains(&row.code)
         || groups.iter().any(|group| units::members(*group, ground.organisations).contains(&unit));
     if !takes_part {
-        let (zh, en) = ("该组织不是本条目的牵头部室或参与单位", "it neither leads the item nor takes part in it");
+        let (zh, en) =
+            ("该组织不是本条目的牵头部室或参与单位", "it neither leads the item nor takes part in it");
         faults.add("/unit_id", "not_taking_part", zh, en);
     }
     Ok(())
@@ -238,7 +239,12 @@ fn check_covered(ground: &Ground<'_>, covered: &[OrganisationId], faults: &mut F
         if !ground.organisations.contains_key(unit) {
             faults.add(&at, "unknown", "没有该组织", "there is no such organisation");
         } else if !list.contains(unit) {
-            faults.add(&at, "foreign", "该组织不在本指标的覆盖名单内", "it is not on the list of this target");
+            faults.add(
+                &at,
+                "foreign",
+                "该组织不在本指标的覆盖名单内",
+                "it is not on the list of this target",
+            );
         } else if !seen.insert(*unit) {
             faults.add(&at, "duplicate", "同一单位只计一次", "a unit counts once");
         }
@@ -271,10 +277,8 @@ pub enum ReportEvent {
 /// # Errors
 /// `state_forbids`.
 pub fn may(event: ReportEvent, state: ReportState) -> Result<()> {
-    let may = matches!(
-        (event, state),
-        (_, ReportState::Proposed) | (ReportEvent::Approve, ReportState::Rejected)
-    );
+    let may =
+        matches!((event, state), (_, ReportState::Proposed) | (ReportEvent::Approve, ReportState::Rejected));
     if may {
         return Ok(());
     }
@@ -328,7 +332,13 @@ pub fn lines(
         return first.into_iter().map(|(unit, row)| line(row, unit, 1, key(unit))).collect();
     }
     let key = |row: &PlanReport| {
-        format!("report/{}/{}/{:04}-{:02}", target.code, row.organisation_id, row.month.year(), row.month.month())
+        format!(
+            "report/{}/{}/{:04}-{:02}",
+            target.code,
+            row.organisation_id,
+            row.month.year(),
+            row.month.month()
+        )
     };
     rows.into_iter()
         .filter_map(|(row, _)| Some((row, row.value.filter(|value| *value > 0)?)))

@@ -44,8 +44,11 @@ pub fn settle_in_tx(
             line.quantity,
         ));
     }
-    let other: Vec<Uuid> =
-        stands.iter().filter(|(source, own)| asked.get(source) != Some(own)).map(|(source, _)| *source).collect();
+    let other: Vec<Uuid> = stands
+        .iter()
+        .filter(|(source, own)| asked.get(source) != Some(own))
+        .map(|(source, _)| *source)
+        .collect();
     if !other.is_empty() {
         ledger::store::reverse_sources_in_tx(conn, ids, now, &other, reason)?;
     }

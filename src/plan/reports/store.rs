@@ -62,8 +62,7 @@ pub fn versions(
 /// An internal error where its number is taken: the lock of the target keeps that from happening.
 pub fn insert_in_tx(conn: &mut Conn, row: &PlanReport, covered: &[OrganisationId]) -> Result<()> {
     let rows = std::slice::from_ref(row);
-    let new: Vec<PlanReportId> =
-        crate::insert_new!(&mut *conn, plan_reports::table, rows, plan_reports::id => |row: &PlanReport| row.id)?;
+    let new: Vec<PlanReportId> = crate::insert_new!(&mut *conn, plan_reports::table, rows, plan_reports::id => |row: &PlanReport| row.id)?;
     if new.is_empty() {
         return Err(Error::internal(format!("version {} of a figure is there already", row.number)));
     }
@@ -88,7 +87,8 @@ pub fn state_set_in_tx(
         .execute(conn)
         .map_err(|error| {
             if crate::platform::db::unique_violation(&error) {
-                Error::new(Code::Conflict).detail("该数据已有其他版本生效", "Another version of this figure counts")
+                Error::new(Code::Conflict)
+                    .detail("该数据已有其他版本生效", "Another version of this figure counts")
             } else {
                 error.into()
             }
@@ -145,10 +145,7 @@ pub fn current_at(
     with_units(conn, rows)
 }
 
-fn with_units(
-    conn: &mut Conn,
-    rows: Vec<PlanReport>,
-) -> Result<Vec<(PlanReport, Vec<OrganisationId>)>> {
+fn with_units(conn: &mut Conn, rows: Vec<PlanReport>) -> Result<Vec<(PlanReport, Vec<OrganisationId>)>> {
     let ids: Vec<PlanReportId> = rows.iter().map(|row| row.id).collect();
     let mut units = units_of(conn, &ids)?;
     Ok(rows

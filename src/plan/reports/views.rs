@@ -84,11 +84,8 @@ pub fn reports(conn: &mut Conn, target: &Target, rows: Vec<PlanReport>) -> Resul
     let ids: Vec<PlanReportId> = rows.iter().map(|row| row.id).collect();
     let covered = store::units_of(conn, &ids)?;
     let reviews = store::reviews_of(conn, &ids)?;
-    let units: Vec<OrganisationId> = rows
-        .iter()
-        .map(|row| row.organisation_id)
-        .chain(covered.values().flatten().copied())
-        .collect();
+    let units: Vec<OrganisationId> =
+        rows.iter().map(|row| row.organisation_id).chain(covered.values().flatten().copied()).collect();
     let names = org::store::short_names(conn, &units)?;
     let named = |id: &OrganisationId| NamedUnit {
         organisation_id: *id,

@@ -51,10 +51,8 @@ fn the_second_example_a_rate_that_did_not_hold_once() {
 
 #[test]
 fn the_third_example_stations_month_by_month() {
-    let target = Target {
-        code: "16b".into(),
-        ..target(Measure::SessionsHeld, 1, Some(Each::Station), Period::Month)
-    };
+    let target =
+        Target { code: "16b".into(), ..target(Measure::SessionsHeld, 1, Some(Each::Station), Period::Month) };
     let (plan, mut organisations) = (plan(), tree());
     for station in [10, 11] {
         let (id, row) = organisation(station, OrganisationKind::Station, Some("city"));
@@ -220,16 +218,25 @@ fn reaching(target: &Target, how: How, less: i64) -> (Vec<Rollup>, Vec<Reported>
         How::Sum | How::Range => (vec![rollup(2, "2025-11-01", needed)], reported),
         How::People => (
             // Both streets have seen somebody whom the other has seen too.
-            vec![rollup(1, "2025-11-01", needed), rollup(2, "2025-11-01", target.value), rollup(3, "2025-11-01", target.value)],
+            vec![
+                rollup(1, "2025-11-01", needed),
+                rollup(2, "2025-11-01", target.value),
+                rollup(3, "2025-11-01", target.value),
+            ],
             reported,
         ),
         How::Parts => {
-            let parts: Vec<i64> = (0..).zip(target.parts()).map(|(place, part)| part - if place == 1 { less } else { 0 }).collect();
+            let parts: Vec<i64> = (0..)
+                .zip(target.parts())
+                .map(|(place, part)| part - if place == 1 { less } else { 0 })
+                .collect();
             (vec![rollup(2, "2025-11-01", needed)], vec![Reported { parts, ..report }])
         }
         // The tree of these tests has two units of each list: eleven and seven are counted as lines are.
         How::List => (vec![rollup(2, "2025-11-01", needed)], reported),
-        How::Streets => (vec![rollup(2, "2025-11-01", target.value), rollup(3, "2025-11-01", needed)], reported),
+        How::Streets => {
+            (vec![rollup(2, "2025-11-01", target.value), rollup(3, "2025-11-01", needed)], reported)
+        }
         How::StationMonths => {
             let months = (1..=12).filter(|month| less == 0 || *month != 3);
             (months.map(|month| rollup(4, &format!("2025-{month:02}-01"), 1)).collect(), reported)
@@ -264,12 +271,16 @@ fn all_46_targets_are_met_by_exactly_what_they_ask_for() {
         let short = over(1).standing;
         assert_eq!(short, Standing::Failed, "{code}");
         let nothing = measured("2025-01-01", target, &[], &[]).standing;
-        let expected = if *source == CountedFrom::Attendance { Standing::OnPace } else { Standing::NotReported };
+        let expected =
+            if *source == CountedFrom::Attendance { Standing::OnPace } else { Standing::NotReported };
         assert_eq!(nothing, expected, "{code} on the first day");
         assert_eq!(target.comparator == Comparator::Between, *how == How::Range, "{code}");
         assert_eq!(target.coverage.is_some(), matches!(how, How::List | How::ListRate), "{code}");
     }
     let more = [rollup(2, "2025-11-01", 6)];
     let range = targets.iter().find(|target| target.code == "12b").unwrap();
-    assert_eq!(measured("2026-01-01", range, &more, &[said(6, "2025-11-01")]).standing, Standing::BeyondRange);
+    assert_eq!(
+        measured("2026-01-01", range, &more, &[said(6, "2025-11-01")]).standing,
+        Standing::BeyondRange
+    );
 }

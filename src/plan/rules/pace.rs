@@ -137,7 +137,8 @@ fn counted(ground: &Measured<'_>, months: &[MonthFigure], from: NaiveDate) -> i1
         let last = last.min(ground.today);
         let inside = (last - first.max(from)).num_days() + 1;
         let seen = (last - first).num_days() + 1;
-        (inside > 0 && seen > 0).then(|| i128::from(figure.value) * ONE * i128::from(inside) / i128::from(seen))
+        (inside > 0 && seen > 0)
+            .then(|| i128::from(figure.value) * ONE * i128::from(inside) / i128::from(seen))
     };
     months.iter().filter_map(of).sum()
 }

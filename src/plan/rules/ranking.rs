@@ -24,11 +24,7 @@ pub struct Ranked {
 }
 
 /// Ranks sub-districts. Of people, a figure from 1 to below `small` is hidden: all such figures have the same place.
-pub fn rank(
-    measure: Measure,
-    small: i64,
-    figures: &[(OrganisationId, i64, Option<i64>)],
-) -> Vec<Ranked> {
+pub fn rank(measure: Measure, small: i64, figures: &[(OrganisationId, i64, Option<i64>)]) -> Vec<Ranked> {
     let people = matches!(measure, Measure::PersonTimes | Measure::DistinctPersons);
     let is_hidden = |value: i64| people && 0 < value && value < small;
     // Hidden figures are ordered as if they were all the same.
@@ -94,7 +90,8 @@ mod tests {
 
     #[test]
     fn who_has_as_much_has_the_same_place_and_the_next_is_left_out() {
-        let figures = [(org(1), 30, Some(60)), (org(2), 40, Some(100)), (org(3), 40, None), (org(4), 0, Some(10))];
+        let figures =
+            [(org(1), 30, Some(60)), (org(2), 40, Some(100)), (org(3), 40, None), (org(4), 0, Some(10))];
         let ranked = rank(Measure::SessionsHeld, 3, &figures);
         let shown: Vec<_> = ranked
             .iter()
@@ -111,9 +108,11 @@ mod tests {
 
     #[test]
     fn small_counts_of_people_are_hidden_and_equal() {
-        let figures = [(org(1), 1, Some(10)), (org(2), 2, Some(10)), (org(3), 3, Some(10)), (org(4), 0, Some(10))];
+        let figures =
+            [(org(1), 1, Some(10)), (org(2), 2, Some(10)), (org(3), 3, Some(10)), (org(4), 0, Some(10))];
         let ranked = rank(Measure::DistinctPersons, 3, &figures);
-        let shown: Vec<_> = ranked.iter().map(|one| (one.organisation, one.value, one.by_value, one.by_rate)).collect();
+        let shown: Vec<_> =
+            ranked.iter().map(|one| (one.organisation, one.value, one.by_value, one.by_rate)).collect();
         let expected = [
             (org(3), Some(3), 1, Some(1)),
             (org(4), Some(0), 4, Some(2)),

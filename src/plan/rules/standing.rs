@@ -63,9 +63,7 @@ pub(super) fn standing(
         return Standing::Behind;
     }
     let limits = ground.thresholds;
-    let from = |percent: i64| {
-        i128::from(value) * 100 >= i128::from(progress.expected) * i128::from(percent)
-    };
+    let from = |percent: i64| i128::from(value) * 100 >= i128::from(progress.expected) * i128::from(percent);
     if from(limits.ahead) && (value > 0 || progress.expected > 0) {
         Standing::Ahead
     } else if from(limits.on) {

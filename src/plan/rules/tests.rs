@@ -18,7 +18,11 @@ pub(in crate::plan) fn org(n: u128) -> OrganisationId {
     OrganisationId(Uuid::from_u128(n))
 }
 
-pub(in crate::plan) fn organisation(n: u128, kind: OrganisationKind, level: Option<&str>) -> (OrganisationId, Organisation) {
+pub(in crate::plan) fn organisation(
+    n: u128,
+    kind: OrganisationKind,
+    level: Option<&str>,
+) -> (OrganisationId, Organisation) {
     let row = Organisation {
         id: org(n),
         code: format!("o{n}"),
@@ -238,9 +242,14 @@ fn a_season_has_its_own_calendar() {
         curve: Some("[0,0,0,0,0,25,25,25,25,0,0,0]".into()),
         ..target(Measure::SessionsHeld, 100, None, Period::Year)
     };
-    for (today, expected) in
-        [("2025-05-31", 0), ("2025-06-01", 0), ("2025-06-16", 12), ("2025-07-01", 25), ("2025-10-01", 100), ("2025-11-11", 100)]
-    {
+    for (today, expected) in [
+        ("2025-05-31", 0),
+        ("2025-06-01", 0),
+        ("2025-06-16", 12),
+        ("2025-07-01", 25),
+        ("2025-10-01", 100),
+        ("2025-11-11", 100),
+    ] {
         assert_eq!(at(today, &season, &[]).expected, expected, "{today}");
     }
     assert_eq!(at("2025-05-31", &season, &[]).standing, Standing::OnPace);
@@ -284,7 +293,10 @@ fn three_parts_are_three_figures() {
         measured("2025-06-01", &target, &[rollup(2, "2025-03-01", sum)], reported)
     };
     let progress = of(&[parts([1, 20, 30]), parts([0, 30, 0])]);
-    assert_eq!(progress.parts.iter().map(|part| (part.value, part.required)).collect::<Vec<_>>(), [(1, 1), (50, 50), (30, 30)]);
+    assert_eq!(
+        progress.parts.iter().map(|part| (part.value, part.required)).collect::<Vec<_>>(),
+        [(1, 1), (50, 50), (30, 30)]
+    );
     assert_eq!(progress.standing, Standing::Met);
     // As many in sum, of which one part is missing.
     let lopsided = of(&[parts([0, 51, 30])]);
@@ -295,16 +307,25 @@ fn three_parts_are_three_figures() {
 fn a_list_is_covered_unit_by_unit() {
     let mut target = target(Measure::ReportedCount, 2, None, Period::Year);
     (target.counted_from, target.coverage) = (CountedFrom::Report, Some(ParticipantGroup::AllSubDistricts));
-    let covers = |month, own: &[u128]| Reported { covered: own.iter().map(|n| org(*n)).collect(), ..said(6, month) };
-    let progress = measured("2025-06-01", &target, &[rollup(3, "2025-03-01", 1)], &[covers("2025-03-01", &[3])]);
+    let covers =
+        |month, own: &[u128]| Reported { covered: own.iter().map(|n| org(*n)).collect(), ..said(6, month) };
+    let progress =
+        measured("2025-06-01", &target, &[rollup(3, "2025-03-01", 1)], &[covers("2025-03-01", &[3])]);
     let coverage = progress.coverage.unwrap();
     // The sub-district that is closed is nobody's to cover.
     assert_eq!((coverage.covered, coverage.missing), (vec![org(3)], vec![org(2)]));
     assert_eq!((progress.value, progress.standing), (1, Standing::Ahead));
 
-    let half = Target { measure: Measure::Rate, value: 50, coverage: Some(ParticipantGroup::DirectGrassrootsUnions), ..target };
-    let progress = measured("2025-06-01", &half, &[], &[covers("2025-03-01", &[7]), covers("2025-05-01", &[7])]);
-    let snapshots: Vec<_> = progress.snapshots.iter().map(|one| (one.numerator, one.denominator, one.holds)).collect();
+    let half = Target {
+        measure: Measure::Rate,
+        value: 50,
+        coverage: Some(ParticipantGroup::DirectGrassrootsUnions),
+        ..target
+    };
+    let progress =
+        measured("2025-06-01", &half, &[], &[covers("2025-03-01", &[7]), covers("2025-05-01", &[7])]);
+    let snapshots: Vec<_> =
+        progress.snapshots.iter().map(|one| (one.numerator, one.denominator, one.holds)).collect();
     assert_eq!(snapshots, [(1, 2, true), (1, 2, true)], "a union that is checked twice is one");
     assert_eq!((progress.value, progress.per_mille, progress.standing), (50, 1000, Standing::Met));
     assert_eq!(progress.coverage.unwrap().missing, [org(8)]);
@@ -330,7 +351,10 @@ fn a_rate_at_the_end_of_the_year_is_known_at_the_end_of_the_year() {
     assert_eq!((progress.value, progress.snapshots[0].units), (55, 2));
     let whole = [high, Reported { organisation: org(6), ..of("2025-05-01", 1, 3) }];
     let progress = measured("2025-06-01", &target, &[], &whole);
-    assert_eq!((progress.value, progress.snapshots[0].units, progress.snapshots[0].per_mille()), (33, 1, 333));
+    assert_eq!(
+        (progress.value, progress.snapshots[0].units, progress.snapshots[0].per_mille()),
+        (33, 1, 333)
+    );
 }
 
 #[test]
@@ -377,8 +401,13 @@ fn whoever_hosts_out_of_turn_is_named() {
 #[test]
 fn months_add_up_to_the_year() {
     let target = target(Measure::SessionsHeld, 200, None, Period::Year);
-    let progress = at("2025-07-02", &target, &[rollup(3, "2025-04-01", 5), rollup(2, "2025-03-01", 3), rollup(2, "2025-04-01", 1)]);
-    let months: Vec<_> = progress.months.iter().map(|one| (one.month.to_string(), one.value, one.total)).collect();
+    let progress = at(
+        "2025-07-02",
+        &target,
+        &[rollup(3, "2025-04-01", 5), rollup(2, "2025-03-01", 3), rollup(2, "2025-04-01", 1)],
+    );
+    let months: Vec<_> =
+        progress.months.iter().map(|one| (one.month.to_string(), one.value, one.total)).collect();
     assert_eq!(months, [("2025-03-01".into(), 3, 3), ("2025-04-01".into(), 6, 9)]);
     assert_eq!(progress.per_mille, 45);
 }

@@ -23,7 +23,8 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
         }
         "plan_report_list" => get(target("09a", "reports")),
         "plan_report_get" => {
-            let made = report(&app.staff("planner").await, "09a", "street-pinghu", json!({ "value": 1 })).await;
+            let made =
+                report(&app.staff("planner").await, "09a", "street-pinghu", json!({ "value": 1 })).await;
             get(format!("/api/v1/plan-reports/{}", text(&made.ok(201), "id")))
         }
         "cascade_list" => get(target("07b", "cascades")),

@@ -45,9 +45,9 @@ async fn all_agree(cascade: &Value, officers: &[(Actor, Value)]) {
     for (officer, unit) in first {
         officer.post(&answers(cascade), agree(unit)).await.ok(200);
     }
-    let replies = join_all(last.iter().map(|(officer, unit)| async move {
-        officer.post(&answers(cascade), agree(unit)).await
-    }));
+    let replies = join_all(
+        last.iter().map(|(officer, unit)| async move { officer.post(&answers(cascade), agree(unit)).await }),
+    );
     for reply in replies.await {
         reply.ok(200);
     }
@@ -61,7 +61,10 @@ async fn state(app: &TestApp, cascade: &Value) -> String {
 async fn a_division_is_in_force_when_all_have_agreed(app: TestApp) {
     let officers = officers(&app).await;
     let made = propose(&app, "07b", json!({ "shares": shares(&app, 1000).await })).await;
-    assert_eq!((&made["number"], &made["state"], &made["sum"]), (&json!(1), &json!("proposed"), &json!(11_000)));
+    assert_eq!(
+        (&made["number"], &made["state"], &made["sum"]),
+        (&json!(1), &json!("proposed"), &json!(11_000))
+    );
     all_agree(&made, &officers).await;
     assert_eq!(state(&app, &made).await, "current");
     // Whoever has answered has answered.
@@ -102,8 +105,12 @@ async fn an_objection_stays_until_another_version_is_agreed(app: TestApp) {
     objector.post(&answers(&made), agree(unit)).await.problem(409, "state_forbids");
     all_agree(&next, &officers).await;
     assert_eq!(state(&app, &next).await, "current");
-    let seen = app.staff("planner").await.get(&format!("/api/v1/plan-cascades/{}", text(&made, "id"))).await.ok(200);
-    assert_eq!((&seen["shares"][0]["answer"], &seen["shares"][0]["reason"]), (&json!("objected"), &json!("没有劳模讲师")));
+    let seen =
+        app.staff("planner").await.get(&format!("/api/v1/plan-cascades/{}", text(&made, "id"))).await.ok(200);
+    assert_eq!(
+        (&seen["shares"][0]["answer"], &seen["shares"][0]["reason"]),
+        (&json!("objected"), &json!("没有劳模讲师"))
+    );
     app.run_jobs().await;
 }
 
@@ -208,7 +215,8 @@ async fn streets_stand_beside_each_other(app: TestApp) {
     assert_eq!((places[3].1, places[3].2), (4, 4));
     // One person of a street is nobody's to see; the figure of sessions is.
     let people = app.staff("planner").await.get("/api/v1/plans/2025/targets/07b/ranking").await.ok(200);
-    let hidden: Vec<&Value> = people["items"].as_array().unwrap().iter().filter(|one| one["hidden"] == true).collect();
+    let hidden: Vec<&Value> =
+        people["items"].as_array().unwrap().iter().filter(|one| one["hidden"] == true).collect();
     assert_eq!(hidden.len(), 3);
     assert!(hidden.iter().all(|one| one.get("value").is_none() && one["rank_by_value"] == 1));
     app.run_jobs().await;

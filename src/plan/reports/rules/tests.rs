@@ -65,7 +65,18 @@ fn ratio(numerator: i64, denominator: i64) -> Claim {
 #[test]
 fn a_month_is_four_digits_and_two() {
     assert_eq!(month("2025-06"), Some(day("2025-06-01")));
-    for text in ["2025-6", "25-06", "2025-13", "2025-00", "2025-06-01", "", "2025", "+025-06", "2025-0x", "２０２５-06"] {
+    for text in [
+        "2025-6",
+        "25-06",
+        "2025-13",
+        "2025-00",
+        "2025-06-01",
+        "",
+        "2025",
+        "+025-06",
+        "2025-0x",
+        "２０２５-06",
+    ] {
         assert_eq!(month(text), None, "{text}");
     }
     assert_eq!(last_day(day("2024-02-01")), day("2024-02-29"));
@@ -73,7 +84,9 @@ fn a_month_is_four_digits_and_two() {
 
 #[test]
 fn what_is_earned_is_not_typed_in() {
-    for (from, expected) in [(CountedFrom::Report, true), (CountedFrom::Attendance, false), (CountedFrom::Cases, false)] {
+    for (from, expected) in
+        [(CountedFrom::Report, true), (CountedFrom::Attendance, false), (CountedFrom::Cases, false)]
+    {
         let target = Target { counted_from: from, ..target(Measure::ReportedCount) };
         let may = may_be_reported(&target);
         assert_eq!(may.is_ok(), expected);
@@ -196,9 +209,15 @@ fn report(id: u128, unit: u128, month: &str, number: i64, value: Option<i64>) ->
     }
 }
 
-fn told(target: &Target, current: &[(PlanReport, Vec<OrganisationId>)]) -> Vec<(String, OrganisationId, String, i64)> {
+fn told(
+    target: &Target,
+    current: &[(PlanReport, Vec<OrganisationId>)],
+) -> Vec<(String, OrganisationId, String, i64)> {
     let lines = lines(target, org(1), &tree(), current);
-    lines.into_iter().map(|one| (one.dedup_key, one.organisation, one.day.to_string(), one.quantity)).collect()
+    lines
+        .into_iter()
+        .map(|one| (one.dedup_key, one.organisation, one.day.to_string(), one.quantity))
+        .collect()
 }
 
 #[test]
@@ -230,14 +249,12 @@ fn a_figure_is_one_line_of_its_street_or_of_the_district() {
 
 #[test]
 fn a_unit_of_a_list_is_counted_for_the_first_report_that_covers_it() {
-    let list = Target { coverage: Some(ParticipantGroup::DirectGrassrootsUnions), ..target(Measure::ReportedCount) };
+    let list =
+        Target { coverage: Some(ParticipantGroup::DirectGrassrootsUnions), ..target(Measure::ReportedCount) };
     let march = (report(1, 6, "2025-03-01", 1, None), vec![org(7), org(8)]);
     let may = (report(2, 6, "2025-05-01", 1, None), vec![org(8)]);
     let key = |unit| format!("report/09a/covered/{}", org(unit));
-    let both = [
-        (key(7), org(1), "2025-03-31".to_owned(), 1),
-        (key(8), org(1), "2025-03-31".to_owned(), 1),
-    ];
+    let both = [(key(7), org(1), "2025-03-31".to_owned(), 1), (key(8), org(1), "2025-03-31".to_owned(), 1)];
     assert_eq!(told(&list, &[march.clone(), may.clone()]), both);
     assert_eq!(told(&list, &[may.clone(), march]), both, "in any order");
     assert_eq!(told(&list, &[may]), [(key(8), org(1), "2025-05-31".to_owned(), 1)]);
@@ -248,7 +265,8 @@ fn what_has_a_result_has_it() {
     use ReportEvent::{Approve, Reject, Withdraw};
     for event in [Approve, Reject, Withdraw] {
         for state in ReportState::ALL {
-            let expected = *state == ReportState::Proposed || (event == Approve && *state == ReportState::Rejected);
+            let expected =
+                *state == ReportState::Proposed || (event == Approve && *state == ReportState::Rejected);
             assert_eq!(may(event, *state).is_ok(), expected, "{event:?} {state}");
         }
     }
