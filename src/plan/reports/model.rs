@@ -72,7 +72,7 @@ impl PlanReport {
 
 /// A unit of its target's list that a report covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = plan_report_units)]
+#[diesel(table_name = plan_report_units, treat_none_as_default_value = false)]
 pub struct ReportUnit {
     /// Which report.
     pub report_id: PlanReportId,
