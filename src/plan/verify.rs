@@ -1,6 +1,6 @@
-//! Whether the ledger agrees with its sources: every attendance, every crowd and every session that took place has exactly the lines
-//! that the rules of counting ask for, and every live line has its source. What was cancelled is a source no more. What waits for the
-//! restatement of a closed month is taken as if it stood.
+//! Whether the ledger agrees with its sources: every attendance, every crowd, every session that took place and every approved report has
+//! exactly the lines that the rules of counting ask for, and every live line has its source. What was cancelled is a source no more. What
+//! waits for the restatement of a closed month is taken as if it stood.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -46,6 +46,9 @@ pub fn verify(conn: &mut Conn, mut progress: impl FnMut(usize)) -> Result<Report
     attendances(conn, &ground, &mut rules, &mut checking, &mut progress)?;
     crowds(conn, &ground, &mut rules, &mut checking)?;
     held(conn, &ground, &mut rules, &mut checking)?;
+    for line in super::reports::expected_lines(conn)? {
+        checking.expect(&line);
+    }
     let mut differences = checking.finish(conn)?;
     differences.sort();
     differences.dedup();

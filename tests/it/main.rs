@@ -24,6 +24,7 @@ mod contract;
 mod corruption;
 mod doors;
 mod durability;
+mod figures;
 mod files;
 mod headcounts;
 mod http;
@@ -122,6 +123,8 @@ const ROOMS: &[&[Test]] = &[
     rosters::TESTS,
     membership::TESTS,
     plan::TESTS,
+    figures::reports::TESTS,
+    figures::cascade::TESTS,
     audit::TESTS,
     calendar::TESTS,
     storage::TESTS,

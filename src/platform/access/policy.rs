@@ -95,6 +95,14 @@ permissions! {
     PeriodClose = "period:close" [PlanOfficer, Admin];
     /// Restate closed months, with a second officer.
     RestatementWrite = "restatement:write" [PlanOfficer, Admin];
+    /// Report figures of the plan that no attendance gives.
+    ReportWrite = "report:write" [PlanOfficer, Admin];
+    /// See reported figures, their versions and their evidence.
+    ReportRead = "report:read" [Reviewer, PlanOfficer, Auditor, Admin];
+    /// Divide targets among the sub-districts.
+    CascadeWrite = "cascade:write" [PlanOfficer, Admin];
+    /// Agree or object to the share of one's own sub-district.
+    CascadeAnswer = "cascade:answer" [PlanOfficer, Admin];
     /// Say that a milestone is reached.
     MilestoneWrite = "milestone:write" [PlanOfficer, Admin];
     /// Grant and revoke roles.

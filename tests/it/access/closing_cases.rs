@@ -130,7 +130,7 @@ fn line(target: TargetId, organisation: OrganisationId, day: NaiveDate) -> NewLi
 }
 
 /// A request that succeeds when `someone` may make it.
-pub async fn case(stage: &Stage, operation: &str, _: &Actor) -> Option<Call> {
+pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Call> {
     let january = |past: &Past, act: &str| format!("/api/v1/plans/{}/periods/01{act}", past.year);
     let street = json!({ "organisation_id": stage.organisation });
     Some(match operation {
@@ -155,6 +155,6 @@ pub async fn case(stage: &Stage, operation: &str, _: &Actor) -> Option<Call> {
             let id = stage.past(Far::Restating).await.restatement;
             post(format!("/api/v1/restatements/{id}/decisions"), json!({ "agree": true }))
         }
-        _ => return None,
+        _ => return super::plan_cases::case(stage, operation, someone).await,
     })
 }
