@@ -7,7 +7,7 @@
 //! ```text
 //! (none) ──post──▶ generation 0 live ──reverse──▶ reversed ──post──▶ generation 1 live ──▶ …
 //! ```
-//! Roll-ups per (target, organisation, month) are kept in the same transaction, one upsert a key and sorted, so that
+//! Roll-ups per (target, organisation, month, grade) are kept in the same transaction, one upsert a key and sorted, so that
 //! a dashboard costs the same however many people attended.
 
 pub mod model;

@@ -110,6 +110,8 @@ pub struct Rollup {
     pub organisation_id: OrganisationId,
     /// First day of the month.
     pub month: NaiveDate,
+    /// The evidence of its lines.
+    pub grade: Grade,
     /// Sum.
     pub quantity: i64,
     /// Number of lines.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
-use super::model::{Line, NewLine, Rollup};
+use super::model::{Grade, Line, NewLine, Rollup};
 use crate::clock::db_time;
 use crate::error::Result;
 use crate::ids::{Ids, LedgerLineId, OrganisationId, TargetId};
@@ -190,14 +190,14 @@ pub fn reverse_source_in_tx(
     Ok(reverse_sources_in_tx(conn, ids, now, &[source], reason)?.len())
 }
 
-type RollupKey = (TargetId, OrganisationId, NaiveDate);
+type RollupKey = (TargetId, OrganisationId, NaiveDate, Grade);
 
-/// Sums of `lines` by target, organisation and month, in that order.
+/// Sums of `lines` by target, organisation, month and grade, in that order.
 pub(super) fn sums<'a>(lines: impl IntoIterator<Item = &'a Line>) -> BTreeMap<RollupKey, (i64, i64)> {
     let mut sums = BTreeMap::new();
     for line in lines {
         let sum: &mut (i64, i64) =
-            sums.entry((line.target_id, line.organisation_id, line.month)).or_insert((0, 0));
+            sums.entry((line.target_id, line.organisation_id, line.month, line.grade)).or_insert((0, 0));
         sum.0 += line.quantity;
         sum.1 += 1;
     }
@@ -206,11 +206,16 @@ pub(super) fn sums<'a>(lines: impl IntoIterator<Item = &'a Line>) -> BTreeMap<Ro
 
 fn add_to_rollups_in_tx(conn: &mut Conn, lines: &[&Line]) -> Result<()> {
     // Sorted keys: two instances that add to the same rows lock them in the same order.
-    for ((target_id, organisation_id, month), (quantity, lines)) in sums(lines.iter().copied()) {
-        let row = Rollup { target_id, organisation_id, month, quantity, lines };
+    for ((target_id, organisation_id, month, grade), (quantity, lines)) in sums(lines.iter().copied()) {
+        let row = Rollup { target_id, organisation_id, month, grade, quantity, lines };
         crate::on_each!(&mut *conn, c => diesel::insert_into(ledger_rollups::table)
             .values(&row)
-            .on_conflict((ledger_rollups::target_id, ledger_rollups::organisation_id, ledger_rollups::month))
+            .on_conflict((
+                ledger_rollups::target_id,
+                ledger_rollups::organisation_id,
+                ledger_rollups::month,
+                ledger_rollups::grade,
+            ))
             .do_update()
             .set((
                 ledger_rollups::quantity.eq(ledger_rollups::quantity + excluded(ledger_rollups::quantity)),
@@ -225,7 +230,12 @@ fn add_to_rollups_in_tx(conn: &mut Conn, lines: &[&Line]) -> Result<()> {
 pub fn rollups(conn: &mut Conn, targets: &[TargetId]) -> Result<HashMap<TargetId, Vec<Rollup>>> {
     let rows: Vec<Rollup> = ledger_rollups::table
         .filter(ledger_rollups::target_id.eq_any(targets))
-        .order((ledger_rollups::target_id, ledger_rollups::organisation_id, ledger_rollups::month))
+        .order((
+            ledger_rollups::target_id,
+            ledger_rollups::organisation_id,
+            ledger_rollups::month,
+            ledger_rollups::grade,
+        ))
         .select(Rollup::as_select())
         .load(conn)?;
     let mut by_target: HashMap<TargetId, Vec<Rollup>> = HashMap::new();

@@ -76,21 +76,26 @@ pub fn verify(conn: &mut Conn, mut each: impl FnMut(&Line)) -> Result<(i64, Vec<
     }
     let rollups: Vec<Rollup> = ledger_rollups::table.select(Rollup::as_select()).load(conn)?;
     for rollup in rollups {
-        let key = (rollup.target_id, rollup.organisation_id, rollup.month);
+        let key = (rollup.target_id, rollup.organisation_id, rollup.month, rollup.grade);
         let (quantity, lines) = sums.remove(&key).unwrap_or_default();
         if (quantity, lines) != (rollup.quantity, rollup.lines) {
             differences.push(Difference::new(
                 "rollup",
                 format!(
-                    "roll-up of {} for {} in {} says {} in {} lines; the lines say {quantity} in {lines}",
-                    rollup.target_id, rollup.organisation_id, rollup.month, rollup.quantity, rollup.lines
+                    "roll-up of {} for {} in {}, grade {}, says {} in {} lines; the lines say {quantity} in {lines}",
+                    rollup.target_id,
+                    rollup.organisation_id,
+                    rollup.month,
+                    rollup.grade,
+                    rollup.quantity,
+                    rollup.lines
                 ),
             ));
         }
     }
-    for ((target, organisation, month), (quantity, lines)) in sums {
+    for ((target, organisation, month, grade), (quantity, lines)) in sums {
         let what = format!(
-            "no roll-up of {target} for {organisation} in {month}; the lines say {quantity} in {lines}"
+            "no roll-up of {target} for {organisation} in {month}, grade {grade}; the lines say {quantity} in {lines}"
         );
         differences.push(Difference::new("rollup_missing", what));
     }

@@ -90,7 +90,7 @@ fn a_line(conn: &mut Conn) -> Result<Line> {
 /// Inserts `line` by hand, and adds it to the roll-up as somebody would who knows the tables.
 fn slip_in(conn: &mut Conn, line: &Line) -> Result<()> {
     diesel::insert_into(ledger_lines::table).values(line).execute(conn)?;
-    diesel::update(ledger_rollups::table.find((line.target_id, line.organisation_id, line.month)))
+    diesel::update(ledger_rollups::table.find((line.target_id, line.organisation_id, line.month, line.grade)))
         .set((
             ledger_rollups::quantity.eq(ledger_rollups::quantity + line.quantity),
             ledger_rollups::lines.eq(ledger_rollups::lines + 1),
@@ -103,21 +103,21 @@ async fn faults_of_the_rollups_are_found(app: TestApp) {
     traffic(&app).await;
     let changed = found(&app, |conn| {
         let line = a_line(conn)?;
-        let row = ledger_rollups::table.find((line.target_id, line.organisation_id, line.month));
+        let row = ledger_rollups::table.find((line.target_id, line.organisation_id, line.month, line.grade));
         diesel::update(row).set(ledger_rollups::quantity.eq(3)).execute(conn)?;
         Ok(())
     });
     assert_eq!(changed.await, ["rollup"], "quantity of a roll-up changed");
     let number = found(&app, |conn| {
         let line = a_line(conn)?;
-        let row = ledger_rollups::table.find((line.target_id, line.organisation_id, line.month));
+        let row = ledger_rollups::table.find((line.target_id, line.organisation_id, line.month, line.grade));
         diesel::update(row).set(ledger_rollups::lines.eq(1)).execute(conn)?;
         Ok(())
     });
     assert_eq!(number.await, ["rollup"], "number of lines of a roll-up changed");
     let deleted = found(&app, |conn| {
         let line = a_line(conn)?;
-        let row = ledger_rollups::table.find((line.target_id, line.organisation_id, line.month));
+        let row = ledger_rollups::table.find((line.target_id, line.organisation_id, line.month, line.grade));
         diesel::delete(row).execute(conn)?;
         Ok(())
     });
@@ -125,7 +125,7 @@ async fn faults_of_the_rollups_are_found(app: TestApp) {
     let extra = found(&app, |conn| {
         let line = a_line(conn)?;
         let month = chrono::NaiveDate::from_ymd_opt(2025, 1, 1).unwrap();
-        let row = ledger_rollups::table.find((line.target_id, line.organisation_id, line.month));
+        let row = ledger_rollups::table.find((line.target_id, line.organisation_id, line.month, line.grade));
         let row: Rollup = row.select(Rollup::as_select()).first(conn)?;
         diesel::insert_into(ledger_rollups::table).values(&Rollup { month, ..row }).execute(conn)?;
         Ok(())
@@ -152,7 +152,7 @@ async fn faults_of_the_lines_are_found(app: TestApp) {
         let line = a_line(conn)?;
         let row = ledger_lines::table.find(line.id);
         diesel::update(row).set(ledger_lines::quantity.eq(2)).execute(conn)?;
-        let row = ledger_rollups::table.find((line.target_id, line.organisation_id, line.month));
+        let row = ledger_rollups::table.find((line.target_id, line.organisation_id, line.month, line.grade));
         diesel::update(row).set(ledger_rollups::quantity.eq(3)).execute(conn)?;
         Ok(())
     });

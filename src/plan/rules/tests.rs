@@ -1,5 +1,6 @@
 use super::*;
 use crate::ids::{PlanId, PlanItemId, TargetId};
+use crate::ledger::model::Grade;
 use uuid::Uuid;
 
 fn day(text: &str) -> NaiveDate {
@@ -69,6 +70,7 @@ fn rollup(organisation: u128, month: &str, quantity: i64) -> Rollup {
         target_id: TargetId(Uuid::nil()),
         organisation_id: org(organisation),
         month: day(month),
+        grade: Grade::B,
         quantity,
         lines: quantity,
     }

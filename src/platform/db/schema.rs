@@ -238,10 +238,11 @@ diesel::table! {
 }
 
 diesel::table! {
-    ledger_rollups (target_id, organisation_id, month) {
+    ledger_rollups (target_id, organisation_id, month, grade) {
         target_id -> Binary,
         organisation_id -> Binary,
         month -> Date,
+        grade -> Text,
         quantity -> BigInt,
         lines -> BigInt,
     }
