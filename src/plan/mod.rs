@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod counting;
+pub mod exports;
 pub mod jobs;
 pub mod milestones_api;
 pub mod model;

@@ -23,6 +23,7 @@ mod contract;
 mod corruption;
 mod doors;
 mod durability;
+mod exports;
 mod files;
 mod headcounts;
 mod http;
@@ -115,6 +116,9 @@ const ROOMS: &[&[Test]] = &[
     rosters::TESTS,
     membership::TESTS,
     plan::TESTS,
+    exports::reports::TESTS,
+    exports::board::TESTS,
+    exports::signin::TESTS,
     audit::TESTS,
     calendar::TESTS,
     storage::TESTS,

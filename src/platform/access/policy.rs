@@ -91,6 +91,8 @@ permissions! {
     PlanRead = "plan:read" [CheckinStaff, Organiser, Reviewer, PlanOfficer, Auditor, Admin];
     /// Open a figure into its ledger lines.
     LedgerRead = "ledger:read" [PlanOfficer, Auditor, Admin];
+    /// Have reports made of the plan, and its lines exported.
+    ExportMake = "export:make" [PlanOfficer, Auditor, Admin];
     /// Say that a milestone is reached.
     MilestoneWrite = "milestone:write" [PlanOfficer, Admin];
     /// Grant and revoke roles.
