@@ -40,6 +40,8 @@ use crate::plan::counting::PlanCounting;
 use crate::plan::exports;
 use crate::plan::exports::board::Boards;
 use crate::plan::jobs::Recount;
+use crate::plan::reports::holder::ReportHolder;
+use crate::plan::reports::subject::ReportSubject;
 use crate::platform::Platform;
 use crate::platform::access::{Access, AccessTokens};
 use crate::platform::cache::Cache;
@@ -248,6 +250,7 @@ impl App {
             Arc::new(ConflictSubject { settler: settler.clone() }),
             Arc::new(HeadcountSubject { counting: Arc::clone(&counting) }),
             Arc::new(FindingSubject { counting: Arc::clone(&counting) }),
+            Arc::new(ReportSubject { ids: ids.clone() }),
         ]);
         let tools = signup::jobs::Tools {
             clock: Arc::clone(&clock),
@@ -271,6 +274,7 @@ impl App {
         files.holders().register(Arc::new(ReviewHolder { clock: Arc::clone(&clock) }));
         files.holders().register(Arc::new(HeadcountHolder { clock: Arc::clone(&clock) }));
         files.holders().register(Arc::new(visits::photos::VisitHolder));
+        files.holders().register(Arc::new(ReportHolder { clock: Arc::clone(&clock) }));
         Ok(Self {
             wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,

@@ -231,6 +231,10 @@ mod kinds {
         MilestoneId, "mls");
     crate::id_type!(/// A rule by which activities count for a target.
         CountingRuleId, "rul");
+    crate::id_type!(/// A version of a figure that a unit reports.
+        PlanReportId, "rep");
+    crate::id_type!(/// How a target is divided among the sub-districts.
+        CascadeId, "csc");
     crate::id_type!(/// One signed quantity in the ledger.
         LedgerLineId, "lin");
     crate::id_type!(/// A standing offer.

@@ -1,6 +1,4 @@
-//! The plan over HTTP: its words, its progress, and the lines behind a figure.
-
-use std::collections::HashMap;
+//! The plan over HTTP: its words, and the lines behind a figure.
 
 use actix_web::get;
 use actix_web::web::Data;
@@ -8,16 +6,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::model::{Comparator, CountedFrom, Each, Measure, Period, Plan, PlanItem, Target};
-use super::rules::{self, Measured, Progress, Standing};
+use super::model::{Plan, PlanItem, Target};
 use super::store;
-use crate::clock::civil_day;
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, LedgerLineId, OrganisationId, PlanId};
 use crate::ledger;
 use crate::ledger::model::{Grade, Line, SourceKind};
-use crate::org;
-use crate::org::model::Organisation;
 use crate::platform::Platform;
 use crate::platform::access::Guard;
 use crate::platform::access::policy::{LedgerRead, PlanRead};
@@ -39,6 +33,20 @@ impl std::str::FromStr for Year {
     fn from_str(text: &str) -> Result<Self> {
         let year = text.parse().ok().filter(|year| text.len() == 4 && (1900..=9999).contains(year));
         year.map(Year).ok_or_else(Error::not_found)
+    }
+}
+
+/// A target's code in the address, such as `07a`.
+#[derive(Debug, Clone)]
+pub struct TargetCode(pub String);
+
+impl std::str::FromStr for TargetCode {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text.as_bytes() {
+            [b'0'..=b'9', b'0'..=b'9', b'a'..=b'z'] => Ok(Self(text.to_owned())),
+            _ => Err(Error::not_found()),
+        }
     }
 }
 
@@ -170,212 +178,6 @@ fn item_view(row: &PlanItem, targets: &[Target]) -> Result<ItemView> {
     })
 }
 
-/// A figure of one organisation.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct OrganisationFigure {
-    /// Whose.
-    pub organisation_id: OrganisationId,
-    /// Whose.
-    #[schema(max_length = 60, example = "平湖")]
-    pub name: String,
-    /// How much.
-    pub value: i64,
-}
-
-/// A period in which a value was due.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PeriodView {
-    /// Such as `2025-Q1` or `2025-03`.
-    #[schema(max_length = 10)]
-    pub label: String,
-    /// What was counted in it, or how many units reached the value.
-    pub value: i64,
-    /// Whether it is over.
-    pub over: bool,
-    /// Whether the value was reached.
-    pub met: bool,
-    /// Units that did not reach it.
-    #[schema(max_items = 1000)]
-    pub failing: Vec<OrganisationFigure>,
-}
-
-/// How far a target is.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct TargetProgress {
-    /// Such as `07a`.
-    #[schema(max_length = 10)]
-    pub code: String,
-    /// The plan's own words.
-    #[schema(max_length = 400)]
-    pub clause: String,
-    /// What is counted.
-    pub measure: Measure,
-    /// When it is met.
-    pub comparator: Comparator,
-    /// As the plan writes it.
-    #[schema(max_length = 20)]
-    pub unit: String,
-    /// Units that must each reach the value.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub each: Option<Each>,
-    /// Over which time the value is due.
-    pub period: Period,
-    /// Where the figure comes from.
-    pub counted_from: CountedFrom,
-    /// The plan's value.
-    pub target_value: i64,
-    /// The upper end of a range.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub upper: Option<i64>,
-    /// What was reached.
-    pub value: i64,
-    /// What must be reached: the plan's value, or the number of units, or of periods.
-    pub required: i64,
-    /// What an even pace would have reached by now.
-    pub expected_by_now: i64,
-    /// Hundredths, rounded down.
-    pub percent: i64,
-    /// Where it stands.
-    pub standing: Standing,
-    /// The target that must be met together with this one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 10)]
-    pub pair: Option<String>,
-    /// Where the pair stands: where its weaker half does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pair_standing: Option<Standing>,
-    /// Figures by sub-district (or station), largest first.
-    #[schema(max_items = 1000)]
-    pub by_organisation: Vec<OrganisationFigure>,
-    /// Of a count of people: how much the figures above add up to more than the district's.
-    pub overlap: i64,
-    /// Of a value that is due in each of several periods.
-    #[schema(max_items = 12)]
-    pub periods: Vec<PeriodView>,
-    /// Where the lines behind the figure are.
-    #[schema(max_length = 200)]
-    pub lines_url: String,
-}
-
-/// How far a plan is.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ProgressView {
-    /// The plan.
-    pub plan: PlanView,
-    /// When this was true.
-    pub as_of: DateTime<Utc>,
-    /// Its targets, by code.
-    #[schema(max_items = 1000)]
-    pub targets: Vec<TargetProgress>,
-}
-
-/// Which targets.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct ProgressQuery {
-    /// Only these targets: codes separated by commas, such as `07a,07b`.
-    #[param(max_length = 200, pattern = "^[0-9]{2}[a-z](,[0-9]{2}[a-z])*$")]
-    pub targets: Option<String>,
-}
-
-/// How far the plan is, by target and by sub-district / 工作要点进度
-///
-/// Every figure is earned: it comes from the ledger, whose lines come from attendance, cases and approved reports.
-#[utoipa::path(
-    tag = "plan", operation_id = "plan_progress", security(("bearer" = ["plan:read"])),
-    params(("year" = i64, Path, description = "The civil year", minimum = 1900, maximum = 9999), ProgressQuery),
-    responses((status = 200, description = "The progress", body = ProgressView)),
-)]
-#[get("/api/v1/plans/{year}/progress")]
-pub async fn plan_progress(
-    platform: Data<Platform>,
-    _guard: Guard<PlanRead>,
-    year: ApiPath<Year>,
-    query: ApiQuery<ProgressQuery>,
-) -> Result<Reply<ProgressView>> {
-    let now = platform.clock.now();
-    let wanted: Option<Vec<String>> =
-        query.0.targets.map(|list| list.split(',').map(ToOwned::to_owned).collect());
-    let view = platform
-        .db
-        .read(move |c| {
-            let plan = store::plan_of_year(c, year.0.0)?;
-            let targets = store::targets(c, plan.id)?;
-            let ids: Vec<_> = targets.iter().map(|target| target.id).collect();
-            let rollups = ledger::store::rollups(c, &ids)?;
-            let organisations = org::store::all(c)?;
-            let root = org::store::root(c)?.id;
-            let ground = Measured { plan: &plan, organisations: &organisations, root, today: civil_day(now) };
-            let all: HashMap<&str, Progress> = targets
-                .iter()
-                .map(|target| {
-                    let own = rollups.get(&target.id).map(Vec::as_slice).unwrap_or_default();
-                    (target.code.as_str(), rules::progress(&ground, target, own))
-                })
-                .collect();
-            let shown = |target: &&Target| wanted.as_ref().is_none_or(|codes| codes.contains(&target.code));
-            let targets = targets
-                .iter()
-                .filter(shown)
-                .filter_map(|target| target_view(&plan, target, &all, &organisations))
-                .collect();
-            Ok(ProgressView { plan: PlanView::from(&plan), as_of: now, targets })
-        })
-        .await?;
-    Ok(Reply::new(view))
-}
-
-fn target_view(
-    plan: &Plan,
-    target: &Target,
-    all: &HashMap<&str, Progress>,
-    organisations: &HashMap<OrganisationId, Organisation>,
-) -> Option<TargetProgress> {
-    let own = all.get(target.code.as_str())?;
-    let other = target.pair.as_deref().and_then(|code| all.get(code));
-    let figure = |id: OrganisationId, value: i64| OrganisationFigure {
-        organisation_id: id,
-        name: organisations.get(&id).map(|row| row.short_name.clone()).unwrap_or_default(),
-        value,
-    };
-    let mut by_organisation: Vec<OrganisationFigure> =
-        own.by_organisation.iter().map(|(id, value)| figure(*id, *value)).collect();
-    by_organisation.sort_by(|a, b| b.value.cmp(&a.value).then(a.organisation_id.cmp(&b.organisation_id)));
-    Some(TargetProgress {
-        code: target.code.clone(),
-        clause: target.clause.clone(),
-        measure: target.measure,
-        comparator: target.comparator,
-        unit: target.unit.clone(),
-        each: target.each,
-        period: target.period,
-        counted_from: target.counted_from,
-        target_value: target.value,
-        upper: target.upper,
-        value: own.value,
-        required: own.required,
-        expected_by_now: own.expected,
-        percent: own.value.saturating_mul(100).checked_div(own.required).unwrap_or(0),
-        standing: own.standing,
-        pair: target.pair.clone(),
-        pair_standing: other.map(|other| rules::weaker(own.standing, other.standing)),
-        by_organisation,
-        overlap: own.overlap,
-        periods: own
-            .periods
-            .iter()
-            .map(|period| PeriodView {
-                label: period.label.clone(),
-                value: period.value,
-                over: period.over,
-                met: period.met,
-                failing: period.failing.iter().map(|(id, value)| figure(*id, *value)).collect(),
-            })
-            .collect(),
-        lines_url: format!("/api/v1/plans/{}/targets/{}/lines", plan.year, target.code),
-    })
-}
-
 /// One signed quantity.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LineView {
@@ -416,7 +218,7 @@ impl From<Line> for LineView {
             SourceKind::Activity => ActivityId::PREFIX,
             SourceKind::Headcount => "hdc",
             SourceKind::Case => "cas",
-            SourceKind::Report => "rep",
+            SourceKind::Report => crate::ids::PlanReportId::PREFIX,
         };
         let uuid = uuid::Uuid::from_slice(&row.source_id).unwrap_or_default();
         Self {

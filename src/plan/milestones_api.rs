@@ -48,7 +48,8 @@ pub struct MilestoneView {
     pub evidence: Option<String>,
 }
 
-fn view(row: Milestone, today: NaiveDate) -> MilestoneView {
+/// A milestone as it is shown on `today`.
+pub(super) fn view(row: Milestone, today: NaiveDate) -> MilestoneView {
     MilestoneView {
         id: row.id,
         code: row.code,

@@ -148,7 +148,7 @@ pub struct PlanItem {
 
 /// A number that the plan must reach.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = targets)]
+#[diesel(table_name = targets, treat_none_as_default_value = false)]
 pub struct Target {
     /// Its id.
     pub id: TargetId,
@@ -184,6 +184,25 @@ pub struct Target {
     pub min_level: Option<String>,
     /// The host must change from period to period.
     pub rotates: bool,
+    /// The fixed list whose units are covered, each once.
+    pub coverage: Option<ParticipantGroup>,
+    /// JSON: how the year is planned for it, a weight for each month; none for an even pace.
+    pub curve: Option<String>,
+    /// Which share of its evidence must be of the grades A and B, in hundredths.
+    pub min_good_percent: Option<i64>,
+}
+
+impl Target {
+    /// The figures that its parts must reach.
+    pub fn parts(&self) -> Vec<i64> {
+        serde_json::from_str(&self.parts).unwrap_or_default()
+    }
+
+    /// The weight of each month, where the year is not planned evenly.
+    pub fn curve(&self) -> Option<[i64; 12]> {
+        let weights: Vec<i64> = serde_json::from_str(self.curve.as_deref()?).ok()?;
+        <[i64; 12]>::try_from(weights).ok()
+    }
 }
 
 /// A promise of the plan without a number.

@@ -1,64 +1,48 @@
-//! Pure: how far a target is, from its roll-ups.
+//! Pure: how far a target is, from its roll-ups and from what was reported. [`docs/PLAN.md`] says it in words, with examples.
+//!
+//! [`docs/PLAN.md`]: ../../../docs/PLAN.md
+
+pub mod evidence;
+pub mod pace;
+pub mod periods;
+pub mod ranking;
+pub mod rates;
+mod standing;
+pub mod units;
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{Datelike, NaiveDate};
+use chrono::NaiveDate;
 
-use super::model::{Comparator, CountedFrom, Each, Measure, Period, Plan, Target};
+use super::model::{Measure, Period, Plan, Target};
 use crate::ids::OrganisationId;
 use crate::ledger::model::Rollup;
-use crate::org::model::{Level, Organisation, OrganisationKind};
+use crate::org::model::Organisation;
+pub use evidence::Evidence;
+pub use pace::{Forecast, ForecastBasis};
+pub use periods::{PeriodProgress, RotationFault, RotationKind};
+pub use rates::Snapshot;
+pub use standing::{Standing, weaker};
 
-crate::text_enum! {
-    /// Where a target stands.
-    pub enum Standing {
-        /// 已完成: the value is reached.
-        Met = "met",
-        /// 超出范围: reached, and above the range.
-        BeyondRange = "beyond_range",
-        /// 进度正常: as far as an even pace over the year would be.
-        OnPace = "on_pace",
-        /// 落后: less than that.
-        Behind = "behind",
-        /// 未达标: the time is over.
-        Missed = "missed",
-        /// 待上报: counted from approved reports or cases, of which there are none.
-        NotReported = "not_reported",
-    }
-}
-
-/// One period in which a value was due.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeriodProgress {
-    /// Such as `2025`, `2025-Q1`, `2025-03`.
-    pub label: String,
-    /// What was counted in it, or, where each unit must reach the value, how many units did.
-    pub value: i64,
-    /// Whether it is over.
-    pub over: bool,
-    /// Whether the value was reached.
-    pub met: bool,
-    /// Units that did not reach it, and how far each came.
-    pub failing: Vec<(OrganisationId, i64)>,
-}
-
-/// How far a target is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
-    /// Over the whole plan, or, where each unit must reach the value, how many units did in every period so far.
-    pub value: i64,
-    /// What must be reached: the plan's value, or the number of units, or of periods.
-    pub required: i64,
-    /// What an even pace would have reached by now.
-    pub expected: i64,
-    /// Where it stands.
-    pub standing: Standing,
-    /// By organisation.
-    pub by_organisation: Vec<(OrganisationId, i64)>,
-    /// Of a count of people: how much the organisations' figures exceed the district's.
-    pub overlap: i64,
-    /// In each period.
-    pub periods: Vec<PeriodProgress>,
+/// From when on something is called ahead, behind or at risk, and what is forecast and shown: policies `plan.…`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thresholds {
+    /// From which share of what the calendar asks for on a target is ahead, in hundredths.
+    pub ahead: i64,
+    /// From which share it is on pace.
+    pub on: i64,
+    /// Below which share it is at risk.
+    pub risk: i64,
+    /// The shorter time that a forecast looks back, in days.
+    pub short: i64,
+    /// The longer one.
+    pub long: i64,
+    /// Days that must be seen before anything is forecast.
+    pub min_days: i64,
+    /// What must be counted in the longer time.
+    pub min_count: i64,
+    /// Counts of people below this stand in no ranking.
+    pub small: i64,
 }
 
 /// The ground that progress is measured on.
@@ -71,10 +55,104 @@ pub struct Measured<'a> {
     pub root: OrganisationId,
     /// Today in Asia/Shanghai.
     pub today: NaiveDate,
+    /// What is called what.
+    pub thresholds: Thresholds,
+}
+
+impl Measured<'_> {
+    /// Whether the plan is over: nothing more will count.
+    pub fn is_over(&self) -> bool {
+        self.today > self.plan.ends_on && self.plan.counts_until <= self.plan.ends_on
+    }
+}
+
+/// What the version of a reported figure says that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reported {
+    /// Whose figure.
+    pub organisation: OrganisationId,
+    /// First day of its month.
+    pub month: NaiveDate,
+    /// Numerator and denominator of a rate.
+    pub ratio: Option<(i64, i64)>,
+    /// A figure for each part of the target.
+    pub parts: Vec<i64>,
+    /// The units that it covers.
+    pub covered: Vec<OrganisationId>,
+}
+
+/// What was counted in a month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MonthFigure {
+    /// Its first day.
+    pub month: NaiveDate,
+    /// In it.
+    pub value: i64,
+    /// Up to its end.
+    pub total: i64,
+}
+
+/// One part of a composite target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartProgress {
+    /// What it must reach.
+    pub required: i64,
+    /// What it has.
+    pub value: i64,
+}
+
+/// Which units of a fixed list are covered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Those that are, by code.
+    pub covered: Vec<OrganisationId>,
+    /// Those that are not.
+    pub missing: Vec<OrganisationId>,
+}
+
+/// How far a target is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// Over the whole plan, or, where each unit must reach the value, how many units did in every period so far. Of a rate, whole
+    /// hundredths of its latest snapshot, cut off.
+    pub value: i64,
+    /// What must be reached: the plan's value, or the number of units, or of periods.
+    pub required: i64,
+    /// What the calendar asks for by now.
+    pub expected: i64,
+    /// Value by required, in thousandths, cut off: 1000 is reached and nothing less is.
+    pub per_mille: i64,
+    /// Where it stands.
+    pub standing: Standing,
+    /// What comes of it at the rate of the last weeks.
+    pub forecast: Forecast,
+    /// By organisation.
+    pub by_organisation: Vec<(OrganisationId, i64)>,
+    /// Of a count of people: how much the organisations' figures exceed the district's.
+    pub overlap: i64,
+    /// In each period.
+    pub periods: Vec<PeriodProgress>,
+    /// By month, as far as anything was counted.
+    pub months: Vec<MonthFigure>,
+    /// What shows it.
+    pub evidence: Evidence,
+    /// Of a rate: as it was reported, month by month.
+    pub snapshots: Vec<Snapshot>,
+    /// Of a composite target: each part by itself, in the plan's order.
+    pub parts: Vec<PartProgress>,
+    /// Of a target that covers a fixed list.
+    pub coverage: Option<Coverage>,
+    /// Of a target whose host changes: who hosted out of turn.
+    pub rotation: Vec<RotationFault>,
 }
 
 /// How far `target` is.
-pub fn progress(ground: &Measured<'_>, target: &Target, rollups: &[Rollup]) -> Progress {
+pub fn progress(
+    ground: &Measured<'_>,
+    target: &Target,
+    rollups: &[Rollup],
+    reported: &[Reported],
+) -> Progress {
     let mut by_organisation: BTreeMap<OrganisationId, i64> = BTreeMap::new();
     for rollup in rollups {
         *by_organisation.entry(rollup.organisation_id).or_default() += rollup.quantity;
@@ -87,160 +165,80 @@ pub fn progress(ground: &Measured<'_>, target: &Target, rollups: &[Rollup]) -> P
     } else {
         (sum, 0)
     };
-    let units = units(ground, target);
-    let periods = periods(ground, target, rollups, &units);
+    let whole: Vec<&Rollup> = rollups.iter().filter(|one| is_whole(ground, target, one)).collect();
+    let units = units::each(ground, target);
+    let periods = periods::periods(ground, target, rollups, &units);
+    let coverage = target.coverage.map(|group| units::coverage(ground, group, reported));
+    let snapshots = rates::snapshots(ground, target, coverage.as_ref(), reported);
     let (value, required) = match (target.each, target.period) {
-        (Some(_), _) => {
-            let failing = |unit: &OrganisationId| {
-                periods.iter().any(|p| {
-                    (p.over || periods.len() == 1) && p.failing.iter().any(|(failing, _)| failing == unit)
-                })
-            };
-            let reached = units.iter().filter(|unit| !failing(unit)).count();
-            let nothing_due = !periods.iter().any(|p| p.over || periods.len() == 1);
-            (if nothing_due { 0 } else { count(reached) }, count(units.len()))
-        }
+        _ if target.measure == Measure::Rate => (snapshots.last().map_or(0, Snapshot::percent), target.value),
+        (Some(_), _) => periods::units_that_reached(&units, &periods),
         (None, Period::Quarter | Period::Month) => {
             (count(periods.iter().filter(|period| period.met).count()), count(periods.len()))
         }
         (None, _) => (total, target.value),
     };
-    let expected = expected(ground, target, required);
-    let standing = standing(ground, target, value, required, expected, &periods);
-    Progress {
+    let months = months(&whole);
+    let mut progress = Progress {
         value,
         required,
-        expected,
-        standing,
+        expected: pace::expected(ground, target, required),
+        per_mille: match snapshots.last() {
+            Some(last) => last.per_mille_of(target.value),
+            None => per_mille(value, required),
+        },
+        standing: Standing::NotReported,
+        forecast: pace::forecast(ground, target, &months, value),
         by_organisation: by_organisation.into_iter().collect(),
         overlap: overlap.max(0),
+        rotation: if target.rotates { periods::rotation(ground, &periods) } else { Vec::new() },
         periods,
+        months,
+        evidence: evidence::mix(&whole, target.min_good_percent),
+        snapshots,
+        parts: parts(target, reported),
+        coverage,
+    };
+    progress.standing = standing::standing(ground, target, &progress, !reported.is_empty());
+    progress
+}
+
+/// Whether a roll-up is of the district's own figure: of people, its own line; of everything else, all lines.
+fn is_whole(ground: &Measured<'_>, target: &Target, rollup: &Rollup) -> bool {
+    target.measure != Measure::DistinctPersons || rollup.organisation_id == ground.root
+}
+
+fn months(whole: &[&Rollup]) -> Vec<MonthFigure> {
+    let mut by_month: BTreeMap<NaiveDate, i64> = BTreeMap::new();
+    for rollup in whole {
+        *by_month.entry(rollup.month).or_default() += rollup.quantity;
     }
+    let mut total = 0;
+    by_month
+        .into_iter()
+        .map(|(month, value)| {
+            total += value;
+            MonthFigure { month, value, total }
+        })
+        .collect()
+}
+
+fn parts(target: &Target, reported: &[Reported]) -> Vec<PartProgress> {
+    let of = |place: usize| reported.iter().filter_map(|one| one.parts.get(place)).sum();
+    let required = target.parts();
+    (0..).zip(required).map(|(place, required)| PartProgress { required, value: of(place) }).collect()
+}
+
+/// Thousandths, cut off.
+pub fn per_mille(value: i64, of: i64) -> i64 {
+    value.saturating_mul(1000).checked_div(of).unwrap_or(0)
 }
 
 fn count(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-/// The units that must each reach the value.
-fn units(ground: &Measured<'_>, target: &Target) -> Vec<OrganisationId> {
-    let lowest = target.min_level.as_deref().and_then(|level| level.parse::<Level>().ok());
-    let wanted = |row: &&Organisation| match target.each {
-        Some(Each::SubDistrict) => row.kind == OrganisationKind::SubDistrict,
-        Some(Each::Station) => {
-            let level = row.level.as_deref().and_then(|level| level.parse::<Level>().ok());
-            row.kind == OrganisationKind::Station
-                && lowest.is_none_or(|lowest| level.is_some_and(|level| level >= lowest))
-        }
-        None => false,
-    };
-    let wanted = |row: &&Organisation| row.closed_on.is_none() && wanted(row);
-    let mut units: Vec<&Organisation> = ground.organisations.values().filter(wanted).collect();
-    units.sort_by(|a, b| a.code.cmp(&b.code));
-    units.into_iter().map(|row| row.id).collect()
-}
-
-fn periods(
-    ground: &Measured<'_>,
-    target: &Target,
-    rollups: &[Rollup],
-    units: &[OrganisationId],
-) -> Vec<PeriodProgress> {
-    let months = match target.period {
-        Period::Year | Period::YearEnd | Period::Always => 12,
-        Period::Quarter => 3,
-        Period::Month => 1,
-    };
-    if months == 12 && target.each.is_none() {
-        return Vec::new();
-    }
-    let year = ground.plan.starts_on.year();
-    let people = target.measure == Measure::DistinctPersons;
-    (0..12 / months)
-        .filter_map(|number| {
-            let first = number * months + 1;
-            let from = NaiveDate::from_ymd_opt(year, first, 1)?;
-            let to = from.checked_add_months(chrono::Months::new(months))?;
-            let label = match months {
-                12 => format!("{year}"),
-                3 => format!("{year}-Q{}", number + 1),
-                _ => format!("{year}-{first:02}"),
-            };
-            let inside = |rollup: &&Rollup| from <= rollup.month && rollup.month < to;
-            let sum = |unit: Option<OrganisationId>| -> i64 {
-                // Of people, the district's own line is the figure.
-                let whole = |rollup: &Rollup| !people || rollup.organisation_id == ground.root;
-                let of_unit =
-                    |rollup: &&Rollup| unit.map_or(whole(rollup), |unit| rollup.organisation_id == unit);
-                rollups.iter().filter(inside).filter(of_unit).map(|rollup| rollup.quantity).sum()
-            };
-            let failing: Vec<(OrganisationId, i64)> = units
-                .iter()
-                .map(|unit| (*unit, sum(Some(*unit))))
-                .filter(|(_, value)| *value < target.value)
-                .collect();
-            let (value, met) = if target.each.is_some() {
-                (count(units.len() - failing.len()), failing.is_empty() && !units.is_empty())
-            } else {
-                let value = sum(None);
-                (value, value >= target.value)
-            };
-            Some(PeriodProgress { label, value, over: to <= ground.today, met, failing })
-        })
-        .collect()
-}
-
-/// What an even pace over the plan's year would have reached by today.
-fn expected(ground: &Measured<'_>, target: &Target, required: i64) -> i64 {
-    let days = (ground.plan.ends_on - ground.plan.starts_on).num_days() + 1;
-    let gone = ((ground.today - ground.plan.starts_on).num_days()).clamp(0, days);
-    match target.period {
-        Period::Always | Period::YearEnd => required,
-        _ => required * gone / days.max(1),
-    }
-}
-
-fn standing(
-    ground: &Measured<'_>,
-    target: &Target,
-    value: i64,
-    required: i64,
-    expected: i64,
-    periods: &[PeriodProgress],
-) -> Standing {
-    if target.counted_from != CountedFrom::Attendance && value == 0 {
-        return Standing::NotReported;
-    }
-    if target.comparator == Comparator::Between && target.upper.is_some_and(|upper| value > upper) {
-        return Standing::BeyondRange;
-    }
-    // A gap in March cannot be made up in April.
-    if matches!(target.period, Period::Month | Period::Quarter) && periods.iter().any(|p| p.over && !p.met) {
-        return Standing::Missed;
-    }
-    if value >= required {
-        Standing::Met
-    } else if ground.today > ground.plan.ends_on && ground.plan.counts_until <= ground.plan.ends_on {
-        Standing::Missed
-    } else if value >= expected {
-        Standing::OnPace
-    } else {
-        Standing::Behind
-    }
-}
-
-/// A pair stands where its weaker half stands.
-pub fn weaker(a: Standing, b: Standing) -> Standing {
-    let rank = |standing| match standing {
-        Standing::Missed => 0,
-        Standing::NotReported => 1,
-        Standing::Behind => 2,
-        Standing::OnPace => 3,
-        Standing::BeyondRange => 4,
-        Standing::Met => 5,
-    };
-    if rank(a) <= rank(b) { a } else { b }
-}
-
 #[cfg(test)]
-mod tests;
+mod examples;
+#[cfg(test)]
+pub(in crate::plan) mod tests;

@@ -1,4 +1,4 @@
-//! Whether the ledger agrees with its sources: every attendance, every crowd and every session that took place has exactly the lines
+//! Whether the ledger agrees with its sources: every attendance, every crowd, every session that took place and every approved report has exactly the lines
 //! that the rules of counting ask for, and every live line has its source. What was cancelled is a source no more.
 
 use std::collections::{BTreeMap, HashMap};
@@ -106,6 +106,9 @@ pub fn verify(conn: &mut Conn, mut progress: impl FnMut(usize)) -> Result<Report
         for line in ground.held(&one, day, rules.on(conn, day)?)? {
             expected.insert((line.target, line.dedup_key.clone()), line);
         }
+    }
+    for line in super::reports::expected_lines(conn)? {
+        expected.insert((line.target, line.dedup_key.clone()), line);
     }
     compare(&live, &expected, &mut differences);
     Ok(Report { lines, differences })

@@ -22,6 +22,8 @@ crate::text_enum! {
         Headcount = "headcount",
         /// 人数核减.
         HeadcountAudit = "headcount_audit",
+        /// 指标上报.
+        PlanReport = "plan_report",
     }
 }
 
@@ -36,6 +38,8 @@ crate::text_enum! {
         District = "district",
         /// 牵头部室: the departments that the step names, all of which must sign.
         Departments = "departments",
+        /// 条目牵头部室: the lead departments of the plan item that the request is about, all of which must sign.
+        Leads = "leads",
     }
 }
 
@@ -128,6 +132,11 @@ impl Definition {
         if self.steps.iter().all(|step| step.from_fen.is_some()) {
             faults.push("some step must be for every amount".to_owned());
         }
+        // A supplement that names another amount plans the steps to come anew, from the amount alone.
+        let led = self.steps.iter().any(|step| step.level == StepLevel::Leads);
+        if led && self.form.iter().any(|field| field.kind == FieldKind::Amount) {
+            faults.push("lead departments and an amount do not stand in one chain".to_owned());
+        }
         let mut keys: Vec<&str> = self.form.iter().map(|field| field.key.as_str()).collect();
         keys.sort_unstable();
         if keys.windows(2).any(|two| two.first() == two.last()) {
@@ -153,6 +162,8 @@ pub struct Bodies {
     pub district: Option<Organisation>,
     /// Departments by code.
     pub departments: BTreeMap<String, OrganisationId>,
+    /// Codes of the departments that lead what the request is about.
+    pub leads: Vec<String>,
 }
 
 impl Bodies {
@@ -170,6 +181,7 @@ impl Bodies {
                 .filter(|one| one.kind == OrganisationKind::Department)
                 .map(|one| (one.code.clone(), one.id))
                 .collect(),
+            leads: Vec::new(),
         }
     }
 
@@ -178,7 +190,7 @@ impl Bodies {
             StepLevel::Unit => self.unit.as_ref(),
             StepLevel::Street => self.street.as_ref(),
             StepLevel::District => self.district.as_ref(),
-            StepLevel::Departments => None,
+            StepLevel::Departments | StepLevel::Leads => None,
         };
         found.map(|one| one.id)
     }
@@ -227,10 +239,14 @@ pub fn plan(definition: &Definition, bodies: &Bodies, amount: Option<i64>) -> Re
             |body: Option<OrganisationId>, skipped| Planned { number, step: step.clone(), body, skipped };
         if step.from_fen.is_some_and(|from| amount.unwrap_or(0) < from) {
             planned.push(of(bodies.body(step.level), Some(Skipped::Amount)));
-        } else if step.level == StepLevel::Departments {
-            for code in &step.departments {
+        } else if matches!(step.level, StepLevel::Departments | StepLevel::Leads) {
+            let led = step.level == StepLevel::Leads;
+            for code in if led { &bodies.leads } else { &step.departments } {
                 let id = bodies.departments.get(code).copied();
                 planned.push(of(id, id.is_none().then_some(Skipped::NoBody)));
+            }
+            if led && bodies.leads.is_empty() {
+                planned.push(of(None, Some(Skipped::NoBody)));
             }
         } else {
             let id = bodies.body(step.level);

@@ -110,13 +110,26 @@ impl Desk {
         now: DateTime<Utc>,
         beside: &mut Beside,
     ) -> Result<Review> {
+        self.open_led_in_tx(conn, opening, Vec::new(), now, beside)
+    }
+
+    /// [`Self::open_in_tx`] of something that departments lead: codes of those that sign where the chain says `leads`.
+    pub fn open_led_in_tx(
+        &self,
+        conn: &mut Conn,
+        opening: Opening,
+        leads: Vec<String>,
+        now: DateTime<Utc>,
+        beside: &mut Beside,
+    ) -> Result<Review> {
         let chain = store::chain_on(conn, &opening.chains, civil_day(now))?;
         let form = &chain.definition.form;
         chain::check(form, &opening.answers, None)?;
         let person = people::store::get(conn, opening.applicant)?;
         let employer = opening.at.or(person.workplace_id);
         let amount = chain::amount(form, &opening.answers);
-        let planned = chain::plan(&chain.definition, &bodies_above(conn, employer)?, amount)?;
+        let bodies = Bodies { leads, ..bodies_above(conn, employer)? };
+        let planned = chain::plan(&chain.definition, &bodies, amount)?;
         let id: ReviewId = self.ids.id();
         papers::attach_in_tx(conn, form, &opening.answers, opening.applicant, id, now)?;
         let review = Review {

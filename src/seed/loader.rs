@@ -234,7 +234,7 @@ impl Work<'_> {
         Ok(ids)
     }
 
-    /// Targets are created, never changed: a figure that was promised is not edited under its ledger.
+    /// Targets are created, and their figures never changed: what was promised is not edited under its ledger.
     fn targets(
         &mut self,
         conn: &mut Conn,
@@ -243,13 +243,26 @@ impl Work<'_> {
         items: &HashMap<i64, PlanItemId>,
     ) -> Result<HashMap<String, TargetId>> {
         let known = plan::store::targets(conn, plan)?;
-        let mut ids: HashMap<String, TargetId> = known.into_iter().map(|row| (row.code, row.id)).collect();
+        let mut ids: HashMap<String, TargetId> = known.iter().map(|row| (row.code.clone(), row.id)).collect();
         for seed in &seeds.targets {
-            self.note(ids.contains_key(&seed.code), true);
-            if ids.contains_key(&seed.code) {
+            let semantics = &seed.semantics;
+            let curve = (!semantics.curve.is_empty()).then(|| json!(semantics.curve).to_string());
+            if let Some(old) = known.iter().find(|row| row.code == seed.code) {
+                // How a target is read may change; what was promised does not.
+                let same = (old.coverage, &old.curve, old.min_good_percent)
+                    == (semantics.coverage, &curve, semantics.min_good_percent);
+                if !same {
+                    diesel::update(targets::table.find(old.id))
+                        .set((
+                            targets::coverage.eq(semantics.coverage),
+                            targets::curve.eq(&curve),
+                            targets::min_good_percent.eq(semantics.min_good_percent),
+                        ))
+                        .execute(conn)?;
+                }
+                self.note(true, same);
                 continue;
             }
-            let semantics = &seed.semantics;
             let row = plan::model::Target {
                 id: self.loader.ids.id(),
                 plan_id: plan,
@@ -268,6 +281,9 @@ impl Work<'_> {
                 parts: json!(semantics.parts).to_string(),
                 min_level: semantics.min_level.map(|level| level.to_string()),
                 rotates: semantics.rotates,
+                coverage: semantics.coverage,
+                curve,
+                min_good_percent: semantics.min_good_percent,
             };
             diesel::insert_into(targets::table).values(&row).execute(conn)?;
             ids.insert(row.code, row.id);

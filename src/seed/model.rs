@@ -128,6 +128,12 @@ pub struct TargetSemantics {
     pub rotates: bool,
     /// For cases, which no counting rule covers.
     pub attribution: Option<Attribution>,
+    /// The fixed list whose units are covered.
+    pub coverage: Option<ParticipantGroup>,
+    /// How the year is planned: a weight for each month; empty for an even pace.
+    pub curve: Vec<i64>,
+    /// Which share of the evidence must be of the grades A and B, in hundredths.
+    pub min_good_percent: Option<i64>,
 }
 
 /// A promise without a number.

@@ -228,6 +228,9 @@ fn semantics(row: &mut Row<'_>, targets: &mut [Target]) {
         min_level: row.get("min_level"),
         rotates: row.get("rotates"),
         attribution: row.get("attribution"),
+        coverage: row.get("coverage"),
+        curve: row.get("curve"),
+        min_good_percent: row.get("min_good_percent"),
     };
     let Some(target) = targets.iter_mut().find(|target| target.code == code) else { return };
     let sum = semantics.parts.iter().fold(0i64, |sum, part| sum.saturating_add(*part));
@@ -247,6 +250,25 @@ fn semantics(row: &mut Row<'_>, targets: &mut [Target]) {
                 "仅用于案件指标，签到指标见计数规则",
             )
         },
+    );
+    row.check(
+        &["coverage"],
+        semantics.coverage.is_none() || target.counted_from == CountedFrom::Report,
+        || Problem::new("belongs to reported figures only", "仅用于上报指标"),
+    );
+    let planned = semantics.curve.len() == 12
+        && semantics.curve.iter().all(|weight| (0..=1000).contains(weight))
+        && semantics.curve.iter().any(|weight| *weight > 0);
+    row.check(&["curve"], semantics.curve.is_empty() || planned, || {
+        Problem::new(
+            "is not twelve weights from 0 to 1000, one of them above 0",
+            "须为十二个月的权重（0 至 1000，不能全为 0）",
+        )
+    });
+    row.check(
+        &["min_good_percent"],
+        semantics.min_good_percent.is_none_or(|percent| (1..=100).contains(&percent)),
+        || Problem::new("is not from 1 to 100", "应为 1 至 100"),
     );
     target.semantics = semantics;
 }

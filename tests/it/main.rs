@@ -24,6 +24,7 @@ mod corruption;
 mod doors;
 mod durability;
 mod exports;
+mod figures;
 mod files;
 mod headcounts;
 mod http;
@@ -119,6 +120,8 @@ const ROOMS: &[&[Test]] = &[
     exports::reports::TESTS,
     exports::board::TESTS,
     exports::signin::TESTS,
+    figures::reports::TESTS,
+    figures::cascade::TESTS,
     audit::TESTS,
     calendar::TESTS,
     storage::TESTS,

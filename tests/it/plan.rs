@@ -94,29 +94,29 @@ async fn every_target_stands_where_its_rule_puts_it(app: TestApp) {
         standings.entry(target["standing"].as_str().unwrap()).or_default().push(code);
     }
     // 16 June: of a value that is due in each period, months and a quarter are over already.
-    assert_eq!(standings["missed"], ["16b", "27a"]);
+    assert_eq!(standings["failed"], ["16b", "27a"]);
     let counted = [
         "03a", "03b", "05a", "07a", "07b", "07c", "09c", "09e", "11b", "17a", "17b", "17c", "19a", "19b",
         "19c", "20a", "21a", "21b",
     ];
-    assert_eq!(standings["behind"], counted);
+    assert_eq!(standings["at_risk"], counted);
     assert_eq!(standings["not_reported"].len(), 46 - 2 - counted.len());
     assert_eq!(standings.len(), 3);
     // 166 of 365 days are gone.
     let training = targets.iter().find(|target| target["code"] == "07a").unwrap();
     assert_eq!((&training["required"], &training["expected_by_now"]), (&json!(200), &json!(90)));
-    assert_eq!((&training["pair"], &training["pair_standing"]), (&json!("07b"), &json!("behind")));
+    assert_eq!((&training["pair"], &training["pair_standing"]), (&json!("07b"), &json!("at_risk")));
     assert_eq!(training["lines_url"], "/api/v1/plans/2025/targets/07a/lines");
 }
 
 async fn a_standing_goes_with_the_calendar(app: TestApp) {
     // The demonstration counts to the end of the year here: the year is over when it is over.
     app.advance(TimeDelta::days(198));
-    assert_eq!(target(&app, "07a").await["standing"], "behind", "31 December is of the year");
+    assert_eq!(target(&app, "07a").await["standing"], "at_risk", "31 December is of the year");
     assert_eq!(target(&app, "07a").await["expected_by_now"], 199);
     app.advance(TimeDelta::days(1));
     let over = target(&app, "07a").await;
-    assert_eq!((&over["standing"], &over["expected_by_now"]), (&json!("missed"), &json!(200)));
+    assert_eq!((&over["standing"], &over["expected_by_now"]), (&json!("failed"), &json!(200)));
     assert_eq!(target(&app, "08a").await["standing"], "not_reported");
 }
 
@@ -177,7 +177,7 @@ async fn each_station_of_the_city_is_due_every_month(app: TestApp) {
     let may = &after["periods"][4];
     assert_eq!((&may["value"], &may["over"], &may["met"]), (&json!(0), &json!(true), &json!(false)));
     assert_eq!(rows(&may["failing"]).len(), due.len());
-    assert_eq!((&after["standing"], &after["value"]), (&json!("missed"), &json!(0)));
+    assert_eq!((&after["standing"], &after["value"]), (&json!("failed"), &json!(0)));
     app.run_jobs().await;
 }
 
@@ -205,7 +205,7 @@ async fn an_exchange_is_due_in_every_quarter(app: TestApp) {
     ];
     assert_eq!(quarters, expected);
     assert_eq!((&progress["value"], &progress["required"]), (&json!(1), &json!(4)));
-    assert_eq!(progress["standing"], "missed", "the first quarter cannot be made up");
+    assert_eq!(progress["standing"], "failed", "the first quarter cannot be made up");
     app.run_jobs().await;
 }
 

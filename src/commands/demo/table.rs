@@ -34,9 +34,11 @@ fn standing(code: &str) -> &'static str {
     match code {
         "met" => "已完成 met",
         "beyond_range" => "超出范围 beyond",
+        "ahead" => "超前 ahead",
         "on_pace" => "进度正常 on pace",
         "behind" => "落后 behind",
-        "missed" => "未达标 missed",
+        "at_risk" => "存在风险 at risk",
+        "failed" => "未达标 failed",
         _ => "待上报 to report",
     }
 }

@@ -13,9 +13,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
-use super::jobs::{self, LINES, MAKE};
+use super::jobs::{LINES, MAKE};
 use super::model::{CONTENT, ExportFormat, ExportKind, ExportState, PlanExport};
-use super::{csv, page, rules, store};
+use super::{csv, filling, page, rules, store};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{OrganisationId, PersonId, PlanExportId};
@@ -366,10 +366,7 @@ pub async fn plan_figures_get(
         return Err(Error::parameter(Code::QueryInvalid, Fault::new("/query/as_of", "too_late", detail)));
     }
     let made = tokio::task::spawn_blocking(move || {
-        let sheet = db.snapshot_blocking(|c| {
-            let plan = plans::plan_of_year(c, year)?;
-            jobs::figures(c, &plan, as_of, None)
-        })?;
+        let sheet = db.snapshot_blocking(|c| filling::as_of(c, year, as_of, None))?;
         csv::figures(&sheet)
     });
     let bytes = made.await.map_err(Error::internal)??;

@@ -14,26 +14,16 @@ use tokio::sync::Mutex;
 use super::safe::{html, number};
 use super::sheet::{Figure, Sheet, moment};
 use super::{charts, filling, page, rules};
-use crate::clock::civil_day;
 use crate::error::Result;
-use crate::ids::TargetId;
-use crate::ledger;
 use crate::plan::api::Year;
-use crate::plan::store as plans;
 use crate::platform::Platform;
-use crate::platform::db::Conn;
 use crate::platform::http::ApiPath;
 use crate::platform::http::reply::{etag, knows};
-use crate::policy;
 
 /// How the board looks.
 const STYLE: &str = include_str!("board.css");
 /// How old the page may be.
 const FRESH: TimeDelta = TimeDelta::minutes(1);
-/// How many people are the fewest that a public figure may tell of.
-pub const LEAST: &str = "public.small_count";
-/// That number where no policy says another.
-const FEWEST: i64 = 10;
 /// Pages kept: one a year.
 const YEARS: usize = 16;
 
@@ -50,7 +40,7 @@ struct Kept {
 
 /// The public board of a plan / 工作要点公开看板
 ///
-/// A page, not for programs: they have `plan_progress`. At most a minute old; figures of fewer than ten people are not shown.
+/// A page, not for programs: they have `plan_progress`. At most a minute old; figures of very few people are not shown.
 #[utoipa::path(
     tag = "plan", operation_id = "plan_board", security(()),
     params(("year" = i64, Path, description = "The civil year", minimum = 1900, maximum = 9999)),
@@ -87,7 +77,7 @@ impl Boards {
         if let Some(kept) = pages.get(&year).filter(fresh) {
             return Ok(kept.clone());
         }
-        let (sheet, least) = platform.db.read(move |c| read(c, year, now)).await?;
+        let (sheet, least) = platform.db.read(move |c| filling::today(c, year, now)).await?;
         let bytes = Bytes::from(board(&sheet, least));
         let kept = Kept { at: now, tag: etag(0, &bytes), bytes };
         if pages.len() >= YEARS {
@@ -96,15 +86,6 @@ impl Boards {
         pages.insert(year, kept.clone());
         Ok(kept)
     }
-}
-
-fn read(conn: &mut Conn, year: i64, now: DateTime<Utc>) -> Result<(Sheet, i64)> {
-    let plan = plans::plan_of_year(conn, year)?;
-    let targets: Vec<TargetId> = plans::targets(conn, plan.id)?.iter().map(|target| target.id).collect();
-    let rollups = ledger::store::rollups(conn, &targets)?;
-    let least = policy::store::on(conn, LEAST, civil_day(now))?;
-    let least = least.and_then(|policy| policy.value.parse().ok()).unwrap_or(FEWEST);
-    Ok((filling::fill(conn, &plan, now, None, &rollups)?, least))
 }
 
 /// The board of `sheet`. Figures of fewer than `least` people are left out.

@@ -12,7 +12,7 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Heads of the figures' columns. One row is one number: that pivots, and no cell means two things.
 const FIGURES: &[&str] = &[
-    "年度", "截至", "项", "目标", "内容", "层级", "名称", "数值", "单位", "应完成", "上限", "完成率%", "按进度应完成", "状态",
+    "年度", "截至", "项", "目标", "内容", "层级", "名称", "数值", "单位", "应完成", "上限", "完成率%", "按进度应完成", "状态", "认领指标",
 ];
 
 /// Heads of the lines' columns.
@@ -50,7 +50,7 @@ fn rows(out: &mut Writer, sheet: &Sheet, item: i64, figure: &Figure) -> Result<(
         figure.code.clone(),
         cell(&figure.clause).into_owned(),
     ];
-    let mut row = |level: &str, name: &str, value: i64, unit: &str, rest: [String; 5]| {
+    let mut row = |level: &str, name: &str, value: i64, unit: &str, rest: [String; 6]| {
         let own = [level.to_owned(), cell(name).into_owned(), value.to_string(), cell(unit).into_owned()];
         out.write_record(head.iter().chain(&own).chain(&rest)).map_err(Error::internal)
     };
@@ -60,16 +60,21 @@ fn rows(out: &mut Writer, sheet: &Sheet, item: i64, figure: &Figure) -> Result<(
         figure.percent().to_string(),
         figure.expected.to_string(),
         figure.status.text.to_owned(),
+        String::new(),
     ];
     row("全区", "全区", figure.value, &figure.unit, whole)?;
     for part in &figure.parts {
-        row("单位", &part.name, part.value, &figure.part_unit, Default::default())?;
+        let mut rest: [String; 6] = Default::default();
+        if let (Some(last), Some(share)) = (rest.last_mut(), part.share) {
+            *last = share.to_string();
+        }
+        row("单位", &part.name, part.value, &figure.part_unit, rest)?;
     }
     for month in figure.months.iter().filter(|month| month.value != 0) {
         row("月份", &month.label(), month.value, &figure.part_unit, Default::default())?;
     }
     for term in &figure.terms {
-        let mut rest: [String; 5] = Default::default();
+        let mut rest: [String; 6] = Default::default();
         if let Some(status) = rest.last_mut() {
             term.status.text.clone_into(status);
         }

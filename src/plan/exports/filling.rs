@@ -1,19 +1,21 @@
-//! Reads progress, names and roll-ups into a [`Sheet`]. The only place that knows both.
+//! Turns a plan that was measured into a [`Sheet`]. The only place that knows both.
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
 
-use super::rules::{self, measure, source, status, term_status};
+use super::rules::{self, measure as measured_in, source, status, term_status};
 use super::sheet::{Figure, Item, Month, Part, Sheet, Term};
+use super::store;
 use crate::clock::civil_day;
 use crate::error::{Error, Result};
 use crate::ids::{OrganisationId, TargetId};
+use crate::ledger;
 use crate::ledger::model::{Grade, Rollup};
-use crate::org;
 use crate::org::model::Organisation;
-use crate::plan::model::{CountingRule, Measure, Period, Plan, PlanItem, Target};
-use crate::plan::rules::{Measured, Progress, progress, weaker};
+use crate::plan::measuring::{Measurement, measure};
+use crate::plan::model::{CountingRule, Measure, Period, PlanItem, Target};
+use crate::plan::rules::Progress;
 use crate::plan::store as plans;
 use crate::platform::db::Conn;
 
@@ -21,98 +23,100 @@ use crate::platform::db::Conn;
 const NOTES: &[&str] = &[
     "各项数字由签到、现场计数、场次结算和经审核的上报逐笔记入台账后汇总得出，不能手工填写。",
     "“人数（去重）”按全区同一人只计一次；各街道之和可能大于全区，差额列为“街道间重复”。",
-    "按进度应完成：以全年均匀进度计算到统计时点。成对目标以较弱的一个为准。",
-    "证据等级：A 本人现场扫码；B 工作人员扫码或纸质签名；C 口令或远程；D 现场计数。",
+    "按进度应完成：以全年均匀进度或目标的分月计划计算到统计时点。成对目标以较弱的一个为准。完成率只舍不入。",
+    "证据等级：A 本人现场扫码；B 工作人员扫码、纸质签名或经牵头部室审核的上报；C 口令或远程；D 现场计数。",
 ];
 
 /// What a figure is made from.
 struct Ground<'a> {
-    measured: Measured<'a>,
+    measured: &'a Measurement,
     focus: Option<&'a Organisation>,
     rollups: &'a HashMap<TargetId, Vec<Rollup>>,
-    all: HashMap<&'a str, Progress>,
     rules: HashMap<TargetId, Vec<String>>,
 }
 
-/// The plan's figures as of `as_of`, from the roll-ups of that moment; about `focus` alone where one is given.
-pub fn fill(
+/// A plan's figures as they were known at `as_of`; about `focus` alone where one is given. On one unchanging view of the database.
+///
+/// # Errors
+/// 404 where there is no such plan.
+pub fn as_of(conn: &mut Conn, year: i64, as_of: DateTime<Utc>, focus: Option<&Organisation>) -> Result<Sheet> {
+    // Policies are those of that moment too: the figures must be the same whenever they are read.
+    let measured = measure(conn, year, Some(as_of), as_of + TimeDelta::microseconds(1))?;
+    let ids: Vec<TargetId> = measured.targets.iter().map(|target| target.id).collect();
+    let rollups = store::known(conn, &ids, as_of)?;
+    fill(conn, &measured, &rollups, focus)
+}
+
+/// A plan's figures as they are known now, and of how many people the fewest are that everybody may be told.
+///
+/// # Errors
+/// 404 where there is no such plan.
+pub fn today(conn: &mut Conn, year: i64, now: DateTime<Utc>) -> Result<(Sheet, i64)> {
+    let measured = measure(conn, year, None, now)?;
+    let ids: Vec<TargetId> = measured.targets.iter().map(|target| target.id).collect();
+    let rollups = ledger::store::rollups(conn, &ids)?;
+    Ok((fill(conn, &measured, &rollups, None)?, measured.thresholds.small))
+}
+
+fn fill(
     conn: &mut Conn,
-    plan: &Plan,
-    as_of: DateTime<Utc>,
-    focus: Option<&Organisation>,
+    measured: &Measurement,
     rollups: &HashMap<TargetId, Vec<Rollup>>,
+    focus: Option<&Organisation>,
 ) -> Result<Sheet> {
-    let targets = plans::targets(conn, plan.id)?;
-    let organisations = org::store::all(conn)?;
-    let root = org::store::root(conn)?.id;
-    let measured = Measured { plan, organisations: &organisations, root, today: civil_day(as_of) };
-    let all = targets
-        .iter()
-        .map(|target| (target.code.as_str(), progress(&measured, target, of(rollups, target))))
-        .collect();
     let mut counted: HashMap<TargetId, Vec<String>> = HashMap::new();
-    let in_force: Vec<(CountingRule, Target)> = plans::rules_on(conn, plan.counts_from)?;
+    let in_force: Vec<(CountingRule, Target)> = plans::rules_on(conn, measured.plan.counts_from)?;
     for (rule, target) in &in_force {
         counted.entry(target.id).or_default().push(rules::rule(rule));
     }
-    let ground = Ground { measured, focus, rollups, all, rules: counted };
-    let names: HashMap<&str, &str> =
-        organisations.values().map(|one| (one.code.as_str(), one.short_name.as_str())).collect();
-    let items = plans::items(conn, plan.id)?;
-    let items = items.iter().map(|item| filled(&ground, item, &targets, &names)).collect::<Result<_>>()?;
+    // Their ids are of no order that a second database would have.
+    counted.values_mut().for_each(|rules| rules.sort());
+    let ground = Ground { measured, focus, rollups, rules: counted };
+    let items = measured.items.iter().map(|item| filled(&ground, item)).collect::<Result<_>>()?;
     Ok(Sheet {
-        title: plan.title.clone(),
-        year: plan.year,
-        as_of,
+        title: measured.plan.title.clone(),
+        year: measured.plan.year,
+        as_of: measured.as_of,
         focus: focus.map(|one| one.name.clone()),
         items,
         notes: NOTES,
     })
 }
 
-fn of<'a>(rollups: &'a HashMap<TargetId, Vec<Rollup>>, target: &Target) -> &'a [Rollup] {
-    rollups.get(&target.id).map(Vec::as_slice).unwrap_or_default()
-}
-
-fn filled(
-    ground: &Ground<'_>,
-    item: &PlanItem,
-    targets: &[Target],
-    names: &HashMap<&str, &str>,
-) -> Result<Item> {
+fn filled(ground: &Ground<'_>, item: &PlanItem) -> Result<Item> {
     let leads: Vec<String> = serde_json::from_str(&item.leads).map_err(Error::internal)?;
-    let name = |code: &String| names.get(code.as_str()).map_or(code.clone(), |name| (*name).to_owned());
-    let own = targets.iter().filter(|target| target.item_id == item.id);
+    let name = |code: &String| {
+        let found = ground.measured.organisations.values().find(|one| one.code == *code);
+        found.map_or(code.clone(), |one| one.short_name.clone())
+    };
+    let own = ground.measured.targets.iter().filter(|target| target.item_id == item.id);
     Ok(Item {
         number: item.number,
         section: item.section.clone(),
         title: item.title.clone(),
-        text: item.body.clone(),
         leads: leads.iter().map(name).collect(),
         figures: own.filter_map(|target| figure(ground, target)).collect(),
     })
 }
 
 fn figure(ground: &Ground<'_>, target: &Target) -> Option<Figure> {
-    let own = ground.all.get(target.code.as_str())?;
-    let pair = target.pair.as_ref().and_then(|code| {
-        let other = ground.all.get(code.as_str())?;
-        Some((code.clone(), status(weaker(own.standing, other.standing))))
-    });
-    let rollups = of(ground.rollups, target);
+    let own = ground.measured.of(target)?;
+    let pair = target.pair.clone().zip(ground.measured.pair_standing(target).map(status));
+    let rollups = ground.rollups.get(&target.id).map(Vec::as_slice).unwrap_or_default();
     // Of people the district's line is the figure; everybody else's are parts of it.
     let people = target.measure == Measure::DistinctPersons;
-    let root = ground.measured.root;
     let whole = |id: OrganisationId| match ground.focus {
         Some(_) => ground.is_seen(id),
-        None => !people || id == root,
+        None => !people || id == ground.measured.root,
     };
     let counted: Vec<&Rollup> = rollups.iter().filter(|rollup| whole(rollup.organisation_id)).collect();
-    let parts = parts(ground, &own.by_organisation, true);
+    let parts = parts(ground, Some(target), &own.by_organisation, true);
+    let missing = own.coverage.iter().flat_map(|coverage| &coverage.missing);
+    let missing: Vec<(OrganisationId, i64)> = missing.map(|id| (*id, 0)).collect();
     Some(Figure {
         code: target.code.clone(),
         clause: target.clause.clone(),
-        measure: measure(target),
+        measure: measured_in(target),
         source: source(target),
         people: rules::counts_people(target),
         unit: rules::unit(target),
@@ -120,7 +124,9 @@ fn figure(ground: &Ground<'_>, target: &Target) -> Option<Figure> {
         value: own.value,
         required: own.required,
         upper: target.upper,
+        per_mille: own.per_mille,
         expected: own.expected,
+        forecast: own.forecast.low.zip(own.forecast.high),
         own: ground.focus.map(|_| parts.iter().map(|part| part.value).sum()),
         status: status(own.standing),
         pair,
@@ -128,9 +134,12 @@ fn figure(ground: &Ground<'_>, target: &Target) -> Option<Figure> {
         overlap: if ground.focus.is_some() { 0 } else { own.overlap },
         months: months(ground, target, own.required, &counted),
         terms: terms(ground, own),
-        lines: rollups.iter().filter(|rollup| ground.is_seen(rollup.organisation_id)).map(|one| one.lines).sum(),
+        composite: own.parts.iter().map(|part| (part.value, part.required)).collect(),
+        missing: self::parts(ground, None, &missing, false).into_iter().map(|part| part.name).collect(),
+        lines: rollups.iter().filter(|one| ground.is_seen(one.organisation_id)).map(|one| one.lines).sum(),
         grades: [Grade::A, Grade::B, Grade::C, Grade::D]
             .map(|grade| counted.iter().filter(|one| one.grade == grade).map(|one| one.quantity).sum()),
+        demanded: own.evidence.demanded,
         rules: ground.rules.get(&target.id).cloned().unwrap_or_default(),
     })
 }
@@ -144,39 +153,55 @@ impl Ground<'_> {
 }
 
 /// Figures by organisation, largest first where that is wanted. What is outside the report is left out.
-fn parts(ground: &Ground<'_>, figures: &[(OrganisationId, i64)], largest_first: bool) -> Vec<Part> {
-    let name = |id: &OrganisationId| {
-        let found = ground.measured.organisations.get(id);
-        found.map(|one| (one.short_name.clone(), one.code.clone())).unwrap_or_default()
-    };
-    let mut named: Vec<(i64, String, String)> = figures
+fn parts(
+    ground: &Ground<'_>,
+    target: Option<&Target>,
+    figures: &[(OrganisationId, i64)],
+    largest_first: bool,
+) -> Vec<Part> {
+    let agreed = target.and_then(|target| ground.measured.agreed.get(&target.id));
+    // Who agreed to a share and has nothing yet is shown with it.
+    let idle = agreed.into_iter().flat_map(|agreed| agreed.keys());
+    let idle = idle.filter(|unit| figures.iter().all(|(id, _)| id != *unit)).map(|unit| (*unit, 0));
+    let figures: Vec<(OrganisationId, i64)> = figures.iter().copied().chain(idle).collect();
+    let mut named: Vec<(String, Part)> = figures
         .iter()
         .filter(|(id, _)| ground.is_seen(*id))
         .map(|(id, value)| {
-            let (short, code) = name(id);
-            (*value, short, code)
+            let found = ground.measured.organisations.get(id);
+            let (name, code) = found.map(|one| (one.short_name.clone(), one.code.clone())).unwrap_or_default();
+            let share = agreed.and_then(|agreed| agreed.get(id)).copied();
+            (code, Part { name, value: *value, share })
         })
         .collect();
     // By code where they are equal: an order that no id decides.
-    named.sort_by(|a, b| if largest_first { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) }.then(a.2.cmp(&b.2)));
-    named.into_iter().map(|(value, name, _)| Part { name, value }).collect()
+    named.sort_by(|(a, one), (b, other)| {
+        let by_value = if largest_first { other.value.cmp(&one.value) } else { one.value.cmp(&other.value) };
+        by_value.then_with(|| a.cmp(b))
+    });
+    named.into_iter().map(|(_, part)| part).collect()
 }
 
+/// What was due in each period; of a rate, its snapshots.
 fn terms(ground: &Ground<'_>, own: &Progress) -> Vec<Term> {
-    own.periods
-        .iter()
-        .map(|period| Term {
-            label: period.label.clone(),
-            value: period.value,
-            status: term_status(period.met, period.over),
-            failing: parts(ground, &period.failing, false),
-        })
-        .collect()
+    let periods = own.periods.iter().map(|period| Term {
+        label: period.label.clone(),
+        value: period.value,
+        status: term_status(period.met, period.over),
+        failing: parts(ground, None, &period.failing, false),
+    });
+    let snapshots = own.snapshots.iter().map(|one| Term {
+        label: one.month.format("%Y-%m").to_string(),
+        value: one.percent(),
+        status: term_status(one.holds, true),
+        failing: Vec::new(),
+    });
+    periods.chain(snapshots).collect()
 }
 
 /// The months of the plan's year, and those after it that have figures.
 fn months(ground: &Ground<'_>, target: &Target, required: i64, rollups: &[&Rollup]) -> Vec<Month> {
-    let plan = ground.measured.plan;
+    let plan = &ground.measured.plan;
     let mut sums: BTreeMap<NaiveDate, i64> = BTreeMap::new();
     let mut first = plan.starts_on.with_day(1).unwrap_or(plan.starts_on);
     while first <= plan.ends_on {
@@ -188,16 +213,29 @@ fn months(ground: &Ground<'_>, target: &Target, required: i64, rollups: &[&Rollu
         *sums.entry(rollup.month).or_default() += rollup.quantity;
     }
     // A pace is the whole district's, of what is due over the year.
-    let paced = target.each.is_none() && target.period == Period::Year && ground.focus.is_none();
-    let days = (plan.ends_on - plan.starts_on).num_days() + 1;
-    let mut total = 0;
+    let paced = target.each.is_none()
+        && target.period == Period::Year
+        && target.measure != Measure::Rate
+        && target.coverage.is_none()
+        && ground.focus.is_none();
+    let (curve, days) = (target.curve(), (plan.ends_on - plan.starts_on).num_days() + 1);
+    let all: i64 = curve.map_or(days, |curve| curve.iter().sum());
+    let today = civil_day(ground.measured.as_of);
+    let (mut total, mut gone) = (0, 0);
     sums.into_iter()
         .map(|(first, value)| {
             total += value;
-            let end = first.checked_add_months(Months::new(1)).unwrap_or(first);
-            let gone = (end - plan.starts_on).num_days().clamp(0, days);
-            let pace = paced.then(|| required.saturating_mul(gone) / days.max(1));
-            Month { first, value, total, pace, begun: first <= ground.measured.today }
+            if first <= plan.ends_on {
+                let end = first.checked_add_months(Months::new(1)).unwrap_or(first);
+                let place = usize::try_from(first.month0()).unwrap_or(0);
+                let days = (end - first).num_days();
+                gone += curve.map_or(days, |curve| curve.get(place).copied().unwrap_or(0));
+            }
+            let pace = paced.then(|| {
+                let due = (i128::from(required) * i128::from(gone)).checked_div(i128::from(all)).unwrap_or(0);
+                i64::try_from(due).unwrap_or(i64::MAX)
+            });
+            Month { first, value, total, pace, begun: first <= today }
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! Makes reports, one job each, and lets go of those that were kept for long enough.
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -10,10 +10,9 @@ use super::workbook::Newest;
 use super::{csv, filling, page, store, workbook};
 use crate::clock::{SharedClock, civil_day};
 use crate::error::{Error, Result};
-use crate::ids::{PlanExportId, TargetId};
+use crate::ids::PlanExportId;
 use crate::org;
 use crate::org::model::Organisation;
-use crate::plan::model::Plan;
 use crate::plan::store as plans;
 use crate::platform::audit::{self, Entry};
 use crate::platform::db::{Conn, Db};
@@ -114,23 +113,11 @@ fn focus(conn: &mut Conn, row: &PlanExport) -> Result<Option<Organisation>> {
     Ok(organisation.parent_id.is_some().then_some(organisation))
 }
 
-/// A plan's figures as of a moment, read on one view of the database.
+/// A plan's figures as of a moment, on one view of the database.
 fn read(conn: &mut Conn, row: &PlanExport) -> Result<Sheet> {
     let focus = focus(conn, row)?;
-    let plan = store::plan_of(conn, row.plan_id)?;
-    figures(conn, &plan, row.as_of.and_utc(), focus.as_ref())
-}
-
-/// A plan's figures as of a moment. On one unchanging view of the database.
-pub fn figures(
-    conn: &mut Conn,
-    plan: &Plan,
-    as_of: chrono::DateTime<Utc>,
-    focus: Option<&Organisation>,
-) -> Result<Sheet> {
-    let targets: Vec<TargetId> = plans::targets(conn, plan.id)?.iter().map(|target| target.id).collect();
-    let rollups = store::known(conn, &targets, as_of)?;
-    filling::fill(conn, plan, as_of, focus, &rollups)
+    let year = store::plan_of(conn, row.plan_id)?.year;
+    filling::as_of(conn, year, row.as_of.and_utc(), focus.as_ref())
 }
 
 fn newest(conn: &mut Conn, row: &PlanExport, sheet: &Sheet) -> Result<Newest> {

@@ -159,12 +159,24 @@ fn facts(page: &mut String, figure: &Figure, focused: bool) {
     if let Some((code, status)) = &figure.pair {
         facts.push(format!("与 {} 成对：{}", html(code), tag(*status)));
     }
+    if let Some((low, high)) = figure.forecast {
+        facts.push(format!("按近期进度预计 {} 至 {}", number(low), number(high)));
+    }
+    if !figure.composite.is_empty() {
+        let each: Vec<String> =
+            figure.composite.iter().map(|(has, due)| format!("{}/{}", number(*has), number(*due))).collect();
+        facts.push(format!("各部分 {}", each.join("、")));
+    }
+    if !figure.missing.is_empty() {
+        facts.push(format!("尚未覆盖：{}", html(&figure.missing.join("、"))));
+    }
     if figure.overlap > 0 {
         facts.push(format!("街道间重复 {}", number(figure.overlap)));
     }
     if figure.grades.iter().any(|grade| *grade != 0) {
         let [a, b, c, d] = figure.grades.map(number);
-        facts.push(format!("证据 A {a}、B {b}、C {c}、D {d}"));
+        let demanded = figure.demanded.map(|share| format!("（要求 A、B 合计不低于 {share}%）"));
+        facts.push(format!("证据 A {a}、B {b}、C {c}、D {d}{}", demanded.unwrap_or_default()));
     }
     page.push_str(&format!("<p class=\"soft\">{}</p>", facts.join("；")));
 }
@@ -185,10 +197,11 @@ fn ranking(page: &mut String, figure: &Figure) {
     if most <= 0 {
         return;
     }
-    page.push_str(&format!("<table><caption>按单位（{}）</caption><tbody>", html(&figure.part_unit)));
+    page.push_str(&format!("<table><caption>按单位（{}；斜线后为认领指标）</caption><tbody>", html(&figure.part_unit)));
     for part in &figure.parts {
+        let share = part.share.map(|share| format!(" / {}", number(share))).unwrap_or_default();
         page.push_str(&format!(
-            "<tr><td>{}</td><td class=\"b\">{}</td><td class=\"n\">{}</td></tr>",
+            "<tr><td>{}</td><td class=\"b\">{}</td><td class=\"n\">{}{share}</td></tr>",
             html(&part.name),
             charts::part(part.value, most),
             number(part.value)

@@ -103,10 +103,9 @@ impl<'a> Pen<'a> {
         Ok(())
     }
 
-    /// What part `value` is of `of`.
-    pub fn share(&mut self, row: u32, column: u16, value: i64, of: i64) -> Written {
-        let share = if of > 0 { value as f64 / of as f64 } else { 0.0 };
-        self.page.write_number_with_format(row, column, share, &self.pens.share)?;
+    /// A share, from thousandths.
+    pub fn share(&mut self, row: u32, column: u16, per_mille: i64) -> Written {
+        self.page.write_number_with_format(row, column, per_mille as f64 / 1000.0, &self.pens.share)?;
         Ok(())
     }
 

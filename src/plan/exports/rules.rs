@@ -3,7 +3,7 @@
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
 use super::sheet::{Figure, Part, Status, Tone};
-use crate::plan::model::{Attribution, CountingRule, Each, Period, Target};
+use crate::plan::model::{Attribution, CountingRule, Each, Measure, Period, Target};
 use crate::plan::rules::Standing;
 
 /// How long a minute must be over: no transaction writes for longer (a statement ends after 30 seconds).
@@ -24,7 +24,7 @@ pub fn status(standing: Standing) -> Status {
         "ahead" => ("超前", Tone::Fair),
         "on_pace" => ("进度正常", Tone::Fair),
         "behind" => ("落后", Tone::Poor),
-        "at_risk" => ("有风险", Tone::Poor),
+        "at_risk" => ("存在风险", Tone::Poor),
         "not_reported" => ("待上报", Tone::Silent),
         _ => ("未达标", Tone::Bad),
     };
@@ -72,6 +72,7 @@ pub fn unit(target: &Target) -> String {
     match (target.each, target.period) {
         (Some(Each::SubDistrict), _) => "个街道".to_owned(),
         (Some(Each::Station), _) => "个驿站".to_owned(),
+        (None, _) if target.measure == Measure::Rate => "%".to_owned(),
         (None, Period::Quarter) => "个季度".to_owned(),
         (None, Period::Month) => "个月".to_owned(),
         _ => target.unit.clone(),
@@ -126,7 +127,7 @@ mod tests {
     use chrono::TimeZone;
 
     fn figure(people: bool, parts: &[i64]) -> Figure {
-        let parts = parts.iter().map(|value| Part { name: format!("n{value}"), value: *value }).collect();
+        let parts = parts.iter().map(|value| Part { name: format!("n{value}"), value: *value, share: None }).collect();
         Figure {
             code: "07b".into(),
             clause: String::new(),
@@ -138,7 +139,9 @@ mod tests {
             value: 0,
             required: 1,
             upper: None,
+            per_mille: 0,
             expected: 0,
+            forecast: None,
             own: None,
             status: term_status(true, true),
             pair: None,
@@ -146,8 +149,11 @@ mod tests {
             overlap: 0,
             months: Vec::new(),
             terms: Vec::new(),
+            composite: Vec::new(),
+            missing: Vec::new(),
             lines: 0,
             grades: [0; 4],
+            demanded: None,
             rules: Vec::new(),
         }
     }

@@ -30,8 +30,6 @@ pub struct Item {
     pub section: String,
     /// The first sentence.
     pub title: String,
-    /// Word for word.
-    pub text: String,
     /// Lead departments.
     pub leads: Vec<String>,
     /// Its targets.
@@ -61,8 +59,12 @@ pub struct Figure {
     pub required: i64,
     /// The upper end of a range.
     pub upper: Option<i64>,
-    /// What an even pace would have reached.
+    /// Value by required, in thousandths, cut off.
+    pub per_mille: i64,
+    /// What the calendar asks for by then.
     pub expected: i64,
+    /// What comes of it at the rate of the last weeks, where that can be said: from, to.
+    pub forecast: Option<(i64, i64)>,
     /// Of a report about one organisation: its own part.
     pub own: Option<i64>,
     /// Where it stands.
@@ -77,10 +79,16 @@ pub struct Figure {
     pub months: Vec<Month>,
     /// Of a value that is due in each of several periods.
     pub terms: Vec<Term>,
+    /// Of a composite target: what each part has, and must reach.
+    pub composite: Vec<(i64, i64)>,
+    /// Of a target that covers a fixed list: who is not covered.
+    pub missing: Vec<String>,
     /// How many lines of the ledger stand behind it.
     pub lines: i64,
     /// How much rests on evidence of each grade, A first.
     pub grades: [i64; 4],
+    /// Which share of it must be A or B, in hundredths.
+    pub demanded: Option<i64>,
     /// Which attendance counts.
     pub rules: Vec<String>,
 }
@@ -134,6 +142,8 @@ pub struct Part {
     pub name: String,
     /// How much.
     pub value: i64,
+    /// The share of the target that it agreed to.
+    pub share: Option<i64>,
 }
 
 /// A figure of one month.
@@ -145,7 +155,7 @@ pub struct Month {
     pub value: i64,
     /// Counted up to its end.
     pub total: i64,
-    /// What an even pace reaches by its end, where there is one.
+    /// What the calendar asks for by its end, where it does.
     pub pace: Option<i64>,
     /// Whether it has begun.
     pub begun: bool,
@@ -174,7 +184,7 @@ pub struct Term {
 impl Figure {
     /// Hundredths of what must be reached, rounded down.
     pub fn percent(&self) -> i64 {
-        self.value.saturating_mul(100).checked_div(self.required).unwrap_or(0)
+        self.per_mille / 10
     }
 }
 

@@ -26,6 +26,8 @@ const SUMMARY: &[(&str, f64)] = &[
     ("上限", 9.0),
     ("完成率", 9.0),
     ("按进度应完成", 12.0),
+    ("预计（低）", 11.0),
+    ("预计（高）", 11.0),
     ("状态", 10.0),
     ("成对目标", 14.0),
     ("牵头部室", 22.0),
@@ -164,14 +166,20 @@ fn summary(page: &mut Worksheet, pens: &Pens, sheet: &Sheet) -> Result<(), XlsxE
             Some(upper) => pen.number(row, 7, upper)?,
             None => pen.text(row, 7, "")?,
         }
-        pen.share(row, 8, figure.value, figure.required)?;
+        pen.share(row, 8, figure.per_mille)?;
         pen.number(row, 9, figure.expected)?;
-        pen.status(row, 10, figure.status)?;
+        for (column, end) in (10..).zip([figure.forecast.map(|(low, _)| low), figure.forecast.map(|(_, high)| high)]) {
+            match end {
+                Some(end) => pen.number(row, column, end)?,
+                None => pen.text(row, column, "")?,
+            }
+        }
+        pen.status(row, 12, figure.status)?;
         let pair = figure.pair.as_ref().map(|(code, status)| format!("{code} {}", status.text));
-        pen.text(row, 11, &pair.unwrap_or_default())?;
-        pen.text(row, 12, &item.leads.join("、"))?;
+        pen.text(row, 13, &pair.unwrap_or_default())?;
+        pen.text(row, 14, &item.leads.join("、"))?;
         if let Some(own) = figure.own {
-            pen.number(row, 13, own)?;
+            pen.number(row, 15, own)?;
         }
     }
     Ok(())
@@ -185,7 +193,7 @@ pub fn item_name(item: &Item) -> String {
 fn item(page: &mut Worksheet, pens: &Pens, sheet: &Sheet, item: &Item) -> Result<(), XlsxError> {
     page.set_name(item_name(item))?;
     printed(page, true);
-    for (column, width) in [(0, 12.0), (1, 12.0), (2, 12.0), (3, 12.0), (4, 12.0), (5, 12.0), (6, 3.0), (7, 16.0), (8, 12.0), (9, 3.0)] {
+    for (column, width) in [(0, 12.0), (1, 12.0), (2, 12.0), (3, 12.0), (4, 12.0), (5, 12.0), (6, 3.0), (7, 16.0), (8, 12.0), (9, 12.0)] {
         page.set_column_width(column, width)?;
     }
     page.set_freeze_panes(3, 0)?;
@@ -211,12 +219,12 @@ fn block(page: &mut Worksheet, pens: &Pens, name: &str, figure: &Figure, top: u3
     pen.number(top + 2, 0, figure.value)?;
     pen.number(top + 2, 1, figure.required)?;
     pen.text(top + 2, 2, &figure.unit)?;
-    pen.share(top + 2, 3, figure.value, figure.required)?;
+    pen.share(top + 2, 3, figure.per_mille)?;
     pen.number(top + 2, 4, figure.expected)?;
     pen.status(top + 2, 5, figure.status)?;
     let heads = top + 4;
     pen.heads(heads, 0, &["月份", "当月", "累计", "均匀进度"])?;
-    pen.heads(heads, 7, &["单位", &figure.part_unit])?;
+    pen.heads(heads, 7, &["单位", &figure.part_unit, "认领指标"])?;
     for (row, month) in (heads + 1..).zip(&figure.months) {
         pen.text(row, 0, &month.label())?;
         pen.number(row, 1, month.value)?;
@@ -231,6 +239,9 @@ fn block(page: &mut Worksheet, pens: &Pens, name: &str, figure: &Figure, top: u3
     for (row, part) in (heads + 1..).zip(&figure.parts) {
         pen.text(row, 7, &part.name)?;
         pen.number(row, 8, part.value)?;
+        if let Some(share) = part.share {
+            pen.number(row, 9, share)?;
+        }
     }
     let mut terms_at = heads + 2 + u32::try_from(figure.months.len()).unwrap_or(0);
     if !figure.terms.is_empty() {
@@ -247,11 +258,11 @@ fn block(page: &mut Worksheet, pens: &Pens, name: &str, figure: &Figure, top: u3
     let (months, parts) = (last_row(heads, figure.months.len()), last_row(heads, figure.parts.len()));
     let mut bottom = terms_at.max(months).max(parts) + 1;
     if figure.months.iter().any(|month| month.value != 0) {
-        page.insert_chart(heads, 10, &months_chart(name, figure, heads, months))?;
+        page.insert_chart(heads, 11, &months_chart(name, figure, heads, months))?;
         bottom = bottom.max(heads + CHART_ROWS);
     }
     if !figure.parts.is_empty() {
-        page.insert_chart(heads, 18, &parts_chart(name, figure, heads, parts))?;
+        page.insert_chart(heads, 19, &parts_chart(name, figure, heads, parts))?;
         bottom = bottom.max(heads + CHART_ROWS);
     }
     Ok(bottom + 1)

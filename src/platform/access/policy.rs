@@ -93,6 +93,14 @@ permissions! {
     LedgerRead = "ledger:read" [PlanOfficer, Auditor, Admin];
     /// Have reports made of the plan, and its lines exported.
     ExportMake = "export:make" [PlanOfficer, Auditor, Admin];
+    /// Report figures of the plan that no attendance gives.
+    ReportWrite = "report:write" [PlanOfficer, Admin];
+    /// See reported figures, their versions and their evidence.
+    ReportRead = "report:read" [Reviewer, PlanOfficer, Auditor, Admin];
+    /// Divide targets among the sub-districts.
+    CascadeWrite = "cascade:write" [PlanOfficer, Admin];
+    /// Agree or object to the share of one's own sub-district.
+    CascadeAnswer = "cascade:answer" [PlanOfficer, Admin];
     /// Say that a milestone is reached.
     MilestoneWrite = "milestone:write" [PlanOfficer, Admin];
     /// Grant and revoke roles.

@@ -176,6 +176,9 @@ diesel::table! {
         parts -> Text,
         min_level -> Nullable<Text>,
         rotates -> Bool,
+        coverage -> Nullable<Text>,
+        curve -> Nullable<Text>,
+        min_good_percent -> Nullable<BigInt>,
     }
 }
 
@@ -1084,6 +1087,60 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    plan_reports (id) {
+        id -> Binary,
+        target_id -> Binary,
+        organisation_id -> Binary,
+        month -> Date,
+        number -> BigInt,
+        withdraws -> Bool,
+        value -> Nullable<BigInt>,
+        numerator -> Nullable<BigInt>,
+        denominator -> Nullable<BigInt>,
+        parts -> Text,
+        note -> Text,
+        state -> Text,
+        made_by -> Binary,
+        made_at -> Timestamp,
+        decided_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    plan_report_units (report_id, organisation_id) {
+        report_id -> Binary,
+        organisation_id -> Binary,
+    }
+}
+
+diesel::table! {
+    plan_cascades (id) {
+        id -> Binary,
+        target_id -> Binary,
+        number -> BigInt,
+        reason -> Text,
+        state -> Text,
+        made_by -> Binary,
+        made_at -> Timestamp,
+        in_force_at -> Nullable<Timestamp>,
+        replaced_at -> Nullable<Timestamp>,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    plan_shares (cascade_id, organisation_id) {
+        cascade_id -> Binary,
+        organisation_id -> Binary,
+        value -> BigInt,
+        answer -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        answered_by -> Nullable<Binary>,
+        answered_at -> Nullable<Timestamp>,
+    }
+}
+
 diesel::joinable!(people -> organisations (workplace_id));
 diesel::joinable!(wechat_identities -> people (person_id));
 diesel::joinable!(token_families -> people (person_id));
@@ -1150,6 +1207,12 @@ diesel::joinable!(headcounts -> sessions (session_id));
 diesel::joinable!(injuries -> organisations (organisation_id));
 diesel::joinable!(visits -> injuries (injury_id));
 diesel::joinable!(visits -> sessions (session_id));
+diesel::joinable!(plan_reports -> targets (target_id));
+diesel::joinable!(plan_reports -> organisations (organisation_id));
+diesel::joinable!(plan_report_units -> plan_reports (report_id));
+diesel::joinable!(plan_cascades -> targets (target_id));
+diesel::joinable!(plan_shares -> plan_cascades (cascade_id));
+
 diesel::allow_tables_to_appear_in_same_query!(
     idempotency_keys,
     jobs,
@@ -1227,4 +1290,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     injuries,
     visit_days,
     visits,
+    plan_reports,
+    plan_report_units,
+    plan_cascades,
+    plan_shares,
 );

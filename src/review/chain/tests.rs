@@ -228,3 +228,35 @@ fn only_what_is_asked_for_is_taken() {
     assert!(check(&form, &answers(&[]), Some(&only)).is_err());
     assert!(check(&form, &answers(&["a", "b"]), Some(&only)).is_err());
 }
+
+#[test]
+fn what_departments_lead_all_of_them_sign() {
+    let led = Definition { steps: vec![step("together", StepLevel::Leads)], form: Vec::new() };
+    let all = tree();
+    let workplace = all.iter().find(|one| one.code == "unit");
+    let signs = |leads: &[&str]| {
+        let bodies = Bodies {
+            leads: leads.iter().map(|code| (*code).to_owned()).collect(),
+            ..Bodies::of(workplace, &all)
+        };
+        let code = |id: OrganisationId| all.iter().find(|one| one.id == id).unwrap().code.clone();
+        let planned = plan(&led, &bodies, None).unwrap();
+        planned.into_iter().map(|one| (one.number, one.body.map(code), one.skipped)).collect::<Vec<_>>()
+    };
+    let by = |code: &str| (1, Some(code.to_owned()), None);
+    assert_eq!(signs(&["dept-a", "dept-b"]), [by("dept-a"), by("dept-b")]);
+    assert_eq!(signs(&["dept-a"]), [by("dept-a")]);
+    // A department that is closed signs nothing; where none is left, or none is named, the district decides.
+    assert_eq!(signs(&["dept-a", "dept-gone"]), [by("dept-a"), (1, None, Some(Skipped::NoBody))]);
+    assert_eq!(signs(&["dept-gone"]), [by("longgang")]);
+    assert_eq!(signs(&[]), [by("longgang")]);
+    let amount = FormField {
+        key: "cost".into(),
+        label: String::new(),
+        kind: FieldKind::Amount,
+        required: false,
+        choices: Vec::new(),
+    };
+    let mixed = Definition { form: vec![amount], ..led };
+    assert_eq!(mixed.faults(), ["lead departments and an amount do not stand in one chain"]);
+}

@@ -9,6 +9,7 @@ mod exports_cases;
 mod headcount_cases;
 mod membership_cases;
 mod places_cases;
+mod plan_cases;
 pub mod scope;
 pub mod tokens;
 mod visits_cases;

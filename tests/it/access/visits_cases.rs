@@ -14,7 +14,7 @@ fn fresh_phone(actor: &Actor) -> String {
 }
 
 /// A request that succeeds when `someone` may make it.
-pub async fn case(stage: &Stage, operation: &str, _someone: &Actor) -> Option<Call> {
+pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Call> {
     let app = &stage.app;
     let phone = fresh_phone(&stage.organiser);
     if operation == "injury_import" {
@@ -44,6 +44,6 @@ pub async fn case(stage: &Stage, operation: &str, _someone: &Actor) -> Option<Ca
                 }
             }
         }
-        _ => return None,
+        _ => return super::plan_cases::case(stage, operation, someone).await,
     })
 }

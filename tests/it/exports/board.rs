@@ -92,6 +92,6 @@ async fn a_few_people_are_not_told_of(app: TestApp) {
     app.advance(TimeDelta::minutes(1));
     let page = app.anon().get("/plans/2025/board").await.text;
     let people = card(&page, "09e");
-    assert!(people.contains("<span class=\"figure\">少于 10</span>") && people.contains("<span>—</span>"), "{people}");
+    assert!(people.contains("<span class=\"figure\">少于 3</span>") && people.contains("<span>—</span>"), "{people}");
     assert!(people.contains("width=\"0\"") && !people.contains("<details>"), "{people}");
 }

@@ -118,7 +118,7 @@ async fn figures_of_the_api(actor: &Actor) -> Figures {
 fn figures_of_the_workbook(bytes: &[u8]) -> Figures {
     let number = |text: String| text.parse::<f64>().unwrap() as i64;
     let word = |text: &str| {
-        let known = [("已完成", "met"), ("超出范围", "beyond_range"), ("进度正常", "on_pace"), ("落后", "behind"), ("未达标", "missed"), ("待上报", "not_reported")];
+        let known = [("已完成", "met"), ("超出范围", "beyond_range"), ("超前", "ahead"), ("进度正常", "on_pace"), ("落后", "behind"), ("存在风险", "at_risk"), ("未达标", "failed"), ("待上报", "not_reported")];
         known.iter().find(|(zh, _)| *zh == text).map_or(text.to_owned(), |(_, code)| (*code).to_owned())
     };
     let summary = sheet(bytes, "目标汇总");
@@ -129,7 +129,7 @@ fn figures_of_the_workbook(bytes: &[u8]) -> Figures {
         let (rows, _) = item.end().unwrap();
         let top = (0..=rows).find(|at| cell(&item, *at, 0).starts_with(&format!("{code}　"))).unwrap();
         // Its figure stands on its own sheet too.
-        for (column, there) in [(5, 0), (6, 1), (8, 3), (9, 4), (10, 5)] {
+        for (column, there) in [(5, 0), (6, 1), (8, 3), (9, 4), (12, 5)] {
             assert_eq!(cell(&summary, row, column), cell(&item, top + 2, there), "{code}");
         }
         let mut parts: Vec<(String, i64)> = (top + 5..=rows)
@@ -137,7 +137,7 @@ fn figures_of_the_workbook(bytes: &[u8]) -> Figures {
             .map(|at| (cell(&item, at, 7), number(cell(&item, at, 8))))
             .collect();
         parts.sort();
-        let figure = (number(cell(&summary, row, 5)), number(cell(&summary, row, 6)), word(&cell(&summary, row, 10)), parts);
+        let figure = (number(cell(&summary, row, 5)), number(cell(&summary, row, 6)), word(&cell(&summary, row, 12)), parts);
         figures.insert(code, figure);
     }
     figures

@@ -66,6 +66,11 @@ impl Actor {
         self.person = Some(tokens["person_id"].as_str().unwrap().parse().unwrap());
     }
 
+    /// The instance that it talks to.
+    pub fn app(&self) -> &TestApp {
+        &self.app
+    }
+
     /// Who this is. Fails for somebody who is not logged in.
     pub fn person(&self) -> PersonId {
         self.person.expect("not logged in")
