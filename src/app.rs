@@ -37,6 +37,8 @@ use crate::offering::details::Details;
 use crate::offering::following::Followers;
 use crate::ops::Stopping;
 use crate::plan::counting::PlanCounting;
+use crate::plan::exports;
+use crate::plan::exports::board::Boards;
 use crate::plan::jobs::Recount;
 use crate::plan::reports::holder::ReportHolder;
 use crate::plan::reports::subject::ReportSubject;
@@ -116,6 +118,7 @@ pub struct App {
     session_codes: SessionCodes,
     passes: Passes,
     files: Files,
+    boards: Boards,
     login: LoginConfig,
     limits: Arc<Limits>,
     counting: Arc<dyn Counting>,
@@ -306,6 +309,7 @@ impl App {
             ),
             tools,
             files,
+            boards: Boards::default(),
             platform,
         })
     }
@@ -372,6 +376,7 @@ impl App {
             .app_data(Data::new(self.session_codes.clone()))
             .app_data(Data::new(self.passes.clone()))
             .app_data(Data::new(self.files.clone()))
+            .app_data(Data::new(self.boards.clone()))
             .app_data(Data::new(self.login.clone()))
             .app_data(Data::from(Arc::clone(&self.limits)))
             .app_data(Data::new(Arc::clone(&self.counting)))
@@ -440,6 +445,12 @@ fn handlers(
             ids: ids.clone(),
             vault: tools.vault.clone(),
         }),
+        Arc::new(exports::jobs::Make {
+            clock: Arc::clone(clock),
+            vault: tools.vault.clone(),
+            storage: files.storage().clone(),
+        }),
+        Arc::new(exports::jobs::Sweep { clock: Arc::clone(clock), storage: files.storage().clone() }),
         Arc::new(NoticeWriter { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(jobs::Housekeeping { clock: Arc::clone(clock) }),
         Arc::new(Recount),

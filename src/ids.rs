@@ -307,6 +307,8 @@ mod kinds {
         HeadcountSampleId, "hsm");
     crate::id_type!(/// What an auditor found of a headcount.
         FindingId, "fnd");
+    crate::id_type!(/// A report that was asked for.
+        PlanExportId, "rpt");
     crate::id_type!(/// A message in the inbox.
         NoticeId, "ntc");
     crate::id_type!(/// Work that follows a commit.

@@ -146,7 +146,7 @@ fn complete(operation: &mut Operation, path: &str) {
     if operation.operation_id.as_deref() == Some("headcount_sample_create") {
         codes.push("404");
     }
-    if operation.operation_id.as_deref() == Some("file_delete") {
+    if matches!(operation.operation_id.as_deref(), Some("file_delete" | "report_content_get")) {
         codes.push("409");
     }
     if conditional {

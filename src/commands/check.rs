@@ -200,6 +200,7 @@ pub(super) fn vault_rotate(config: &Config) -> Result<bool, StartError> {
     resealed += visits::sealing::rotate(&db, &vault, || bar.inc(1))?;
     let storage = app::open_storage(config)?;
     resealed += files::jobs::rotate(&db, &vault, &storage, || bar.inc(1))?;
+    resealed += plan::exports::sealing::rotate(&db, &vault, &storage, || bar.inc(1))?;
     let keys = crate::identity::store::reseal_session_keys(&db, &vault, config.wechat.appid.as_str())?;
     bar.finish_and_clear();
     println!("已用当前密钥重新加密 / sealed again under the active key: {}", resealed + keys);

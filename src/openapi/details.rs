@@ -152,7 +152,7 @@ pub(super) fn conditional(operation: &mut Operation) {
 pub(super) fn answer_headers(operation: &mut Operation, idempotent: bool, conditional: bool) {
     for (code, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
-        if !matches!(code.as_str(), "200" | "201") || !(idempotent || conditional) {
+        if !matches!(code.as_str(), "200" | "201" | "202") || !(idempotent || conditional) {
             continue;
         }
         response.headers.insert("ETag".into(), etag().into());
@@ -160,7 +160,7 @@ pub(super) fn answer_headers(operation: &mut Operation, idempotent: bool, condit
             let replayed = header("`true` when this answers a repetition", text(Some("^true$"), 4));
             response.headers.insert("Idempotency-Replayed".into(), replayed.into());
         }
-        if code == "201" {
+        if matches!(code.as_str(), "201" | "202") {
             let location = header("Where the new resource is", text(Some("^/api/v1/"), 200));
             response.headers.insert("Location".into(), location.into());
         }

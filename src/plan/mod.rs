@@ -9,6 +9,7 @@ pub mod api;
 pub mod cascade;
 pub mod closing;
 pub mod counting;
+pub mod exports;
 pub mod jobs;
 pub mod measuring;
 pub mod milestones_api;

@@ -24,6 +24,7 @@ mod contract;
 mod corruption;
 mod doors;
 mod durability;
+mod exports;
 mod figures;
 mod files;
 mod headcounts;
@@ -123,6 +124,9 @@ const ROOMS: &[&[Test]] = &[
     rosters::TESTS,
     membership::TESTS,
     plan::TESTS,
+    exports::reports::TESTS,
+    exports::board::TESTS,
+    exports::signin::TESTS,
     figures::reports::TESTS,
     figures::cascade::TESTS,
     audit::TESTS,

@@ -95,6 +95,8 @@ permissions! {
     PeriodClose = "period:close" [PlanOfficer, Admin];
     /// Restate closed months, with a second officer.
     RestatementWrite = "restatement:write" [PlanOfficer, Admin];
+    /// Have reports made of the plan, and its lines exported.
+    ExportMake = "export:make" [PlanOfficer, Auditor, Admin];
     /// Report figures of the plan that no attendance gives.
     ReportWrite = "report:write" [PlanOfficer, Admin];
     /// See reported figures, their versions and their evidence.

@@ -1079,6 +1079,28 @@ diesel::table! {
 }
 
 diesel::table! {
+    plan_exports (id) {
+        id -> Binary,
+        plan_id -> Binary,
+        kind -> Text,
+        format -> Text,
+        organisation_id -> Binary,
+        target_id -> Nullable<Binary>,
+        as_of -> Timestamp,
+        state -> Text,
+        percent -> BigInt,
+        sha256 -> Nullable<Binary>,
+        bytes -> Nullable<BigInt>,
+        vault_key -> Nullable<Text>,
+        requested_by -> Binary,
+        created_at -> Timestamp,
+        ready_at -> Nullable<Timestamp>,
+        expires_at -> Nullable<Timestamp>,
+        erased_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
     injured (who) {
         who -> Binary,
         person_id -> Binary,

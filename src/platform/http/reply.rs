@@ -166,6 +166,14 @@ impl Stored {
         Ok(Self { status: 201, location: Some(location), etag, body, replayed: false })
     }
 
+    /// 202 with what will be made.
+    ///
+    /// # Errors
+    /// Only when the body cannot be written as JSON: a bug.
+    pub fn accepted(location: String, body: &impl Serialize) -> Result<Self> {
+        Ok(Self { status: 202, ..Self::created(location, 0, body)? })
+    }
+
     /// 200 with what the act left.
     ///
     /// # Errors

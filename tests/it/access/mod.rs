@@ -6,6 +6,7 @@ mod closing_cases;
 pub mod coverage;
 mod desk_cases;
 mod door_cases;
+mod exports_cases;
 mod headcount_cases;
 mod membership_cases;
 mod places_cases;

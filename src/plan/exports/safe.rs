@@ -1,0 +1,92 @@
+//! Texts that others have written, made harmless where they go.
+
+use std::borrow::Cow;
+
+/// Signs with which a spreadsheet program takes a text for a formula; their full-width forms too, which some convert.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+/// Characters that a cell holds at most.
+const CELL: usize = 32_000;
+
+/// A text as a cell holds it: with an apostrophe before what would be taken for a formula.
+pub fn cell(text: &str) -> Cow<'_, str> {
+    let text = match text.char_indices().nth(CELL) {
+        Some((at, _)) => text.get(..at).unwrap_or_default(),
+        None => text,
+    };
+    let risky = text.starts_with(['\t', '\r', '\n']) || text.trim_start().starts_with(FORMULA);
+    if risky { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}
+
+/// A text inside HTML or SVG, between tags and in attributes alike.
+pub fn html(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match sign {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            // Controls have no place in a page; signs that turn the direction of writing could turn a figure.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
+            sign if sign.is_control() && sign != '\n' => safe.push(' '),
+            sign => safe.push(sign),
+        }
+    }
+    safe
+}
+
+/// A number with separators of thousands.
+pub fn number(value: i64) -> String {
+    let digits = value.unsigned_abs().to_string();
+    let mut text = if value < 0 { "-".to_owned() } else { String::new() };
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_would_be_a_formula_is_a_text() {
+        for text in
+            ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1", "\n=1", " =1", "＝1", "=HYPERLINK(\"http://x\")"]
+        {
+            assert_eq!(cell(text), format!("'{text}"), "{text:?}");
+        }
+        for text in ["", "平湖", "1+1", "a=b", "'=1", "场次-1"] {
+            assert_eq!(cell(text), text);
+        }
+        assert_eq!(cell(&"长".repeat(40_000)).chars().count(), 32_000);
+    }
+
+    #[test]
+    fn numbers_have_separators() {
+        for (value, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (-1_234_567, "-1,234,567")] {
+            assert_eq!(number(value), text);
+        }
+        assert_eq!(number(i64::MIN), "-9,223,372,036,854,775,808");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_leaves_its_place_in_a_page(text in any::<String>()) {
+            let safe = html(&text);
+            let harmful = ['<', '>', '"', '\'', '\u{202e}'];
+            prop_assert!(!safe.contains(harmful));
+        }
+
+        #[test]
+        fn no_cell_begins_a_formula(text in any::<String>()) {
+            let shown = cell(&text);
+            prop_assert!(!shown.trim_start().starts_with(FORMULA));
+        }
+    }
+}
