@@ -112,6 +112,7 @@ codes! {
     HeadcountImplausible = "headcount_implausible", 409, "人数与计数依据不符，已登记为不予采用", "The number does not follow from how it was counted; recorded as refused";
     HeadcountLive = "headcount_live", 409, "本场次已有人数登记", "This session has a headcount already";
     SessionFinalised = "session_finalised", 409, "场次已结算", "The session has been finalised";
+    SessionMonthClosed = "session_month_closed", 409, "该月数据已关账，场次不能重新开启", "The figures of its month are closed; the session is not opened again";
     SessionNotBegun = "session_not_begun", 409, "场次尚未开始，不能结算", "The session has not begun; it cannot be finalised";
     ReviewLive = "review_live", 409, "已有一份申请正在办理", "A request about this is under review already";
     ReviewClaimed = "review_claimed", 409, "该申请正由其他人员办理", "Somebody else is working at this request";

@@ -438,6 +438,7 @@ impl Work<'_> {
                     present: 0,
                     finalised_at: None,
                     finalised_by: None,
+                    reopened_at: None,
                     version: 1,
                 }
             })
