@@ -131,7 +131,7 @@ pub fn follow_in_tx(conn: &mut Conn, activity: ActivityId, now: DateTime<Utc>) -
     let (gone, again) = (of(standing, false), of(void, true));
     let fresh: Vec<Completion> = completed
         .iter()
-        .filter(|person| !known.contains(person))
+        .filter(|person| !known.contains(*person))
         .map(|person| Completion {
             activity_id: activity,
             person_id: *person,

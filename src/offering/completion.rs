@@ -23,7 +23,7 @@ crate::text_enum! {
 }
 
 /// From which share of an activity somebody has completed it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, Queryable)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"of": "sessions", "percent": 80}))]
 pub struct CompletionRule {

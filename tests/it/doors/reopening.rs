@@ -38,10 +38,9 @@ async fn figures(app: &TestApp) -> (i64, i64) {
     (value(0), value(1))
 }
 
-async fn points(app: &TestApp, person: &Actor) -> i64 {
+async fn points(person: &Actor) -> i64 {
     let mut person = person.clone();
     person.log_in().await;
-    let _ = app;
     person.get("/api/v1/me/penalties").await.ok(200)["points"].as_i64().unwrap()
 }
 
@@ -55,7 +54,7 @@ async fn what_finalising_did_is_taken_back_and_done_anew(app: TestApp) {
     let (li, of_li) = placed(&app, &course, "li").await;
     app.staff("gate").await.scan(course.session, &zhang.pass().await).await.ok(200);
     finalise(&app, course.session).await;
-    assert_eq!((figures(&app).await, points(&app, &li).await), ((1, 1), 2));
+    assert_eq!((figures(&app).await, points(&li).await), ((1, 1), 2));
     assert_eq!(completed(&app, course.id).await.len(), 1);
     // A day later, when the door has long been closed, a sheet is found.
     app.advance(TimeDelta::days(1));
@@ -64,7 +63,7 @@ async fn what_finalising_did_is_taken_back_and_done_anew(app: TestApp) {
     let first = gate.post_keyed("open-it-again", &path, body.clone()).await;
     assert_eq!((&first.body["state"], first.body.get("held")), (&json!("planned"), None), "{}", first.text);
     assert_eq!(gate.post_keyed("open-it-again", &path, body).await.text, first.text);
-    assert_eq!((figures(&app).await, points(&app, &li).await), ((0, 1), 0), "whoever was there was there");
+    assert_eq!((figures(&app).await, points(&li).await), ((0, 1), 0), "whoever was there was there");
     assert!(completed(&app, course.id).await.is_empty());
     assert_eq!(gate.get(&format!("/api/v1/activities/{}", course.id)).await.ok(200)["phase"], "running");
     let trail = fresh(&app, "auditor").await;
@@ -78,7 +77,7 @@ async fn what_finalising_did_is_taken_back_and_done_anew(app: TestApp) {
     fresh(&app, "organiser").await.post(&checks, json!({ "agrees": true })).await.ok(200);
     let done = finalise(&app, course.session).await;
     assert_eq!((&done["held"], &done["present"], &done["state"]), (&json!(true), &json!(2), &json!("finalised")));
-    assert_eq!((figures(&app).await, points(&app, &li).await), ((1, 2), 0));
+    assert_eq!((figures(&app).await, points(&li).await), ((1, 2), 0));
     assert_eq!(states(&app).await, [PenaltyState::Waived], "they came after all");
     assert_eq!(completed(&app, course.id).await.len(), 2);
     gate.post(&format!("/api/v1/sessions/{}/sheets", course.session), json!({ "signup_ids": [of_li] }))
@@ -101,12 +100,12 @@ async fn a_penalty_comes_back_as_it_was(app: TestApp) {
     wang.post(&format!("/api/v1/penalties/{}/appeals", theirs.as_str().unwrap()), appeal).await.ok(200);
     reopen(&gate, course.session).await.ok(200);
     assert_eq!(states(&app).await, [PenaltyState::Waived, PenaltyState::Waived]);
-    assert_eq!((points(&app, &li).await, points(&app, &wang).await), (0, 0));
+    assert_eq!((points(&li).await, points(&wang).await), (0, 0));
     finalise(&app, course.session).await;
     let mut after = states(&app).await;
     after.sort();
     assert_eq!(after, [PenaltyState::Live, PenaltyState::Contested], "no second penalty, and nothing judged");
-    assert_eq!((points(&app, &li).await, points(&app, &wang).await), (2, 0));
+    assert_eq!((points(&li).await, points(&wang).await), (2, 0));
     // And once more, with Li excused meanwhile.
     reopen(&gate, course.session).await.ok(200);
     let roster = gate.get(&format!("/api/v1/activities/{}/signups", course.id)).await.ok(200);
@@ -115,7 +114,7 @@ async fn a_penalty_comes_back_as_it_was(app: TestApp) {
     let body = json!({ "signup_id": of_li, "ground": "illness" });
     gate.post(&format!("/api/v1/sessions/{}/excuses", course.session), body).await.ok(200);
     finalise(&app, course.session).await;
-    assert_eq!(points(&app, &li).await, 0);
+    assert_eq!(points(&li).await, 0);
     app.run_jobs().await;
 }
 
@@ -144,7 +143,7 @@ async fn a_judged_penalty_comes_back_as_it_was(app: TestApp) {
     let mut after = states(&app).await;
     after.sort();
     assert_eq!(after, [PenaltyState::Waived, PenaltyState::Upheld], "what an officer has said stands");
-    assert_eq!((points(&app, &judged[0].0).await, points(&app, &judged[1].0).await), (2, 0));
+    assert_eq!((points(&judged[0].0).await, points(&judged[1].0).await), (2, 0));
     app.run_jobs().await;
 }
 
