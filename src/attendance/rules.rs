@@ -341,7 +341,11 @@ mod tests {
         assert_eq!(hours(80, &[Attended(53), Attended(90)]), (Missed, 1));
         assert_eq!(hours(80, &[Attended(53), ToCome]), (Missed, 91));
         assert_eq!(hours(80, &[Attended(54), ToCome]), (Open, 90));
-        assert_eq!(hours(1, &[Attended(0), Part::Missed]), (Missed, 2), "who came after the end was not there");
+        assert_eq!(
+            hours(1, &[Attended(0), Part::Missed]),
+            (Missed, 2),
+            "who came after the end was not there"
+        );
     }
 
     #[test]

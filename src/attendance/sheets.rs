@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{door, papers};
 use super::entering::{Entered, Entrance};
 use super::model::CheckinMethod;
 use super::staff_api::{let_in_in_tx, open_session_in_tx};
+use super::{door, papers};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{FileId, PersonId, SessionId, SheetId, SignupId};

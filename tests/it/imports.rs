@@ -630,7 +630,11 @@ async fn from_which_share_it_is_completed_is_said_in_the_sheet(app: TestApp) {
     let report = import(&organiser, &[said("a", "课时", "76")]).await.ok(200);
     assert_eq!(wrong(&report), expected(&[(2, "row_key", "changed")]));
     let mut kept: Vec<(String, i64)> = app
-        .read(|c| Ok(completion_rules::table.select((completion_rules::share_of, completion_rules::percent)).load(c)?))
+        .read(|c| {
+            Ok(completion_rules::table
+                .select((completion_rules::share_of, completion_rules::percent))
+                .load(c)?)
+        })
         .await;
     kept.sort();
     assert_eq!(kept, [("hours".to_owned(), 75), ("sessions".to_owned(), 80)]);

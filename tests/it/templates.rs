@@ -281,7 +281,15 @@ async fn the_new_settings_of_an_activity_are_kept_and_checked(app: TestApp) {
     // What is left out stays as it is.
     let reply = organiser.put(&path, &organiser.get(&path).await.etag(), change.clone()).await;
     let kept = reply.expect(200).body.clone();
-    for same in ["waiting_list", "own_clash", "members_only", "free_cancel_hours", "fair_minutes", "waves", "completion"] {
+    for same in [
+        "waiting_list",
+        "own_clash",
+        "members_only",
+        "free_cancel_hours",
+        "fair_minutes",
+        "waves",
+        "completion",
+    ] {
         assert_eq!(kept[same], activity[same], "{same}");
     }
     assert_eq!((&kept["capacity"], &kept["bookable"]), (&json!(40), &json!(44)));

@@ -257,8 +257,7 @@ fn in_transaction_if<T>(
     let outcome = f(conn);
     if outcome.as_ref().is_ok_and(keeps) {
         <Conn as diesel::Connection>::TransactionManager::commit_transaction(conn)?;
-    } else if let Err(rollback) =
-        <Conn as diesel::Connection>::TransactionManager::rollback_transaction(conn)
+    } else if let Err(rollback) = <Conn as diesel::Connection>::TransactionManager::rollback_transaction(conn)
     {
         // What `f` says is what to report; a failed rollback marks the connection as broken.
         tracing::debug!(%rollback, "rollback failed");

@@ -27,7 +27,8 @@ const MINUTES: fn(i64) -> TimeDelta = TimeDelta::minutes;
 pub async fn course(app: &TestApp, sessions: i64, of: &str, percent: i64) -> Made {
     let times: Vec<_> = (0..sessions).map(|n| (MINUTES(n * 45), MINUTES(n * 45 + 45))).collect();
     let rule = json!({ "of": of, "percent": percent });
-    app.activity(|a| a.sessions(&times).signup(TimeDelta::days(-1), MINUTES(30)).set("completion", rule)).await
+    app.activity(|a| a.sessions(&times).signup(TimeDelta::days(-1), MINUTES(30)).set("completion", rule))
+        .await
 }
 
 /// Somebody with a place, and their sign-up.
@@ -86,7 +87,10 @@ async fn a_share_of_sessions_completes_without_those_that_fell_out(app: TestApp)
     let excuse = json!({ "signup_id": of_wang, "ground": "duty" });
     app.staff("gate").await.post(&format!("/api/v1/sessions/{second}/excuses"), excuse).await.ok(200);
     finalise(&app, first).await;
-    assert!(completed(&app, course.id).await.is_empty(), "one of three is not enough, and being there is not yet");
+    assert!(
+        completed(&app, course.id).await.is_empty(),
+        "one of three is not enough, and being there is not yet"
+    );
     let seen = own(&mut zhang, &of_zhang).await;
     assert_eq!((&seen["state"], &seen["missing_sessions"]), (&json!("open"), &json!(1)));
     assert_eq!((&seen["sessions"], &seen["of_sessions"], &seen["hours"]), (&json!(1), &json!(3), &json!(1)));
@@ -103,7 +107,10 @@ async fn a_share_of_sessions_completes_without_those_that_fell_out(app: TestApp)
     assert_eq!(names(&app, course.id, &all).await, ["zhang", "wang"]);
     let seen = own(&mut zhang, &of_zhang).await;
     assert_eq!((&seen["state"], &seen["of_sessions"]), (&json!("completed"), &json!(2)));
-    assert_eq!((&seen["minutes"], &seen["hours"], &seen["missing_sessions"]), (&json!(90), &json!(2), &json!(0)));
+    assert_eq!(
+        (&seen["minutes"], &seen["hours"], &seen["missing_sessions"]),
+        (&json!(90), &json!(2), &json!(0))
+    );
     assert!(seen["completed_at"].is_string());
     let seen = own(&mut li, &of_li).await;
     assert_eq!((&seen["state"], &seen["missing_sessions"]), (&json!("missed"), &json!(1)));
@@ -113,10 +120,13 @@ async fn a_share_of_sessions_completes_without_those_that_fell_out(app: TestApp)
     organiser.post(&format!("/api/v1/sessions/{first}/cancellations"), off).await.ok(200);
     let all = [("zhang", &zhang), ("li", &li), ("wang", &wang)];
     assert_eq!(names(&app, course.id, &all).await, ["zhang"]);
-    let kept: Vec<bool> = app
-        .read(move |c| Ok(completions::table.select(completions::taken_back_at.is_null()).load(c)?))
-        .await;
-    assert_eq!((kept.len(), kept.iter().filter(|stands| **stands).count()), (2, 1), "what is taken back is history");
+    let kept: Vec<bool> =
+        app.read(move |c| Ok(completions::table.select(completions::taken_back_at.is_null()).load(c)?)).await;
+    assert_eq!(
+        (kept.len(), kept.iter().filter(|stands| **stands).count()),
+        (2, 1),
+        "what is taken back is history"
+    );
     assert_eq!(own(&mut wang, &of_wang).await["state"], "missed");
     app.run_jobs().await;
 }
@@ -143,7 +153,10 @@ async fn a_share_of_hours_counts_late_and_early(app: TestApp) {
     assert!(completed(&app, course.id).await.is_empty());
     finalise(&app, course.sessions[1]).await;
     let seen = own(&mut li, &of_li).await;
-    assert_eq!((&seen["state"], &seen["minutes"], &seen["missing_minutes"]), (&json!("missed"), &json!(70), &json!(2)));
+    assert_eq!(
+        (&seen["state"], &seen["minutes"], &seen["missing_minutes"]),
+        (&json!("missed"), &json!(70), &json!(2))
+    );
     assert_eq!((&seen["sessions"], &seen["of_minutes"], &seen["hours"]), (&json!(2), &json!(90), &json!(1)));
     assert_eq!(own(&mut wang, &of_wang).await["minutes"], 72);
     assert_eq!(own(&mut zhang, &of_zhang).await["minutes"], 90);
@@ -244,7 +257,8 @@ async fn the_rule_is_fixed_with_the_first_finalised_session(app: TestApp) {
     assert_eq!(changed.expect(200).body["completion"], change["completion"]);
     for (percent, code) in [(0, "minimum"), (101, "maximum")] {
         change["completion"]["percent"] = json!(percent);
-        let problem = organiser.put(&path, &changed.etag(), change.clone()).await.problem(422, "validation_failed");
+        let problem =
+            organiser.put(&path, &changed.etag(), change.clone()).await.problem(422, "validation_failed");
         assert_eq!(problem["errors"][0]["code"], code);
     }
     let (zhang, _) = placed(&app, &course, "zhang").await;
@@ -255,7 +269,10 @@ async fn the_rule_is_fixed_with_the_first_finalised_session(app: TestApp) {
     same.expect(200);
     change["completion"]["percent"] = json!(50);
     let problem = organiser.put(&path, &same.etag(), change).await.problem(422, "validation_failed");
-    assert_eq!((&problem["errors"][0]["pointer"], &problem["errors"][0]["code"]), (&json!("/completion"), &json!("fixed")));
+    assert_eq!(
+        (&problem["errors"][0]["pointer"], &problem["errors"][0]["code"]),
+        (&json!("/completion"), &json!("fixed"))
+    );
     let public = app.anon().get(&format!("/api/v1/activities/{}", course.id)).await.ok(200);
     assert_eq!(public["completion"], json!({ "of": "hours", "percent": 75 }));
     app.run_jobs().await;

@@ -264,8 +264,8 @@ impl History {
             };
             let mut beside = Beside::default();
             let outcomes = place.settler.upload_in_tx(conn, &upload, now, &mut beside)?;
+            // Messages and the audit chain, which `beside` would write, are no part of what is compared.
             assert_eq!(outcomes.len(), upload.scans.len(), "an outcome for every scan");
-            beside.write_in_tx(conn, &place.settler.entrance.ids, now)?;
         }
         kept(conn, place)
     }

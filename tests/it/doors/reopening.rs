@@ -76,7 +76,10 @@ async fn what_finalising_did_is_taken_back_and_done_anew(app: TestApp) {
     let checks = format!("/api/v1/sheets/{}/checks", sheet["id"].as_str().unwrap());
     fresh(&app, "organiser").await.post(&checks, json!({ "agrees": true })).await.ok(200);
     let done = finalise(&app, course.session).await;
-    assert_eq!((&done["held"], &done["present"], &done["state"]), (&json!(true), &json!(2), &json!("finalised")));
+    assert_eq!(
+        (&done["held"], &done["present"], &done["state"]),
+        (&json!(true), &json!(2), &json!("finalised"))
+    );
     assert_eq!((figures(&app).await, points(&li).await), ((1, 2), 0));
     assert_eq!(states(&app).await, [PenaltyState::Waived], "they came after all");
     assert_eq!(completed(&app, course.id).await.len(), 2);
@@ -218,7 +221,9 @@ async fn one_of_several_sessions_leaves_the_others(app: TestApp) {
     assert_eq!(figures(&app).await, (1, 2));
     assert_eq!(completed(&app, course.id).await.len(), 1, "one of two is enough");
     let kept: Vec<(SessionId, Option<bool>)> = app
-        .read(|c| Ok(sessions::table.order(sessions::number).select((sessions::id, sessions::held)).load(c)?))
+        .read(|c| {
+            Ok(sessions::table.order(sessions::number).select((sessions::id, sessions::held)).load(c)?)
+        })
         .await;
     let held = |id: SessionId| kept.iter().find(|(one, _)| *one == id).unwrap().1;
     assert_eq!((held(course.sessions[0]), held(course.sessions[1])), (Some(true), None));
