@@ -23,6 +23,7 @@ use crate::attendance::headcounts::subject::{FindingSubject, HeadcountSubject};
 use crate::attendance::offline::conflicts::ConflictSubject;
 use crate::attendance::offline::devices::DeviceKeys;
 use crate::attendance::offline::uploading::Settler;
+use crate::attendance::papers::SheetHolder;
 use crate::attendance::pass::Passes;
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -275,6 +276,7 @@ impl App {
         files.holders().register(Arc::new(HeadcountHolder { clock: Arc::clone(&clock) }));
         files.holders().register(Arc::new(visits::photos::VisitHolder));
         files.holders().register(Arc::new(ReportHolder { clock: Arc::clone(&clock) }));
+        files.holders().register(Arc::new(SheetHolder));
         Ok(Self {
             wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,

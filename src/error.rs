@@ -114,6 +114,7 @@ codes! {
     FigureEarned = "figure_earned", 409, "该指标由签到、人数登记或案件计数，不能填报", "This target is counted from attendance or cases; nobody types it in";
     TargetUndivided = "target_undivided", 409, "该指标不分解到街道", "This target is not divided among the sub-districts";
     SessionFinalised = "session_finalised", 409, "场次已结算", "The session has been finalised";
+    SessionMonthClosed = "session_month_closed", 409, "该月数据已关账，场次不能重新开启", "The figures of its month are closed; the session is not opened again";
     SessionNotBegun = "session_not_begun", 409, "场次尚未开始，不能结算", "The session has not begun; it cannot be finalised";
     ReviewLive = "review_live", 409, "已有一份申请正在办理", "A request about this is under review already";
     ReviewClaimed = "review_claimed", 409, "该申请正由其他人员办理", "Somebody else is working at this request";

@@ -1,6 +1,6 @@
 //! What the plan is told of attendance. The plan is above this room, so it comes as an interface, wired in `app.rs`.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::error::Result;
 use crate::ids::{ActivityId, AttendanceId, HeadcountId, OrganisationId, PersonId, SessionId};
@@ -86,6 +86,9 @@ pub trait Counting: Send + Sync {
 
     /// A crowd was counted. What it counted for before, if anything, is taken back.
     fn crowd_in_tx(&self, conn: &mut Conn, crowd: &CountedCrowd) -> Result<()>;
+
+    /// Whether the figures of the month of `day` may still change: a session of it is opened again only then.
+    fn month_is_open_in_tx(&self, conn: &mut Conn, day: NaiveDate) -> Result<bool>;
 
     /// Sessions and their attendances count no more; what counted through them and has another ground does again.
     fn voided_in_tx(&self, conn: &mut Conn, voided: &Voided) -> Result<()>;

@@ -35,6 +35,9 @@ pub fn undo_in_tx(
     why: Why<'_>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Attendance>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut undone: Vec<Attendance> = Vec::new();
     let mut by_activity: BTreeMap<ActivityId, Voided> = BTreeMap::new();
     let mut by_session: BTreeMap<SessionId, i64> = BTreeMap::new();

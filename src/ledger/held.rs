@@ -76,6 +76,17 @@ pub(super) fn closed_in_tx(
     Ok(Closed(wanted.into_iter().filter_map(closed).collect()))
 }
 
+/// Whether no plan has closed the month of `day`; it stays so until the commit.
+pub fn month_is_open_in_tx(conn: &mut Conn, day: NaiveDate) -> Result<bool> {
+    let query = plan_periods::table
+        .filter(plan_periods::kind.eq(MONTH))
+        .filter(plan_periods::starts_on.eq(month_of(day)))
+        .order((plan_periods::plan_id, plan_periods::starts_on))
+        .select(plan_periods::state);
+    let states: Vec<String> = crate::load_shared!(&mut *conn, query)?;
+    Ok(states.iter().all(|state| state != HARD))
+}
+
 /// A line that waits, and for which closed month of which plan.
 pub(super) struct Waiting {
     pub(super) plan: PlanId,

@@ -114,6 +114,13 @@ impl Counting for PlanCounting {
         Ok(())
     }
 
+    fn month_is_open_in_tx(&self, conn: &mut Conn, day: NaiveDate) -> Result<bool> {
+        let until = store::counts_until(conn, day)?;
+        // What counts for no plan is in nobody's figures.
+        let counts = until.is_none_or(|until| civil_day(self.clock.now()) <= until);
+        Ok(counts && ledger::held::month_is_open_in_tx(conn, day)?)
+    }
+
     fn voided_in_tx(&self, conn: &mut Conn, voided: &Voided) -> Result<()> {
         super::voiding::void_in_tx(conn, &self.ids, self.clock.now(), voided)
     }

@@ -55,6 +55,12 @@ pub fn rules_on(conn: &mut Conn, day: NaiveDate) -> Result<Vec<(CountingRule, Ta
     Ok(query.select((CountingRule::as_select(), Target::as_select())).load(conn)?)
 }
 
+/// Until when the plans for which `day` counts are counted for.
+pub fn counts_until(conn: &mut Conn, day: NaiveDate) -> Result<Option<NaiveDate>> {
+    let of_day = plans::table.filter(plans::counts_from.le(day)).filter(plans::counts_until.ge(day));
+    Ok(of_day.select(diesel::dsl::max(plans::counts_until)).first(conn)?)
+}
+
 /// The plan's milestones, by code.
 pub fn milestones(conn: &mut Conn, plan: PlanId) -> Result<Vec<Milestone>> {
     let query = milestones::table.filter(milestones::plan_id.eq(plan)).order(milestones::code);

@@ -455,6 +455,7 @@ impl Work<'_> {
                     present: 0,
                     finalised_at: None,
                     finalised_by: None,
+                    reopened_at: None,
                     version: 1,
                 }
             })

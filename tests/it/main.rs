@@ -92,6 +92,8 @@ const ROOMS: &[&[Test]] = &[
     doors::ways::TESTS,
     doors::offline::TESTS,
     doors::histories::TESTS,
+    doors::completing::TESTS,
+    doors::reopening::TESTS,
     headcounts::counting::TESTS,
     headcounts::deciding::TESTS,
     headcounts::photos::TESTS,

@@ -13,13 +13,14 @@ use super::conflicts;
 use super::devices::{self, DeviceTask};
 use super::facts::{self, Ground};
 use super::settling::{self, Presence, Seat, Settled};
+use crate::attendance::completing;
 use crate::attendance::entering::{Candidate, Entrance, Left};
 use crate::attendance::model::{CheckinMethod, ConflictState, Direction, Scan, ScanOutcome, Voiding};
 use crate::attendance::store;
 use crate::attendance::undoing::{self, Why};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Result};
-use crate::ids::{AttendanceId, DeviceId, PersonId, ScanId, SessionId};
+use crate::ids::{ActivityId, AttendanceId, DeviceId, PersonId, ScanId, SessionId};
 use crate::ledger::model::Cause;
 use crate::notify::beside::Beside;
 use crate::offering;
@@ -142,7 +143,7 @@ impl Settler {
         let mut ids = facts::neighbours(conn, std::slice::from_ref(&own), &batch)?;
         ids.insert(session);
         let wanted: Vec<SessionId> = ids.iter().copied().collect();
-        let locked = offering::store::sessions_lock_in_tx(conn, &wanted)?;
+        let locked = completing::sessions_lock_in_tx(conn, &wanted)?;
         let own = locked.get(&session).ok_or_else(Error::not_found)?.clone();
         if facts::neighbours(conn, std::slice::from_ref(&own), &batch)?.iter().any(|id| !ids.contains(id)) {
             // Somebody was scanned elsewhere in this very moment: begin anew, with that session held too.
@@ -165,6 +166,11 @@ impl Settler {
         let mut applying = Applying { settler: self, ground: &ground, settled: &settled, now, beside };
         for id in &ids {
             applying.session_in_tx(conn, *id)?;
+        }
+        let over = locked.values().filter(|session| session.state == SessionState::Finalised);
+        let over: BTreeSet<ActivityId> = over.map(|session| session.activity_id).collect();
+        for activity in over {
+            beside.entries.extend(completing::follow_in_tx(conn, activity, now)?);
         }
         Ok(())
     }

@@ -393,6 +393,24 @@ diesel::table! {
         finalised_at -> Nullable<Timestamp>,
         finalised_by -> Nullable<Binary>,
         version -> BigInt,
+        reopened_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    completion_rules (activity_id) {
+        activity_id -> Binary,
+        share_of -> Text,
+        percent -> BigInt,
+    }
+}
+
+diesel::table! {
+    completions (activity_id, person_id) {
+        activity_id -> Binary,
+        person_id -> Binary,
+        completed_at -> Timestamp,
+        taken_back_at -> Nullable<Timestamp>,
     }
 }
 
@@ -687,6 +705,7 @@ diesel::table! {
         decided_at -> Nullable<Timestamp>,
         decision -> Nullable<Text>,
         version -> BigInt,
+        set_aside_at -> Nullable<Timestamp>,
     }
 }
 
@@ -1244,6 +1263,8 @@ diesel::joinable!(device_grants -> devices (device_id));
 diesel::joinable!(checkin_conflicts -> scans (scan_id));
 diesel::joinable!(sheet_lines -> sheets (sheet_id));
 diesel::joinable!(excuses -> sessions (session_id));
+diesel::joinable!(completion_rules -> activities (activity_id));
+diesel::joinable!(completions -> activities (activity_id));
 diesel::joinable!(notices -> people (person_id));
 diesel::joinable!(quotas -> activities (activity_id));
 diesel::joinable!(quotas -> organisations (organisation_id));
@@ -1322,6 +1343,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     sheet_lines,
     excuses,
     fences,
+    completion_rules,
+    completions,
     notices,
     attendance_roles,
     quotas,
