@@ -114,7 +114,8 @@ pub fn enter_in_tx(
 
 /// The application's own door.
 pub fn entrance(app: &TestApp) -> Entrance {
-    let counting = PlanCounting { clock: app.app().platform().clock.clone(), ids: app.ids().clone() };
+    let counting =
+        PlanCounting::new(app.app().platform().clock.clone(), app.ids().clone(), std::time::Duration::ZERO);
     Entrance { ids: app.ids().clone(), counting: std::sync::Arc::new(counting) }
 }
 
