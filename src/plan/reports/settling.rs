@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{rules, store};
 use crate::error::Result;
 use crate::ids::{Ids, TargetId};
-use crate::ledger::model::{Line, NewLine};
+use crate::ledger::model::{Because, Cause, Line, NewLine};
 use crate::plan::model::{CountedFrom, Target};
 use crate::platform::db::Conn;
 use crate::platform::db::schema::targets;
@@ -29,10 +29,9 @@ pub fn settle_in_tx(
 ) -> Result<()> {
     let expected = lines_of(conn, target)?;
     let sources: Vec<Uuid> = store::ever_approved(conn, target.id)?.into_iter().map(|id| id.0).collect();
-    let written = ledger::store::lines_of_sources(conn, &sources)?;
     let mut stands: BTreeMap<Uuid, BTreeSet<Told>> = BTreeMap::new();
-    let reversed: BTreeSet<_> = written.iter().filter_map(|line| line.reverses).collect();
-    for line in written.iter().filter(|line| !line.is_reversal && !reversed.contains(&line.id)) {
+    // With what is held for a closed month.
+    for line in &ledger::store::standing_of_sources(conn, &sources)? {
         stands.entry(Uuid::from_slice(&line.source_id).unwrap_or_default()).or_default().insert(told(line));
     }
     let mut asked: BTreeMap<Uuid, BTreeSet<Told>> = BTreeMap::new();
@@ -50,10 +49,11 @@ pub fn settle_in_tx(
         .map(|(source, _)| *source)
         .collect();
     if !other.is_empty() {
-        ledger::store::reverse_sources_in_tx(conn, ids, now, &other, reason)?;
+        let because = Because { cause: Cause::Report, reason };
+        ledger::store::reverse_sources_in_tx(conn, ids, now, &other, because)?;
     }
     // What stands already is not counted again.
-    ledger::store::post_in_tx(conn, ids, now, &expected)?;
+    ledger::store::post_in_tx(conn, ids, now, Cause::Report, &expected)?;
     Ok(())
 }
 
