@@ -129,6 +129,7 @@ fn lay(db: &Db, people_there: usize, number: usize) {
                 present: people_there as i64,
                 finalised_at: None,
                 finalised_by: None,
+                reopened_at: None,
                 version: 1,
             };
             diesel::insert_into(sessions::table).values(&row).execute(conn)?;
