@@ -22,6 +22,7 @@ mod support;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -98,7 +99,7 @@ fn measure(engine: &str, url: &str, people: usize, number: usize) -> usize {
 fn lay(db: &Db, people_there: usize, number: usize) {
     let clock: SharedClock = Arc::new(SystemClock);
     let ids = Ids::new(Arc::clone(&clock), Arc::new(SystemEntropy));
-    let counting = PlanCounting { clock: Arc::clone(&clock), ids: ids.clone() };
+    let counting = PlanCounting::new(Arc::clone(&clock), ids.clone(), Duration::ZERO);
     let now = SystemClock.now();
     let activity: ActivityId = db
         .write_blocking(|conn| {
@@ -128,6 +129,7 @@ fn lay(db: &Db, people_there: usize, number: usize) {
                 present: people_there as i64,
                 finalised_at: None,
                 finalised_by: None,
+                reopened_at: None,
                 version: 1,
             };
             diesel::insert_into(sessions::table).values(&row).execute(conn)?;

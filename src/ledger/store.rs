@@ -295,11 +295,16 @@ fn live_of_sources(conn: &mut Conn, sources: &[uuid::Uuid]) -> Result<Vec<Line>>
 
 /// What a source counts for, or will once its closed month is restated.
 pub fn standing_of_source(conn: &mut Conn, source: uuid::Uuid) -> Result<Vec<Line>> {
-    let mut live = live_of_sources(conn, &[source])?;
+    standing_of_sources(conn, &[source])
+}
+
+/// What `sources` count for, or will once their closed months are restated.
+pub fn standing_of_sources(conn: &mut Conn, sources: &[uuid::Uuid]) -> Result<Vec<Line>> {
+    let mut live = live_of_sources(conn, sources)?;
     let ids: Vec<LedgerLineId> = live.iter().map(|line| line.id).collect();
     let backing = held::reversals_of(conn, &ids)?;
     live.retain(|line| !backing.contains_key(&line.id));
-    live.extend(held::posts_of_sources(conn, &[source])?.iter().map(held::as_line));
+    live.extend(held::posts_of_sources(conn, sources)?.iter().map(held::as_line));
     Ok(live)
 }
 

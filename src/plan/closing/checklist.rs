@@ -9,11 +9,12 @@ use crate::attendance::headcounts::model::HeadcountState;
 use crate::attendance::model::ConflictState;
 use crate::clock::{day_start, db_time};
 use crate::error::Result;
-use crate::ids::{ActivityId, ConflictId, HeadcountId, OrganisationId, ReviewId, SessionId};
+use crate::ids::{ActivityId, ConflictId, HeadcountId, OrganisationId, PlanReportId, SessionId};
 use crate::offering::model::{ActivityState, SessionState};
+use crate::plan::reports::model::ReportState;
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{
-    activities, checkin_conflicts, headcounts, organisations, reviews, sessions,
+    activities, checkin_conflicts, headcounts, organisations, plan_reports, sessions, targets,
 };
 
 /// Items of a kind that are named at most: whoever has more has to begin somewhere.
@@ -41,9 +42,7 @@ pub fn open(conn: &mut Conn, part: Part, now: DateTime<Utc>) -> Result<Vec<Item>
     let mut items = sessions_unfinalised(conn, &of)?;
     items.extend(conflicts_open(conn, &of)?);
     items.extend(headcounts_unsigned(conn, &of)?);
-    if part.street.is_none() {
-        items.extend(reports_unapproved(conn, &of)?);
-    }
+    items.extend(reports_unapproved(conn, part)?);
     Ok(items)
 }
 
@@ -122,20 +121,26 @@ fn headcounts_unsigned(conn: &mut Conn, of: &Asked) -> Result<Vec<Item>> {
     Ok(of.items(ItemKind::HeadcountUnsigned, rows))
 }
 
-/// Requests about reports that were made before the period was over or since, and are not decided.
-fn reports_unapproved(conn: &mut Conn, of: &Asked) -> Result<Vec<Item>> {
-    let rows: Vec<(ReviewId, String)> = reviews::table
-        .filter(reviews::kind.eq("plan_report"))
-        .filter(reviews::state.eq_any(["open", "returned"]))
-        .filter(reviews::opened_at.ge(of.from))
-        .order(reviews::id)
+/// Reported figures of the period that nobody has approved or rejected.
+fn reports_unapproved(conn: &mut Conn, part: Part) -> Result<Vec<Item>> {
+    let mut query = plan_reports::table
+        .inner_join(targets::table)
+        .inner_join(organisations::table)
+        .filter(plan_reports::state.eq(ReportState::Proposed))
+        .filter(plan_reports::month.ge(part.starts_on))
+        .filter(plan_reports::month.lt(rules::until(part.kind, part.starts_on)))
+        .order(plan_reports::id)
         .limit(NAMED)
-        .select((reviews::id, reviews::title))
-        .load(conn)?;
-    let item = |(id, title): (ReviewId, String)| Item {
+        .select((plan_reports::id, targets::code, organisations::short_name))
+        .into_boxed();
+    if let Some(street) = part.street {
+        query = query.filter(organisations::street_id.eq(street));
+    }
+    let rows: Vec<(PlanReportId, String, String)> = query.load(conn)?;
+    let item = |(id, code, name): (PlanReportId, String, String)| Item {
         kind: ItemKind::ReportUnapproved,
         id: id.to_string(),
-        name: Some(title),
+        name: Some(format!("{code} {name}")),
     };
     Ok(rows.into_iter().map(item).collect())
 }

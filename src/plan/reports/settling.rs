@@ -29,10 +29,9 @@ pub fn settle_in_tx(
 ) -> Result<()> {
     let expected = lines_of(conn, target)?;
     let sources: Vec<Uuid> = store::ever_approved(conn, target.id)?.into_iter().map(|id| id.0).collect();
-    let written = ledger::store::lines_of_sources(conn, &sources)?;
     let mut stands: BTreeMap<Uuid, BTreeSet<Told>> = BTreeMap::new();
-    let reversed: BTreeSet<_> = written.iter().filter_map(|line| line.reverses).collect();
-    for line in written.iter().filter(|line| !line.is_reversal && !reversed.contains(&line.id)) {
+    // With what is held for a closed month.
+    for line in &ledger::store::standing_of_sources(conn, &sources)? {
         stands.entry(Uuid::from_slice(&line.source_id).unwrap_or_default()).or_default().insert(told(line));
     }
     let mut asked: BTreeMap<Uuid, BTreeSet<Told>> = BTreeMap::new();

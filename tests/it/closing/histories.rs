@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -206,7 +207,7 @@ impl<'a> History<'a> {
     fn new(place: &'a Place, ids: &Ids, seed: u64) -> Self {
         let clock = Arc::new(ManualClock::at(place.start));
         let shared: SharedClock = Arc::clone(&clock) as SharedClock;
-        let counting = Arc::new(PlanCounting::new(shared, ids.clone(), std::time::Duration::ZERO));
+        let counting = Arc::new(PlanCounting::new(shared, ids.clone(), Duration::ZERO));
         Self {
             place,
             rng: StdRng::seed_from_u64(seed),

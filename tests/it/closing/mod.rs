@@ -7,6 +7,8 @@ pub mod holding;
 pub mod races;
 pub mod rolling;
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use unionhall::attendance::entering::{Candidate, Entrance, Left};
@@ -114,8 +116,7 @@ pub fn enter_in_tx(
 
 /// The application's own door.
 pub fn entrance(app: &TestApp) -> Entrance {
-    let counting =
-        PlanCounting::new(app.app().platform().clock.clone(), app.ids().clone(), std::time::Duration::ZERO);
+    let counting = PlanCounting::new(app.app().platform().clock.clone(), app.ids().clone(), Duration::ZERO);
     Entrance { ids: app.ids().clone(), counting: std::sync::Arc::new(counting) }
 }
 
