@@ -90,12 +90,17 @@ fn a_line(conn: &mut Conn) -> Result<Line> {
 /// Inserts `line` by hand, and adds it to the roll-up as somebody would who knows the tables.
 fn slip_in(conn: &mut Conn, line: &Line) -> Result<()> {
     diesel::insert_into(ledger_lines::table).values(line).execute(conn)?;
-    diesel::update(ledger_rollups::table.find((line.target_id, line.organisation_id, line.month, line.grade)))
-        .set((
-            ledger_rollups::quantity.eq(ledger_rollups::quantity + line.quantity),
-            ledger_rollups::lines.eq(ledger_rollups::lines + 1),
-        ))
-        .execute(conn)?;
+    diesel::update(ledger_rollups::table.find((
+        line.target_id,
+        line.organisation_id,
+        line.month,
+        line.grade,
+    )))
+    .set((
+        ledger_rollups::quantity.eq(ledger_rollups::quantity + line.quantity),
+        ledger_rollups::lines.eq(ledger_rollups::lines + 1),
+    ))
+    .execute(conn)?;
     Ok(())
 }
 

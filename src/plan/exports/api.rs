@@ -195,10 +195,17 @@ fn asked(
     if let (ExportKind::Lines, Some(target), Some(about)) = (input.kind, &target, &organisation) {
         let pattern = about.parent_id.map(|_| format!("{}%", about.path));
         if store::line_count(conn, target.id, pattern)? > LINES {
-            fault("/organisation_id", "too_many", "行数过多，请按街道分别导出", "too many lines: ask by sub-district");
+            fault(
+                "/organisation_id",
+                "too_many",
+                "行数过多，请按街道分别导出",
+                "too many lines: ask by sub-district",
+            );
         }
     }
-    let (Some(organisation), true) = (organisation, wrong.is_empty()) else { return Err(Error::invalid(wrong)) };
+    let (Some(organisation), true) = (organisation, wrong.is_empty()) else {
+        return Err(Error::invalid(wrong));
+    };
     Ok(PlanExport {
         id,
         plan_id: plan.id,
@@ -330,7 +337,10 @@ pub fn sent(request: &HttpRequest, bytes: Vec<u8>, format: ExportFormat, name: &
         // The digest is that of these bytes: nothing compresses them on the way.
         .insert_header(ContentEncoding::Identity)
         .insert_header(("Repr-Digest", format!("sha-256=:{}:", STANDARD.encode(digest))))
-        .insert_header((header::CONTENT_SECURITY_POLICY, format!("sandbox; {policy}; frame-ancestors 'none'")))
+        .insert_header((
+            header::CONTENT_SECURITY_POLICY,
+            format!("sandbox; {policy}; frame-ancestors 'none'"),
+        ))
         .insert_header((header::CONTENT_DISPOSITION, format!("{shown}; filename=\"{name}\"")))
         .insert_header((header::CONTENT_TYPE, format.media()))
         .body(bytes)

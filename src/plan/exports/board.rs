@@ -57,7 +57,9 @@ pub async fn plan_board(
     let kept = boards.page(&platform, year.0.number()).await?;
     let known = knows(&request, &kept.tag);
     let mut response = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
-    response.insert_header((header::ETAG, kept.tag)).insert_header((header::CACHE_CONTROL, "public, no-cache"));
+    response
+        .insert_header((header::ETAG, kept.tag))
+        .insert_header((header::CACHE_CONTROL, "public, no-cache"));
     if known {
         return Ok(response.finish());
     }
@@ -149,21 +151,27 @@ fn ranking(shown: &mut String, figure: &Figure, least: i64) {
     if most <= 0 {
         return;
     }
-    shown.push_str(&format!("<details><summary>各单位（{}）</summary><table><tbody>", html(&figure.part_unit)));
+    shown.push_str(&format!(
+        "<details><summary>各单位（{}）</summary><table><tbody>",
+        html(&figure.part_unit)
+    ));
     for (part, value) in parts {
         let (drawn, told) = match value {
             Some(value) => (charts::part(value, most), number(value)),
             None => (String::new(), "不公开".to_owned()),
         };
         let name = html(&part.name);
-        shown.push_str(&format!("<tr><td>{name}</td><td class=\"b\">{drawn}</td><td class=\"n\">{told}</td></tr>"));
+        shown.push_str(&format!(
+            "<tr><td>{name}</td><td class=\"b\">{drawn}</td><td class=\"n\">{told}</td></tr>"
+        ));
     }
     shown.push_str("</tbody></table></details>");
 }
 
 /// Who has not reached what each must reach in the last period that is over; names only.
 fn failing(shown: &mut String, figure: &Figure) {
-    let Some(term) = figure.terms.iter().rev().find(|term| !term.failing.is_empty() && term.status.code != "open")
+    let Some(term) =
+        figure.terms.iter().rev().find(|term| !term.failing.is_empty() && term.status.code != "open")
     else {
         return;
     };

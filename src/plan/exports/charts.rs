@@ -60,10 +60,15 @@ pub fn stacked(counts: &[(Tone, usize)], says: &str) -> String {
     );
     let mut before = 0;
     for (tone, count) in counts {
-        let (from, to) = (share(before, all, WIDE), share(before + i64::try_from(*count).unwrap_or(0), all, WIDE));
+        let (from, to) =
+            (share(before, all, WIDE), share(before + i64::try_from(*count).unwrap_or(0), all, WIDE));
         before += i64::try_from(*count).unwrap_or(0);
-        let _written =
-            write!(drawn, "<rect class=\"{}\" x=\"{from}\" width=\"{}\" height=\"10\"/>", tone.class(), to - from);
+        let _written = write!(
+            drawn,
+            "<rect class=\"{}\" x=\"{from}\" width=\"{}\" height=\"10\"/>",
+            tone.class(),
+            to - from
+        );
     }
     drawn.push_str("</svg>");
     drawn
@@ -135,7 +140,11 @@ pub fn months(months: &[Month], required: Option<i64>, says: &str) -> String {
     let totals = begun.iter().enumerate().map(|(at, month)| (middle(at), y(month.total))).collect();
     draw(format_args!("<path class=\"total\" d=\"{}\"/>", line(totals)));
     for (at, month) in begun.iter().enumerate() {
-        draw(format_args!("<circle class=\"dot\" cx=\"{}\" cy=\"{}\" r=\"2.2\"/>", middle(at), y(month.total)));
+        draw(format_args!(
+            "<circle class=\"dot\" cx=\"{}\" cy=\"{}\" r=\"2.2\"/>",
+            middle(at),
+            y(month.total)
+        ));
     }
     drawn.push_str("</svg>");
     drawn
@@ -166,7 +175,9 @@ mod tests {
 
     #[test]
     fn axes_end_at_round_numbers() {
-        for (value, round) in [(0, 2), (1, 2), (3, 5), (6, 10), (11, 20), (70_001, 100_000), (i64::MAX, i64::MAX)] {
+        for (value, round) in
+            [(0, 2), (1, 2), (3, 5), (6, 10), (11, 20), (70_001, 100_000), (i64::MAX, i64::MAX)]
+        {
             assert_eq!(ceiling(value), round, "{value}");
         }
     }

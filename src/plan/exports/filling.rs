@@ -39,7 +39,12 @@ struct Ground<'a> {
 ///
 /// # Errors
 /// 404 where there is no such plan.
-pub fn as_of(conn: &mut Conn, year: i64, as_of: DateTime<Utc>, focus: Option<&Organisation>) -> Result<Sheet> {
+pub fn as_of(
+    conn: &mut Conn,
+    year: i64,
+    as_of: DateTime<Utc>,
+    focus: Option<&Organisation>,
+) -> Result<Sheet> {
     // Policies are those of that moment too: the figures must be the same whenever they are read.
     let measured = measure(conn, year, Some(as_of), as_of + TimeDelta::microseconds(1))?;
     let ids: Vec<TargetId> = measured.targets.iter().map(|target| target.id).collect();
@@ -169,7 +174,8 @@ fn parts(
         .filter(|(id, _)| ground.is_seen(*id))
         .map(|(id, value)| {
             let found = ground.measured.organisations.get(id);
-            let (name, code) = found.map(|one| (one.short_name.clone(), one.code.clone())).unwrap_or_default();
+            let (name, code) =
+                found.map(|one| (one.short_name.clone(), one.code.clone())).unwrap_or_default();
             let share = agreed.and_then(|agreed| agreed.get(id)).copied();
             (code, Part { name, value: *value, share })
         })

@@ -53,7 +53,8 @@ pub fn tone_word(tone: Tone) -> &'static str {
 pub fn overall(sheet: &Sheet) -> String {
     let counts = sheet.tones();
     let pairs: Vec<(Tone, usize)> = Tone::ALL.into_iter().zip(counts).collect();
-    let words: Vec<String> = pairs.iter().map(|(tone, count)| format!("{} {count} 项", tone_word(*tone))).collect();
+    let words: Vec<String> =
+        pairs.iter().map(|(tone, count)| format!("{} {count} 项", tone_word(*tone))).collect();
     let mut shown = charts::stacked(&pairs, &words.join("，"));
     shown.push_str("<ul class=\"key\">");
     for (tone, count) in pairs {
@@ -76,7 +77,11 @@ pub fn report(sheet: &Sheet, digest: &str) -> String {
         html(about),
         html(digest)
     ));
-    page.push_str(&format!("<h2>总体情况</h2><p>共 {} 项目标。</p>{}", sheet.figures().count(), overall(sheet)));
+    page.push_str(&format!(
+        "<h2>总体情况</h2><p>共 {} 项目标。</p>{}",
+        sheet.figures().count(),
+        overall(sheet)
+    ));
     summary(&mut page, sheet);
     for (section, items) in sheet.sections() {
         page.push_str(&format!("<h2>{}</h2>", html(section)));
@@ -133,7 +138,13 @@ fn figure(page: &mut String, figure: &Figure, focused: bool) {
         html(figure.measure)
     ));
     let says = format!("{}：完成 {}，应完成 {}", figure.code, figure.value, figure.required);
-    page.push_str(&charts::bar(figure.value, figure.required, Some(figure.expected), figure.status.tone, &says));
+    page.push_str(&charts::bar(
+        figure.value,
+        figure.required,
+        Some(figure.expected),
+        figure.status.tone,
+        &says,
+    ));
     facts(page, figure, focused);
     let drawn = figure.months.iter().any(|month| month.value != 0);
     if drawn || !figure.parts.is_empty() {
@@ -188,7 +199,11 @@ fn months(page: &mut String, figure: &Figure) {
     let says = format!("{} 按月累计", figure.code);
     page.push_str("<div>");
     page.push_str(&charts::months(&figure.months, required.filter(|_| paced), &says));
-    let legend = if paced { "柱：当月；线：累计；虚线：均匀进度；横线：应完成" } else { "柱：当月；线：累计" };
+    let legend = if paced {
+        "柱：当月；线：累计；虚线：均匀进度；横线：应完成"
+    } else {
+        "柱：当月；线：累计"
+    };
     page.push_str(&format!("<small>{legend}（{}）</small></div>", html(&figure.part_unit)));
 }
 
@@ -197,7 +212,10 @@ fn ranking(page: &mut String, figure: &Figure) {
     if most <= 0 {
         return;
     }
-    page.push_str(&format!("<table><caption>按单位（{}；斜线后为认领指标）</caption><tbody>", html(&figure.part_unit)));
+    page.push_str(&format!(
+        "<table><caption>按单位（{}；斜线后为认领指标）</caption><tbody>",
+        html(&figure.part_unit)
+    ));
     for part in &figure.parts {
         let share = part.share.map(|share| format!(" / {}", number(share))).unwrap_or_default();
         page.push_str(&format!(
@@ -218,7 +236,8 @@ fn terms(page: &mut String, terms: &[Term]) {
     for term in terms {
         let failing: Vec<String> =
             term.failing.iter().map(|part| format!("{} {}", html(&part.name), number(part.value))).collect();
-        let missing = if failing.is_empty() { String::new() } else { format!("未达到：{}", failing.join("、")) };
+        let missing =
+            if failing.is_empty() { String::new() } else { format!("未达到：{}", failing.join("、")) };
         page.push_str(&format!(
             "<tr><td>{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"soft\">{missing}</td></tr>",
             html(&term.label),
@@ -228,4 +247,3 @@ fn terms(page: &mut String, terms: &[Term]) {
     }
     page.push_str("</tbody></table>");
 }
-

@@ -92,8 +92,11 @@ pub fn rule(rule: &CountingRule) -> String {
         ("对象", &rule.audience),
         ("身份", &rule.role),
     ];
-    let mut said: Vec<String> =
-        parts.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name} {value}")).collect();
+    let mut said: Vec<String> = parts
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
     said.push(format!("归属 {attribution}"));
     said.join("；")
 }
@@ -127,7 +130,10 @@ mod tests {
     use chrono::TimeZone;
 
     fn figure(people: bool, parts: &[i64]) -> Figure {
-        let parts = parts.iter().map(|value| Part { name: format!("n{value}"), value: *value, share: None }).collect();
+        let parts = parts
+            .iter()
+            .map(|value| Part { name: format!("n{value}"), value: *value, share: None })
+            .collect();
         Figure {
             code: "07b".into(),
             clause: String::new(),

@@ -56,7 +56,9 @@ mod tests {
 
     #[test]
     fn what_would_be_a_formula_is_a_text() {
-        for text in ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1", "\n=1", " =1", "＝1", "=HYPERLINK(\"http://x\")"] {
+        for text in
+            ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1", "\n=1", " =1", "＝1", "=HYPERLINK(\"http://x\")"]
+        {
             assert_eq!(cell(text), format!("'{text}"), "{text:?}");
         }
         for text in ["", "平湖", "1+1", "a=b", "'=1", "场次-1"] {

@@ -67,7 +67,12 @@ pub struct Row {
 pub type Clear<'a> = Option<&'a Scope>;
 
 /// The sign-in sheet of a session, and how many names of it are in full.
-pub fn read(conn: &mut Conn, session: &Session, activity: &Activity, clear: Clear<'_>) -> Result<(SignIn, usize)> {
+pub fn read(
+    conn: &mut Conn,
+    session: &Session,
+    activity: &Activity,
+    clear: Clear<'_>,
+) -> Result<(SignIn, usize)> {
     let limit = i64::try_from(PEOPLE).unwrap_or(i64::MAX) + 1;
     let present = attendance::store::list(conn, session.id, None, limit)?;
     let there: BTreeSet<PersonId> = present.iter().map(|(row, _)| row.person_id).collect();
@@ -78,7 +83,8 @@ pub fn read(conn: &mut Conn, session: &Session, activity: &Activity, clear: Clea
         (row.person_id, name, row.role, Some((at, row.method)))
     });
     let missing = expected.into_iter().filter(|(person, _, _)| !there.contains(person));
-    let mut all: Vec<One> = came.chain(missing.map(|(person, name, role)| (person, name, role, None))).collect();
+    let mut all: Vec<One> =
+        came.chain(missing.map(|(person, name, role)| (person, name, role, None))).collect();
     let cut = all.len() > PEOPLE;
     all.truncate(PEOPLE);
     let organisations = org::store::all(conn)?;
@@ -107,7 +113,8 @@ pub fn read(conn: &mut Conn, session: &Session, activity: &Activity, clear: Clea
             }
         })
         .collect();
-    let organiser = organisations.get(&activity.organisation_id).map(|one| one.name.clone()).unwrap_or_default();
+    let organiser =
+        organisations.get(&activity.organisation_id).map(|one| one.name.clone()).unwrap_or_default();
     let sheet = SignIn {
         title: activity.title.clone(),
         organiser,
@@ -165,7 +172,11 @@ impl SignIn {
     }
 
     fn remarks(&self) -> String {
-        let mut said = format!("共 {} 人，已签到 {} 人。", self.rows.len(), self.rows.iter().filter(|r| r.at.is_some()).count());
+        let mut said = format!(
+            "共 {} 人，已签到 {} 人。",
+            self.rows.len(),
+            self.rows.iter().filter(|r| r.at.is_some()).count()
+        );
         if self.masked {
             said.push_str("姓名已脱敏。");
         }
@@ -237,7 +248,8 @@ fn draw(sheet: &SignIn) -> Result<Vec<u8>, XlsxError> {
     table.set_repeat_rows(5, 5)?;
     let mut pen = Pen::new(table, &pens);
     pen.title(0, "签到表")?;
-    let about = [("活动", &sheet.title), ("时间", &sheet.when()), ("地点", &sheet.venue), ("主办", &sheet.organiser)];
+    let about =
+        [("活动", &sheet.title), ("时间", &sheet.when()), ("地点", &sheet.venue), ("主办", &sheet.organiser)];
     for (row, (name, text)) in (1..).zip(about) {
         pen.strong(row, 0, name)?;
         pen.plain(row, 1, text)?;

@@ -108,9 +108,9 @@ async fn answer(sheet: signin::SignIn, format: Option<SignInFormat>, id: Session
     let policy = format!("sandbox; {}; frame-ancestors 'none'", signin::policy());
     response.insert_header((header::CONTENT_SECURITY_POLICY, policy));
     Ok(match format.unwrap_or(SignInFormat::Html) {
-        SignInFormat::Html => {
-            response.insert_header((header::CONTENT_TYPE, ExportFormat::Html.media())).body(signin::page(&sheet))
-        }
+        SignInFormat::Html => response
+            .insert_header((header::CONTENT_TYPE, ExportFormat::Html.media()))
+            .body(signin::page(&sheet)),
         SignInFormat::Xlsx => {
             let made = tokio::task::spawn_blocking(move || signin::workbook(&sheet));
             let name = format!("attachment; filename=\"sign-in-{id}.xlsx\"");

@@ -72,7 +72,12 @@ pub fn kept_in_tx(conn: &mut Conn, id: PlanExportId, sha256: &[u8], bytes: i64, 
 }
 
 /// It is there; false when it was already.
-pub fn ready_in_tx(conn: &mut Conn, id: PlanExportId, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<bool> {
+pub fn ready_in_tx(
+    conn: &mut Conn,
+    id: PlanExportId,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<bool> {
     let kept = plan_exports::table
         .filter(plan_exports::id.eq(id))
         .filter(plan_exports::state.eq(ExportState::Making))
@@ -149,7 +154,8 @@ pub fn known(
     as_of: DateTime<Utc>,
 ) -> Result<HashMap<TargetId, Vec<Rollup>>> {
     type Later = (LedgerLineId, TargetId, OrganisationId, chrono::NaiveDate, Grade, i64);
-    let mut sums: BTreeMap<(TargetId, OrganisationId, chrono::NaiveDate, Grade), (i64, i64)> = BTreeMap::new();
+    let mut sums: BTreeMap<(TargetId, OrganisationId, chrono::NaiveDate, Grade), (i64, i64)> =
+        BTreeMap::new();
     for rollup in ledger::store::rollups(conn, targets)?.into_values().flatten() {
         let key = (rollup.target_id, rollup.organisation_id, rollup.month, rollup.grade);
         sums.insert(key, (rollup.quantity, rollup.lines));
@@ -237,7 +243,8 @@ pub fn lines(
     if let Some(after) = after {
         query = query.filter(ledger_lines::id.gt(after));
     }
-    let query = if newest { query.order(ledger_lines::id.desc()) } else { query.order(ledger_lines::id.asc()) };
+    let query =
+        if newest { query.order(ledger_lines::id.desc()) } else { query.order(ledger_lines::id.asc()) };
     let rows: Vec<(Line, String, String)> = query.load(conn)?;
     let mut ids: Vec<ActivityId> = rows.iter().filter_map(|(line, _, _)| line.activity_id).collect();
     ids.sort_unstable();

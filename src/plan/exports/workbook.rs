@@ -57,7 +57,8 @@ pub fn workbook(sheet: &Sheet, digest: &str, newest: &Newest) -> Result<Vec<u8>>
 fn draw(sheet: &Sheet, digest: &str, newest: &Newest) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
     let at = ExcelDateTime::from_timestamp(sheet.as_of.timestamp())?;
-    let about = DocProperties::new().set_title(&sheet.title).set_company("Unionhall").set_creation_datetime(&at);
+    let about =
+        DocProperties::new().set_title(&sheet.title).set_company("Unionhall").set_creation_datetime(&at);
     book.set_properties(&about);
     let pens = Pens::new();
     overview(book.add_worksheet(), &pens, sheet, digest)?;
@@ -82,11 +83,7 @@ pub fn printed(page: &mut Worksheet, landscape: bool) {
 }
 
 fn scope(sheet: &Sheet) -> String {
-    format!(
-        "统计时点 {}（北京时间）　范围 {}",
-        moment(sheet.as_of),
-        sheet.focus.as_deref().unwrap_or("全区")
-    )
+    format!("统计时点 {}（北京时间）　范围 {}", moment(sheet.as_of), sheet.focus.as_deref().unwrap_or("全区"))
 }
 
 fn overview(page: &mut Worksheet, pens: &Pens, sheet: &Sheet, digest: &str) -> Result<(), XlsxError> {
@@ -111,17 +108,24 @@ fn overview(page: &mut Worksheet, pens: &Pens, sheet: &Sheet, digest: &str) -> R
     }
     let mut states = Chart::new(ChartType::Column);
     let colours = ["#1F7A3D", "#1C5FA8", "#D98A1F", "#B3261E", "#B6BDC8"];
-    states.add_series().set_categories(("概览", 5, 0, 9, 0)).set_values(("概览", 5, 1, 9, 1)).set_point_colors(&colours);
+    states
+        .add_series()
+        .set_categories(("概览", 5, 0, 9, 0))
+        .set_values(("概览", 5, 1, 9, 1))
+        .set_point_colors(&colours);
     states.title().set_name("目标状态");
     states.legend().set_hidden();
     page.insert_chart(17, 0, &states)?;
     let last = last_row(ABOVE, sheet.figures().count());
     if last > ABOVE {
         let mut shares = Chart::new(ChartType::Bar);
-        shares
-            .add_series()
-            .set_categories((SUMMARY_NAME, ABOVE + 1, 1, last, 1))
-            .set_values((SUMMARY_NAME, ABOVE + 1, 8, last, 8));
+        shares.add_series().set_categories((SUMMARY_NAME, ABOVE + 1, 1, last, 1)).set_values((
+            SUMMARY_NAME,
+            ABOVE + 1,
+            8,
+            last,
+            8,
+        ));
         shares.title().set_name("各目标完成率");
         shares.legend().set_hidden();
         shares.y_axis().set_num_format("0%");
@@ -168,7 +172,9 @@ fn summary(page: &mut Worksheet, pens: &Pens, sheet: &Sheet) -> Result<(), XlsxE
         }
         pen.share(row, 8, figure.per_mille)?;
         pen.number(row, 9, figure.expected)?;
-        for (column, end) in (10..).zip([figure.forecast.map(|(low, _)| low), figure.forecast.map(|(_, high)| high)]) {
+        for (column, end) in
+            (10..).zip([figure.forecast.map(|(low, _)| low), figure.forecast.map(|(_, high)| high)])
+        {
             match end {
                 Some(end) => pen.number(row, column, end)?,
                 None => pen.text(row, column, "")?,
@@ -193,7 +199,18 @@ pub fn item_name(item: &Item) -> String {
 fn item(page: &mut Worksheet, pens: &Pens, sheet: &Sheet, item: &Item) -> Result<(), XlsxError> {
     page.set_name(item_name(item))?;
     printed(page, true);
-    for (column, width) in [(0, 12.0), (1, 12.0), (2, 12.0), (3, 12.0), (4, 12.0), (5, 12.0), (6, 3.0), (7, 16.0), (8, 12.0), (9, 12.0)] {
+    for (column, width) in [
+        (0, 12.0),
+        (1, 12.0),
+        (2, 12.0),
+        (3, 12.0),
+        (4, 12.0),
+        (5, 12.0),
+        (6, 3.0),
+        (7, 16.0),
+        (8, 12.0),
+        (9, 12.0),
+    ] {
         page.set_column_width(column, width)?;
     }
     page.set_freeze_panes(3, 0)?;
@@ -271,11 +288,29 @@ fn block(page: &mut Worksheet, pens: &Pens, name: &str, figure: &Figure, top: u3
 fn months_chart(name: &str, figure: &Figure, heads: u32, last: u32) -> Chart {
     let mut chart = Chart::new(ChartType::Column);
     let months = (name, heads + 1, 0, last, 0);
-    chart.add_series().set_name((name, heads, 1)).set_categories(months).set_values((name, heads + 1, 1, last, 1));
+    chart.add_series().set_name((name, heads, 1)).set_categories(months).set_values((
+        name,
+        heads + 1,
+        1,
+        last,
+        1,
+    ));
     let mut lines = Chart::new(ChartType::Line);
-    lines.add_series().set_name((name, heads, 2)).set_categories(months).set_values((name, heads + 1, 2, last, 2));
+    lines.add_series().set_name((name, heads, 2)).set_categories(months).set_values((
+        name,
+        heads + 1,
+        2,
+        last,
+        2,
+    ));
     if figure.months.iter().any(|month| month.pace.is_some()) {
-        lines.add_series().set_name((name, heads, 3)).set_categories(months).set_values((name, heads + 1, 3, last, 3));
+        lines.add_series().set_name((name, heads, 3)).set_categories(months).set_values((
+            name,
+            heads + 1,
+            3,
+            last,
+            3,
+        ));
     }
     chart.combine(&lines);
     chart.title().set_name(&format!("{} 按月（{}）", figure.code, figure.part_unit));
@@ -285,7 +320,13 @@ fn months_chart(name: &str, figure: &Figure, heads: u32, last: u32) -> Chart {
 
 fn parts_chart(name: &str, figure: &Figure, heads: u32, last: u32) -> Chart {
     let mut chart = Chart::new(ChartType::Bar);
-    chart.add_series().set_categories((name, heads + 1, 7, last, 7)).set_values((name, heads + 1, 8, last, 8));
+    chart.add_series().set_categories((name, heads + 1, 7, last, 7)).set_values((
+        name,
+        heads + 1,
+        8,
+        last,
+        8,
+    ));
     chart.title().set_name(&format!("{} 按单位（{}）", figure.code, figure.part_unit));
     chart.legend().set_hidden();
     // The largest above.
@@ -296,7 +337,18 @@ fn parts_chart(name: &str, figure: &Figure, heads: u32, last: u32) -> Chart {
 fn sources(page: &mut Worksheet, pens: &Pens, sheet: &Sheet) -> Result<(), XlsxError> {
     page.set_name("数据来源")?;
     printed(page, true);
-    for (column, width) in [(0, 7.0), (1, 40.0), (2, 28.0), (3, 9.0), (4, 9.0), (5, 9.0), (6, 9.0), (7, 9.0), (8, 60.0), (9, 44.0)] {
+    for (column, width) in [
+        (0, 7.0),
+        (1, 40.0),
+        (2, 28.0),
+        (3, 9.0),
+        (4, 9.0),
+        (5, 9.0),
+        (6, 9.0),
+        (7, 9.0),
+        (8, 60.0),
+        (9, 44.0),
+    ] {
         page.set_column_width(column, width)?;
     }
     page.set_freeze_panes(3, 1)?;
@@ -304,7 +356,11 @@ fn sources(page: &mut Worksheet, pens: &Pens, sheet: &Sheet) -> Result<(), XlsxE
     let mut pen = Pen::new(page, pens);
     pen.title(0, "数据来源")?;
     pen.plain(1, 0, "每个数字都由台账逐笔汇总；台账行数包括冲回。证据等级按数量计。")?;
-    pen.heads(2, 0, &["目标", "内容", "来源", "台账行数", "证据 A", "证据 B", "证据 C", "证据 D", "计入规则", "台账接口"])?;
+    pen.heads(
+        2,
+        0,
+        &["目标", "内容", "来源", "台账行数", "证据 A", "证据 B", "证据 C", "证据 D", "计入规则", "台账接口"],
+    )?;
     for (row, figure) in (3..).zip(sheet.figures()) {
         pen.text(row, 0, &figure.code)?;
         pen.text(row, 1, &figure.clause)?;
@@ -331,7 +387,9 @@ fn lines(page: &mut Worksheet, pens: &Pens, newest: &Newest) -> Result<(), XlsxE
     let mut pen = Pen::new(page, pens);
     pen.title(0, "台账明细")?;
     let (shown, all, each) = (newest.lines.len(), newest.all, newest.each);
-    let said = format!("共 {all} 行，此处列出 {shown} 行：每个目标最近的 {each} 行。全部明细另有 CSV（kind: lines）。");
+    let said = format!(
+        "共 {all} 行，此处列出 {shown} 行：每个目标最近的 {each} 行。全部明细另有 CSV（kind: lines）。"
+    );
     pen.plain(1, 0, &said)?;
     pen.heads(2, 0, LINES)?;
     for (row, line) in (3..).zip(&newest.lines) {

@@ -370,8 +370,13 @@ pub async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call
         "plan_get" => get("/api/v1/plans/2025"),
         "plan_progress" => get("/api/v1/plans/2025/progress"),
         "target_line_list" => get("/api/v1/plans/2025/targets/07a/lines"),
-        "plan_board" | "plan_figures_get" | "report_create" | "report_get" | "report_content_get"
-        | "session_sign_in_sheet" | "session_sign_in_reveal" => {
+        "plan_board"
+        | "plan_figures_get"
+        | "report_create"
+        | "report_get"
+        | "report_content_get"
+        | "session_sign_in_sheet"
+        | "session_sign_in_reveal" => {
             return super::exports_cases::case(stage, operation).await;
         }
         "milestone_list" => get("/api/v1/plans/2025/milestones"),

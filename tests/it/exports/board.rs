@@ -32,7 +32,10 @@ async fn the_board_is_for_everybody_and_names_nobody(app: TestApp) {
     assert_eq!(page.expect(200).header("content-type"), Some("text/html; charset=utf-8"));
     assert!(page.text.len() < 100 * 1024, "{} bytes", page.text.len());
     let policy = page.header("content-security-policy").unwrap();
-    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
+    assert!(
+        policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"),
+        "{policy}"
+    );
     assert_eq!(page.header("cache-control"), Some("public, no-cache"));
     assert_eq!(page.header("set-cookie"), None);
     assert_eq!(page.text.matches("<section class=\"card\">").count(), 46);
@@ -40,7 +43,19 @@ async fn the_board_is_for_everybody_and_names_nobody(app: TestApp) {
     assert!(card(&page.text, "07a").contains("<span class=\"figure\">1</span> / 200"));
     assert!(card(&page.text, "07a").contains("<span class=\"tag poor\">落后</span>"), "a status is a word");
     assert!(page.text.contains("2025-06-16 10:00"), "when its figures were true");
-    for private in ["慕容", "慕*", "只有内部知道的标题", "per_", "act_", "org_", "<script", "http:", "https:", "src=", "href="] {
+    for private in [
+        "慕容",
+        "慕*",
+        "只有内部知道的标题",
+        "per_",
+        "act_",
+        "org_",
+        "<script",
+        "http:",
+        "https:",
+        "src=",
+        "href=",
+    ] {
         assert!(!page.text.replace("http-equiv", "").contains(private), "{private}");
     }
     let known = anon.request(Method::GET, "/plans/2025/board").header(IF_NONE_MATCH, page.etag());
@@ -84,7 +99,9 @@ async fn a_few_people_are_not_told_of(app: TestApp) {
     assert!(person_times.contains("<span class=\"figure\">12</span>"), "{person_times}");
     // Two in one street: told neither there nor by the other street's number.
     assert_eq!(person_times.matches("<td class=\"n\">不公开</td>").count(), 2, "{person_times}");
-    assert!(!person_times.contains("<td class=\"n\">2</td>") && !person_times.contains("<td class=\"n\">10</td>"));
+    assert!(
+        !person_times.contains("<td class=\"n\">2</td>") && !person_times.contains("<td class=\"n\">10</td>")
+    );
     // Where there is hardly anybody at all, nothing tells of it: no bar, no share, no street.
     let few = app.activity(|a| a.programme("demo-craftsman-support")).await;
     attend(&gate, &app.worker("worker-0").await, &few).await;
@@ -92,6 +109,9 @@ async fn a_few_people_are_not_told_of(app: TestApp) {
     app.advance(TimeDelta::minutes(1));
     let page = app.anon().get("/plans/2025/board").await.text;
     let people = card(&page, "09e");
-    assert!(people.contains("<span class=\"figure\">少于 3</span>") && people.contains("<span>—</span>"), "{people}");
+    assert!(
+        people.contains("<span class=\"figure\">少于 3</span>") && people.contains("<span>—</span>"),
+        "{people}"
+    );
     assert!(people.contains("width=\"0\"") && !people.contains("<details>"), "{people}");
 }

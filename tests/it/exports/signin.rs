@@ -24,12 +24,16 @@ async fn a_sheet_is_masked_for_whoever_keeps_the_door(app: TestApp) {
     let page = gate.get(&path).await;
     assert_eq!(page.expect(200).header("content-type"), Some("text/html; charset=utf-8"));
     assert_eq!(page.header("cache-control"), Some("private, no-store"));
-    let row = |number: usize, name: &str, rest: &str| format!("<tr><td>{number}</td><td>{name}</td>{rest}<td></td></tr>");
+    let row = |number: usize, name: &str, rest: &str| {
+        format!("<tr><td>{number}</td><td>{name}</td>{rest}<td></td></tr>")
+    };
     let zhang_s = "<td>平湖街道</td><td>参加者</td><td>06-16 10:00</td><td>工作人员扫码</td>";
     assert!(page.text.contains(&row(1, "张*丰", zhang_s)), "{}", page.text);
     let li_s = "<td></td><td>参加者</td><td></td><td></td>";
     assert!(page.text.contains(&row(2, "李*光", li_s)), "{}", page.text);
-    assert!(page.text.contains("电工&lt;b&gt;班") && page.text.contains("共 2 人，已签到 1 人。姓名已脱敏。"));
+    assert!(
+        page.text.contains("电工&lt;b&gt;班") && page.text.contains("共 2 人，已签到 1 人。姓名已脱敏。")
+    );
     let book = fetch(&gate, &format!("{path}?format=xlsx")).await;
     assert!(book.header("content-disposition").starts_with("attachment"));
     let table = sheet(&book.bytes, "签到表");
