@@ -23,6 +23,7 @@ use crate::attendance::headcounts::subject::{FindingSubject, HeadcountSubject};
 use crate::attendance::offline::conflicts::ConflictSubject;
 use crate::attendance::offline::devices::DeviceKeys;
 use crate::attendance::offline::uploading::Settler;
+use crate::attendance::papers::SheetHolder;
 use crate::attendance::pass::Passes;
 use crate::clock::SharedClock;
 use crate::config::Config;
@@ -234,7 +235,7 @@ impl App {
             timeout: Duration::from_millis(config.wechat.timeout_ms),
         };
         let counting: Arc<dyn Counting> =
-            Arc::new(PlanCounting { clock: Arc::clone(&clock), ids: ids.clone() });
+            Arc::new(PlanCounting::new(Arc::clone(&clock), ids.clone(), moment));
         let entrance = Entrance { ids: ids.clone(), counting: Arc::clone(&counting) };
         let mut reviews = review::deciding::Desk {
             clock: Arc::clone(&clock),
@@ -275,6 +276,7 @@ impl App {
         files.holders().register(Arc::new(HeadcountHolder { clock: Arc::clone(&clock) }));
         files.holders().register(Arc::new(visits::photos::VisitHolder));
         files.holders().register(Arc::new(ReportHolder { clock: Arc::clone(&clock) }));
+        files.holders().register(Arc::new(SheetHolder));
         Ok(Self {
             wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,

@@ -69,6 +69,9 @@ pub enum Command {
     /// 台账 / The ledger
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// 工作要点 / The work plan
+    #[command(subcommand)]
+    Plan(PlanCommand),
     /// 审计 / The audit chain
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -161,6 +164,23 @@ pub enum LedgerCommand {
     /// 从来源重新计算并核对 / Recompute everything from its sources and name every difference
     #[command(after_help = "示例 / Example:\n  unionhall ledger verify   # exit 1 if anything differs")]
     Verify,
+}
+
+/// The work plan.
+#[derive(Debug, Subcommand)]
+pub enum PlanCommand {
+    /// 结转到新年度 / Make a year's plan from another year's: items, targets, rules and milestones, nothing of what was counted
+    #[command(
+        after_help = "示例 / Example:\n  unionhall plan roll --from 2025 --to 2026   # the old plan stays as it is"
+    )]
+    Roll {
+        /// The year to copy
+        #[arg(long, value_parser = clap::value_parser!(i64).range(1900..=9999))]
+        from: i64,
+        /// The new year
+        #[arg(long, value_parser = clap::value_parser!(i64).range(1900..=9999))]
+        to: i64,
+    },
 }
 
 /// The audit chain.

@@ -114,6 +114,7 @@ codes! {
     FigureEarned = "figure_earned", 409, "该指标由签到、人数登记或案件计数，不能填报", "This target is counted from attendance or cases; nobody types it in";
     TargetUndivided = "target_undivided", 409, "该指标不分解到街道", "This target is not divided among the sub-districts";
     SessionFinalised = "session_finalised", 409, "场次已结算", "The session has been finalised";
+    SessionMonthClosed = "session_month_closed", 409, "该月数据已关账，场次不能重新开启", "The figures of its month are closed; the session is not opened again";
     SessionNotBegun = "session_not_begun", 409, "场次尚未开始，不能结算", "The session has not begun; it cannot be finalised";
     ReviewLive = "review_live", 409, "已有一份申请正在办理", "A request about this is under review already";
     ReviewClaimed = "review_claimed", 409, "该申请正由其他人员办理", "Somebody else is working at this request";
@@ -123,6 +124,10 @@ codes! {
     FileUnusable = "file_unusable", 409, "文件不存在、不属于您或已被使用", "A file is not there, not yours, or used already";
     FileTooMany = "file_too_many", 409, "未使用的文件过多，请先提交或删除", "Too many files hang on nothing; submit or remove some first";
     DelegationTooMany = "delegation_too_many", 409, "有效委托过多，请先收回一些", "Too many delegations are in force or still to come; take some back first";
+    PeriodOpenItems = "period_open_items", 409, "尚有未办结事项，不能结账", "Things are open; it cannot be closed";
+    PeriodNotOver = "period_not_over", 409, "期间尚未结束，不能结账", "The period is not over; it cannot be closed";
+    PeriodClosed = "period_closed", 409, "期间已结账", "The period is closed";
+    PlanThere = "plan_there", 409, "该年度的工作要点已存在", "There is a plan for that year already";
     UniqueTaken = "unique_taken", 409, "已被占用", "Already taken by another record";
     MembersOnly = "signup_members_only", 409, "该活动仅限已认证的工会会员报名，请先在“我的会籍”中申请认证", "Only verified members of a union may sign up; claim your membership first";
     MembershipHeld = "membership_held", 409, "已是认证会员", "Already a verified member";

@@ -237,6 +237,10 @@ mod kinds {
         CascadeId, "csc");
     crate::id_type!(/// One signed quantity in the ledger.
         LedgerLineId, "lin");
+    crate::id_type!(/// What waits for a restatement of a closed month.
+        HeldCorrectionId, "hcr");
+    crate::id_type!(/// Why, and by whom, a closed month is restated.
+        RestatementId, "rst");
     crate::id_type!(/// A standing offer.
         ProgrammeId, "prg");
     crate::id_type!(/// Something to sign up for.

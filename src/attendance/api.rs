@@ -13,7 +13,7 @@ use super::counting::{Counting, Held};
 use super::door::{self, Door, Knock};
 use super::model::{Attendance, CheckinMethod, Direction, ScanOutcome};
 use super::pass::{self, Passes, Reading};
-use super::{headcounts, store};
+use super::{completing, headcounts, store};
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, AttendanceId, PersonId, SessionId};
 use crate::ledger::model::Grade;
@@ -267,6 +267,7 @@ pub async fn session_finalise(
         let detail = json!({ "held": row.held, "present": row.present });
         let mut entries = vec![Entry::new(actor, line.audit, id).detail(detail)];
         entries.extend(changing::finish_if_over_in_tx(c, &followers, activity.id, actor, now)?);
+        entries.extend(completing::follow_in_tx(c, row.activity_id, now)?);
         audit::append_in_tx(c, now, entries)?;
         Stored::done(row.version, &SessionView::from(row))
     };

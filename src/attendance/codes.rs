@@ -1,4 +1,4 @@
-//! The session's code: shown at the door on an enrolled device or a screen, scanned by workers with their own phones.
+//! The session's code: shown at the door on a screen that staff have logged in to, scanned by workers with their own phones.
 //!
 //! 24 bytes as 32 characters of base64url, as a pass is, so that it fits the `scene` of a WeChat code: the session's id and 64 bits of
 //! HMAC-SHA256 over the id and the time step. It changes every 30 seconds; a photo of it is worth a minute and a half at most. Where no

@@ -1,10 +1,10 @@
 //! What the plan is told of attendance. The plan is above this room, so it comes as an interface, wired in `app.rs`.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::error::Result;
 use crate::ids::{ActivityId, AttendanceId, HeadcountId, OrganisationId, PersonId, SessionId};
-use crate::ledger::model::Grade;
+use crate::ledger::model::{Cause, Grade};
 use crate::offering::model::AttendanceRole;
 use crate::platform::db::Conn;
 
@@ -27,6 +27,8 @@ pub struct Attended {
     pub counts: bool,
     /// The evidence.
     pub grade: Grade,
+    /// Why it becomes known.
+    pub cause: Cause,
 }
 
 /// A session took place.
@@ -53,6 +55,8 @@ pub struct CountedCrowd {
     pub starts_at: DateTime<Utc>,
     /// People who were not checked in one by one; nobody where it does not count any more.
     pub quantity: i64,
+    /// Why it becomes known.
+    pub cause: Cause,
     /// Why another figure than before, where there was one.
     pub reason: String,
 }
@@ -67,6 +71,8 @@ pub struct Voided {
     /// Who was checked in.
     pub attendances: Vec<(AttendanceId, PersonId)>,
     /// Why.
+    pub cause: Cause,
+    /// In words.
     pub reason: String,
 }
 
@@ -80,6 +86,9 @@ pub trait Counting: Send + Sync {
 
     /// A crowd was counted. What it counted for before, if anything, is taken back.
     fn crowd_in_tx(&self, conn: &mut Conn, crowd: &CountedCrowd) -> Result<()>;
+
+    /// Whether the figures of the month of `day` may still change: a session of it is opened again only then.
+    fn month_is_open_in_tx(&self, conn: &mut Conn, day: NaiveDate) -> Result<bool>;
 
     /// Sessions and their attendances count no more; what counted through them and has another ground does again.
     fn voided_in_tx(&self, conn: &mut Conn, voided: &Voided) -> Result<()>;

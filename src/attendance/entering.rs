@@ -3,23 +3,24 @@
 //! The caller holds the session's lock, so that of two ways in one sees the other. Here it is decided who is let in; a new
 //! attendance, the room it takes, the sign-up that it fulfils and what it counts for are written together.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::counting::{Attended, Counting};
-use super::model::{Attendance, CheckinMethod, Distance, ScanOutcome};
+use super::model::{Attendance, CheckinMethod, Distance, ScanOutcome, Voiding};
 use super::{headcounts, rules, store};
 use crate::clock::db_time;
 use crate::error::Result;
 use crate::ids::{AttendanceId, Ids, PersonId, ScanId, SessionId};
+use crate::ledger::model::Cause;
 use crate::offering;
 use crate::offering::model::{Activity, AttendanceRole, RoleMeaning, Session};
 use crate::platform::audit::Entry;
 use crate::platform::db::Conn;
 use crate::signup;
-use crate::signup::model::{Signup, SignupState};
+use crate::signup::model::{Claim, SignupState};
 
 /// Somebody at the door.
 #[derive(Debug, Clone, Copy)]
@@ -116,10 +117,10 @@ impl Room {
 
 /// What is known of those at the door.
 struct Known {
-    signups: HashMap<PersonId, Signup>,
+    signups: HashMap<PersonId, Claim>,
     kept: HashMap<PersonId, Attendance>,
     /// Of these, those that do not stand.
-    void: HashSet<AttendanceId>,
+    void: HashMap<AttendanceId, Option<Voiding>>,
     brief: HashMap<PersonId, store::Brief>,
     roles: Roles,
 }
@@ -127,7 +128,8 @@ struct Known {
 impl Known {
     fn load(conn: &mut Conn, session: &Session, people: &[PersonId]) -> Result<Self> {
         let kept = store::kept(conn, session.id, people)?;
-        let void = kept.values().filter(|row| row.voided_at.is_some()).map(|row| row.id).collect();
+        let void = kept.values().filter(|row| row.voided_at.is_some());
+        let void = void.map(|row| (row.id, row.voided_because)).collect();
         Ok(Self {
             signups: signup::store::live_locked_in_tx(conn, session.activity_id, people)?,
             kept,
@@ -260,7 +262,7 @@ impl Entrance {
             return Ok(());
         }
         let (again, new): (Vec<Attendance>, Vec<Attendance>) =
-            fresh.iter().cloned().partition(|row| known.void.contains(&row.id));
+            fresh.iter().cloned().partition(|row| known.void.contains_key(&row.id));
         store::insert_in_tx(conn, &new)?;
         for row in &again {
             store::revive_in_tx(conn, row)?;
@@ -279,6 +281,10 @@ impl Entrance {
             role: row.role,
             counts: known.roles.get(&row.role).is_some_and(|role| role.counts),
             grade: row.grade,
+            cause: match known.void.get(&row.id) {
+                Some(Some(Voiding::Conflict | Voiding::Rejected)) => Cause::Conflict,
+                _ => Cause::New,
+            },
         }));
         left.entries.extend(fresh.iter().map(|row| {
             let detail =

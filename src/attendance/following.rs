@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::counting::{Counting, Voided};
-use super::store;
+use super::{completing, store};
 use crate::error::Result;
 use crate::ids::{SessionId, SignupId};
-use crate::offering::following::{Change, Follower};
+use crate::ledger::model::Cause;
+use crate::offering::following::{Change, Follower, Rescheduling};
 use crate::offering::model::{Session, SessionState};
 use crate::platform::audit::Entry;
 use crate::platform::db::Conn;
@@ -27,6 +28,16 @@ impl Follower for AttendanceFollower {
         let planned = change.sessions.iter().filter(|session| session.state == SessionState::Planned);
         let ids: Vec<SessionId> = planned.map(|session| session.id).collect();
         self.void_in_tx(conn, change, ids)
+    }
+
+    /// Longer and shorter sessions weigh otherwise.
+    fn activity_rescheduled_in_tx(
+        &self,
+        conn: &mut Conn,
+        change: &Change,
+        _: &Rescheduling,
+    ) -> Result<Vec<Entry>> {
+        completing::follow_in_tx(conn, change.activity.id, change.now)
     }
 
     fn session_cancelled_in_tx(
@@ -52,13 +63,16 @@ impl AttendanceFollower {
             activity: change.activity.id,
             sessions,
             attendances: attendances.iter().map(|row| (row.id, row.person_id)).collect(),
+            cause: Cause::Voided,
             reason: change.reason.clone(),
         };
         self.counting.voided_in_tx(conn, &voided)?;
-        if attendances.is_empty() {
-            return Ok(Vec::new());
+        let mut entries = Vec::new();
+        if !attendances.is_empty() {
+            let detail = json!({ "attendances": attendances.len(), "sessions": voided.sessions });
+            entries.push(Entry::new(change.actor, "checkins.void", change.activity.id).detail(detail));
         }
-        let detail = json!({ "attendances": attendances.len(), "sessions": voided.sessions });
-        Ok(vec![Entry::new(change.actor, "checkins.void", change.activity.id).detail(detail)])
+        entries.extend(completing::follow_in_tx(conn, change.activity.id, change.now)?);
+        Ok(entries)
     }
 }

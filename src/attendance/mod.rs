@@ -3,6 +3,7 @@
 //! ```text
 //! worker's phone:  pass (changes every 30 s) ──shown──▶ staff scan ──▶ present, once a person and session
 //! session:         planned ──finalise (held or not)──▶ finalised, figures in the ledger
+//!                          ◀──reopen (its month open)──  ([`reopening`])
 //! either of them:  ──cancel──▶ its attendances are history and count no more ([`following`])
 //! one attendance:  ──undo──▶ void, and counts no more ([`undoing`]); who comes again is present again
 //! ```
@@ -11,6 +12,8 @@
 
 pub mod api;
 pub mod codes;
+pub mod completing;
+pub mod completion_api;
 pub mod counting;
 pub mod door;
 pub mod entering;
@@ -18,7 +21,9 @@ pub mod following;
 pub mod headcounts;
 pub mod model;
 pub mod offline;
+pub mod papers;
 pub mod pass;
+pub mod reopening;
 pub mod rules;
 pub mod self_api;
 pub mod sheets;

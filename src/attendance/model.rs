@@ -160,7 +160,7 @@ crate::text_enum! {
 }
 
 /// One person present at one session.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, QueryableByName, Selectable, Insertable)]
 #[diesel(table_name = attendances, treat_none_as_default_value = false)]
 pub struct Attendance {
     /// Its id.
@@ -192,7 +192,7 @@ pub struct Attendance {
 }
 
 /// One scan at the door.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, Queryable, QueryableByName, Selectable, Insertable)]
 #[diesel(table_name = scans, treat_none_as_default_value = false)]
 pub struct Scan {
     /// Its id.

@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use super::model::{Distance, ScanOutcome};
 use crate::error::{Code, Error};
+use crate::offering::completion::{CompletionRule, ShareOf};
 use crate::offering::model::{Activity, ActivityState, RoleMeaning, Session, SessionState};
 use crate::signup::model::SignupState;
 
@@ -29,6 +30,12 @@ pub fn is_open_at(session: &Session, now: DateTime<Utc>) -> bool {
     let opens = session.starts_at.and_utc() - DOOR_OPENS_BEFORE;
     let closes = session.ends_at.and_utc() + DOOR_CLOSES_AFTER;
     (opens..closes).contains(&now)
+}
+
+/// Why no paper and no list can be brought in to `session` of `activity` at `now`, if so: the door's hours do not bind one that was opened
+/// again, since that is what it was opened for.
+pub fn desk(session: &Session, activity: &Activity, now: DateTime<Utc>) -> Option<ScanOutcome> {
+    door(session, activity, now).filter(|why| *why != ScanOutcome::NotOpen || session.reopened_at.is_none())
 }
 
 /// Whether a sign-up lets its person in: they have a place, or take part as somebody who needs none.
@@ -103,6 +110,113 @@ pub fn is_early(session: &Session, left: Option<NaiveDateTime>, minutes: i64) ->
     left.is_some_and(|left| left < session.ends_at - TimeDelta::minutes(minutes))
 }
 
+/// What a session is for somebody's completion of its activity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Nothing: it was called off, nobody was seen there, or the person was excused.
+    LeftOut,
+    /// It is not finalised yet.
+    ToCome,
+    /// The person was not there.
+    Missed,
+    /// The person was there for so many minutes.
+    Attended(i64),
+}
+
+/// What `session` is for somebody who came, and left, as `attended` says, if they were there.
+pub fn part(
+    session: &Session,
+    attended: Option<(NaiveDateTime, Option<NaiveDateTime>)>,
+    excused: bool,
+) -> Part {
+    match (session.state, attended) {
+        (SessionState::Cancelled, _) => Part::LeftOut,
+        (_, None) if excused => Part::LeftOut,
+        (SessionState::Planned, _) => Part::ToCome,
+        (SessionState::Finalised, Some((came, left))) => Part::Attended(minutes(session, came, left)),
+        // A crowd may have been counted there, which nobody is held to.
+        (SessionState::Finalised, None) if session.present == 0 => Part::LeftOut,
+        (SessionState::Finalised, None) => Part::Missed,
+    }
+}
+
+crate::text_enum! {
+    /// Whether somebody has completed an activity.
+    pub enum CompletionState {
+        /// 已结业.
+        Completed = "completed",
+        /// 进行中: what is missing may still come.
+        Open = "open",
+        /// 未结业: what is to come is not enough any more.
+        Missed = "missed",
+    }
+}
+
+/// What somebody has of an activity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Sessions attended.
+    pub sessions: i64,
+    /// Sessions that count, those to come too.
+    pub of_sessions: i64,
+    /// Minutes attended.
+    pub minutes: i64,
+    /// Minutes that count, those to come too.
+    pub of_minutes: i64,
+    /// What is needed: sessions, or minutes, as the rule says.
+    pub needed: i64,
+    /// What of it is there.
+    pub done: i64,
+    /// What may still come.
+    pub to_come: i64,
+}
+
+impl Progress {
+    /// What is missing.
+    pub fn missing(&self) -> i64 {
+        (self.needed - self.done).max(0)
+    }
+
+    /// Whether it is enough. Where nothing counts, nobody has completed anything.
+    pub fn state(&self) -> CompletionState {
+        if self.done > 0 && self.missing() == 0 {
+            CompletionState::Completed
+        } else if self.to_come > 0 && self.to_come >= self.missing() {
+            CompletionState::Open
+        } else {
+            CompletionState::Missed
+        }
+    }
+}
+
+/// What somebody has of an activity with `rule`, from its sessions: their length in minutes, and what each is for them. The share that is
+/// needed is rounded up.
+pub fn progress(rule: CompletionRule, parts: impl Iterator<Item = (i64, Part)>) -> Progress {
+    let mut all =
+        Progress { sessions: 0, of_sessions: 0, minutes: 0, of_minutes: 0, needed: 0, done: 0, to_come: 0 };
+    let (mut sessions_to_come, mut minutes_to_come) = (0, 0);
+    for (length, part) in parts.filter(|(_, part)| *part != Part::LeftOut) {
+        all.of_sessions += 1;
+        all.of_minutes += length;
+        match part {
+            Part::Attended(minutes) => {
+                all.sessions += 1;
+                all.minutes += minutes;
+            }
+            Part::ToCome => {
+                sessions_to_come += 1;
+                minutes_to_come += length;
+            }
+            Part::Missed | Part::LeftOut => {}
+        }
+    }
+    let (of, done, to_come) = match rule.of {
+        ShareOf::Sessions => (all.of_sessions, all.sessions, sessions_to_come),
+        ShareOf::Hours => (all.of_minutes, all.minutes, minutes_to_come),
+    };
+    Progress { needed: (of * rule.percent + 99) / 100, done, to_come, ..all }
+}
+
 /// How far `here` is from `there`, both in millionths of a degree north and east, where `metres` around it are inside. On a globe
 /// of 6,371 km; over some kilometres the difference to the earth is less than that between two phones.
 #[expect(clippy::cast_precision_loss, reason = "at most 180 million: exact")]
@@ -154,6 +268,84 @@ mod tests {
             assert!(admits(*state, Some(&role(false))), "{state}");
             assert_eq!(admits(*state, None), state.takes(), "{state}");
         }
+    }
+
+    fn session(state: SessionState, present: i64) -> Session {
+        let at = |minute: i64| DateTime::from_timestamp(1_760_000_000 + minute * 60, 0).unwrap().naive_utc();
+        Session {
+            id: crate::ids::SessionId(uuid::Uuid::nil()),
+            activity_id: crate::ids::ActivityId(uuid::Uuid::nil()),
+            number: 1,
+            starts_at: at(0),
+            ends_at: at(90),
+            state,
+            state_reason: None,
+            held: None,
+            present,
+            finalised_at: None,
+            finalised_by: None,
+            version: 1,
+            reopened_at: None,
+        }
+    }
+
+    #[test]
+    fn what_a_session_is_for_somebody() {
+        use SessionState::{Cancelled, Finalised, Planned};
+        let at = |minute: i64| session(Planned, 0).starts_at + TimeDelta::minutes(minute);
+        let came = Some((at(10), None));
+        for (state, present, stay, excused, is) in [
+            (Cancelled, 1, came, false, Part::LeftOut),
+            (Planned, 1, came, false, Part::ToCome),
+            (Planned, 0, None, false, Part::ToCome),
+            (Planned, 1, came, true, Part::ToCome),
+            (Planned, 0, None, true, Part::LeftOut),
+            (Finalised, 1, came, false, Part::Attended(80)),
+            (Finalised, 1, came, true, Part::Attended(80)),
+            (Finalised, 1, Some((at(10), Some(at(30)))), false, Part::Attended(20)),
+            (Finalised, 1, Some((at(-30), Some(at(300)))), false, Part::Attended(90)),
+            (Finalised, 1, Some((at(95), None)), false, Part::Attended(0)),
+            (Finalised, 1, None, false, Part::Missed),
+            (Finalised, 1, None, true, Part::LeftOut),
+            (Finalised, 0, None, false, Part::LeftOut),
+        ] {
+            let row = session(state, present);
+            assert_eq!(part(&row, stay, excused), is, "{state} {present} {stay:?} {excused}");
+        }
+    }
+
+    #[test]
+    fn what_is_enough_to_have_completed() {
+        use CompletionState::{Completed, Missed, Open};
+        use Part::{Attended, LeftOut, ToCome};
+        let of = |of, percent, parts: &[Part]| {
+            let all = progress(CompletionRule { of, percent }, parts.iter().map(|part| (90, *part)));
+            (all.state(), all.missing())
+        };
+        let sessions = |percent, parts: &[Part]| of(ShareOf::Sessions, percent, parts);
+        let five = |n: usize, rest: Part| {
+            let mut parts = vec![Attended(90); n];
+            parts.resize(5, rest);
+            parts
+        };
+        assert_eq!(sessions(80, &five(4, Part::Missed)), (Completed, 0));
+        assert_eq!(sessions(80, &five(3, Part::Missed)), (Missed, 1));
+        assert_eq!(sessions(80, &five(3, ToCome)), (Open, 1));
+        assert_eq!(sessions(81, &five(4, Part::Missed)), (Missed, 1), "rounded in nobody's favour");
+        assert_eq!(sessions(80, &five(3, LeftOut)), (Completed, 0));
+        assert_eq!(sessions(1, &five(0, ToCome)), (Open, 1));
+        assert_eq!(sessions(1, &five(0, LeftOut)), (Missed, 0), "nothing is no completion");
+        assert_eq!(sessions(50, &[Part::Missed, Part::Missed, ToCome]), (Missed, 2), "one is not two");
+        let hours = |percent, parts: &[Part]| of(ShareOf::Hours, percent, parts);
+        assert_eq!(hours(80, &[Attended(54), Attended(90)]), (Completed, 0));
+        assert_eq!(hours(80, &[Attended(53), Attended(90)]), (Missed, 1));
+        assert_eq!(hours(80, &[Attended(53), ToCome]), (Missed, 91));
+        assert_eq!(hours(80, &[Attended(54), ToCome]), (Open, 90));
+        assert_eq!(
+            hours(1, &[Attended(0), Part::Missed]),
+            (Missed, 2),
+            "who came after the end was not there"
+        );
     }
 
     #[test]

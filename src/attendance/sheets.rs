@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::door;
 use super::entering::{Entered, Entrance};
 use super::model::CheckinMethod;
 use super::staff_api::{let_in_in_tx, open_session_in_tx};
+use super::{door, papers};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Fault, Result, Text};
-use crate::ids::{PersonId, SessionId, SheetId, SignupId};
+use crate::ids::{FileId, PersonId, SessionId, SheetId, SignupId};
 use crate::platform::Platform;
 use crate::platform::access::Guard;
 use crate::platform::access::policy::{CheckinWrite, RosterRead};
@@ -81,6 +81,10 @@ pub struct SheetInput {
     /// Their sign-ups, in the order of the sheet.
     #[schema(min_items = 1, max_items = 500)]
     pub signup_ids: Vec<SignupId>,
+    /// Pictures of the paper, of the class `photo` or `evidence`, for the officer who compares it.
+    #[serde(default)]
+    #[schema(required = false, max_items = 9)]
+    pub photo_ids: Vec<FileId>,
 }
 
 /// What the officer says who compared it with the paper.
@@ -121,10 +125,14 @@ pub struct SheetView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 500)]
     pub refused: Option<i64>,
+    /// Pictures of the paper.
+    #[schema(max_items = 9)]
+    pub photo_ids: Vec<FileId>,
 }
 
 impl SheetView {
-    fn read(conn: &mut Conn, row: Sheet, refused: Option<i64>) -> Result<Self> {
+    /// The sheet, and how many of it were not let in.
+    pub fn read(conn: &mut Conn, row: Sheet, refused: Option<i64>) -> Result<Self> {
         let lines = sheet_lines::table.filter(sheet_lines::sheet_id.eq(row.id)).count().get_result(conn)?;
         Ok(Self {
             id: row.id,
@@ -136,6 +144,7 @@ impl SheetView {
             checked_at: row.checked_at.map(|at| at.and_utc()),
             lines,
             refused,
+            photo_ids: papers::of(conn, row.id)?,
         })
     }
 }
@@ -158,7 +167,7 @@ pub async fn sheet_create(
     body: Idempotent<SheetInput>,
 ) -> Result<Stored> {
     let (actor, now, scope, id) = (guard.person(), platform.clock.now(), guard.scope().clone(), id.0);
-    let (ids, wanted) = (platform.ids.clone(), body.body.signup_ids);
+    let (ids, SheetInput { signup_ids: wanted, photo_ids }) = (platform.ids.clone(), body.body);
     let act = move |c: &mut Conn| {
         let session = open_session_in_tx(c, &scope, id, now)?;
         let people = signed(c, &session, &wanted)?;
@@ -180,9 +189,10 @@ pub async fn sheet_create(
             .map(|(person_id, number)| SheetLine { sheet_id: row.id, number, person_id })
             .collect();
         crate::insert_rows!(c, sheet_lines::table, lines.as_slice())?;
-        let detail = json!({ "session": id, "lines": lines.len() });
+        papers::attach_in_tx(c, actor, &photo_ids, row.id, now)?;
+        let detail = json!({ "session": id, "lines": lines.len(), "photos": photo_ids });
         audit::append_in_tx(c, now, vec![Entry::new(actor, "sheet.type", row.id).detail(detail)])?;
-        let location = format!("/api/v1/sessions/{id}/sheets");
+        let location = format!("/api/v1/sheets/{}", row.id);
         Stored::created(location, 1, &SheetView::read(c, row, None)?)
     };
     platform.idempotency.run(actor, body.key, act).await
@@ -217,7 +227,7 @@ fn signed(
 
 /// Compare a sheet with the paper / 核对纸质签到表
 ///
-/// By another officer than who typed it in (`sheet_own`). If it agrees, everybody on it is checked in, with grade B.
+/// By another officer than who typed it in (`sheet_own`), who has looked at `sheet_get` and the pictures of the paper. If it agrees, everybody on it is checked in, with grade B.
 #[utoipa::path(
     tag = "door", operation_id = "sheet_check", security(("bearer" = ["checkin:write"])),
     params(("id" = SheetId, Path, description = "The sheet"),
@@ -236,8 +246,7 @@ pub async fn sheet_check(
     let (actor, now, scope, id) = (guard.person(), platform.clock.now(), guard.scope().clone(), id.0);
     let (entrance, input) = (entrance.get_ref().clone(), body.body);
     let act = move |c: &mut Conn| {
-        let row: Option<Sheet> = sheets::table.find(id).select(Sheet::as_select()).first(c).optional()?;
-        let row = row.ok_or_else(Error::not_found)?;
+        let row = papers::get(c, id)?;
         let session = open_session_in_tx(c, &scope, row.session_id, now)?;
         if row.typed_by == actor {
             return Err(Error::new(Code::SheetOwn));

@@ -12,7 +12,7 @@ use super::entering::{Candidate, Entered, Entrance, Left};
 use super::model::{Attendance, CheckinMethod, Direction, Excuse, ExcuseGround, Scan, ScanOutcome, Voiding};
 use super::standing::{self, SessionStanding};
 use super::undoing::{self, Why};
-use super::{door, rules, store};
+use super::{completing, door, rules, store};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Result};
 use crate::ids::{AttendanceId, PersonId, SessionId, SignupId};
@@ -102,7 +102,7 @@ pub async fn roster_checkin_create(
     platform.idempotency.run(actor, body.key, act).await
 }
 
-/// A session of the caller's, locked, with its door open.
+/// A session of the caller's, locked, to which people may be brought in by lists and papers.
 pub(super) fn open_session_in_tx(
     conn: &mut Conn,
     scope: &Scope,
@@ -112,7 +112,7 @@ pub(super) fn open_session_in_tx(
     let (_, activity) = door::require_session(conn, scope, id)?;
     let session =
         offering::store::sessions_lock_in_tx(conn, &[id])?.remove(&id).ok_or_else(Error::not_found)?;
-    match rules::door(&session, &activity, now) {
+    match rules::desk(&session, &activity, now) {
         None => Ok(session),
         Some(why) => Err(rules::refusal(why)),
     }
@@ -274,7 +274,10 @@ pub async fn excuse_record(
     let (actor, now, scope, id) = (guard.person(), platform.clock.now(), guard.scope().clone(), id.0);
     let input = body.body;
     let act = move |c: &mut Conn| {
-        let (session, activity) = door::require_session(c, &scope, id)?;
+        let (_, activity) = door::require_session(c, &scope, id)?;
+        // So that of two who excuse, or finalise, one sees the other; and the session as it is then.
+        offering::store::activities_lock_in_tx(c, &[activity.id])?;
+        let (session, _) = door::require_session(c, &scope, id)?;
         let found: Option<PersonId> = signups::table
             .filter(signups::id.eq(input.signup_id))
             .filter(signups::activity_id.eq(activity.id))
@@ -293,11 +296,9 @@ pub async fn excuse_record(
         };
         store::excuse_in_tx(c, &excuse)?;
         let detail = json!({ "session": id, "ground": input.ground });
-        audit::append_in_tx(
-            c,
-            now,
-            vec![Entry::new(actor, "excuse.record", input.signup_id).detail(detail)],
-        )?;
+        let mut entries = vec![Entry::new(actor, "excuse.record", input.signup_id).detail(detail)];
+        entries.extend(completing::follow_in_tx(c, activity.id, now)?);
+        audit::append_in_tx(c, now, entries)?;
         Stored::done(1, &standing::of(c, &session, &activity)?)
     };
     platform.idempotency.run(actor, body.key, act).await

@@ -1,9 +1,10 @@
 //! Queries of attendance.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::Binary;
 
 use super::model::{Attendance, Excuse, Scan, Voiding};
 use crate::clock::db_time;
@@ -68,12 +69,37 @@ pub fn kept(
     session: SessionId,
     people: &[PersonId],
 ) -> Result<HashMap<PersonId, Attendance>> {
-    let rows: Vec<Attendance> = attendances::table
-        .filter(attendances::session_id.eq(session))
-        .filter(attendances::person_id.eq_any(people))
-        .select(Attendance::as_select())
-        .load(conn)?;
+    let pairs: BTreeSet<(SessionId, PersonId)> = people.iter().map(|person| (session, *person)).collect();
+    let rows: Vec<Attendance> = crate::load_pairs!(
+        conn,
+        Attendance,
+        pairs,
+        (session, person) => attendances::table
+            .filter(attendances::session_id.eq(session))
+            .filter(attendances::person_id.eq(person))
+            .select(Attendance::as_select()),
+        "attendances",
+        "session_id": Binary,
+        "person_id": Binary
+    )?;
     Ok(rows.into_iter().map(|row| (row.person_id, row)).collect())
+}
+
+/// The scans of `people` at a session.
+pub fn scans_of(conn: &mut Conn, session: SessionId, people: &[PersonId]) -> Result<Vec<Scan>> {
+    let pairs: BTreeSet<(SessionId, PersonId)> = people.iter().map(|person| (session, *person)).collect();
+    Ok(crate::load_pairs!(
+        conn,
+        Scan,
+        pairs,
+        (session, person) => scans::table
+            .filter(scans::session_id.eq(session))
+            .filter(scans::person_id.eq(person))
+            .select(Scan::as_select()),
+        "scans",
+        "session_id": Binary,
+        "person_id": Binary
+    )?)
 }
 
 /// A void attendance stands again, as `row` says; false when it is not void.

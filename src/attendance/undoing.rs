@@ -10,7 +10,7 @@ use super::model::{Attendance, Voiding};
 use super::{headcounts, store};
 use crate::error::Result;
 use crate::ids::{ActivityId, AttendanceId, SessionId, SignupId};
-use crate::ledger::model::Grade;
+use crate::ledger::model::{Cause, Grade};
 use crate::offering;
 use crate::offering::model::{Activity, Session};
 use crate::platform::db::Conn;
@@ -35,6 +35,9 @@ pub fn undo_in_tx(
     why: Why<'_>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Attendance>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut undone: Vec<Attendance> = Vec::new();
     let mut by_activity: BTreeMap<ActivityId, Voided> = BTreeMap::new();
     let mut by_session: BTreeMap<SessionId, i64> = BTreeMap::new();
@@ -48,6 +51,10 @@ pub fn undo_in_tx(
             // The sessions took place: it is people who were not there.
             sessions: Vec::new(),
             attendances: Vec::new(),
+            cause: match why.voiding {
+                Voiding::Undone => Cause::Undone,
+                Voiding::Conflict | Voiding::Rejected => Cause::Conflict,
+            },
             reason: why.reason.to_owned(),
         });
         voided.attendances.push((row.id, row.person_id));

@@ -138,6 +138,17 @@ pub(super) fn ledger_verify(config: &Config) -> Result<bool, StartError> {
     Ok(report.differences.is_empty())
 }
 
+pub(super) fn plan_roll(config: &Config, from: i64, to: i64) -> Result<bool, StartError> {
+    let db = migrated(config)?;
+    let (clock, ids) = real_world();
+    let rolled = db.write_blocking(|conn| plan::rolling::roll_in_tx(conn, &ids, clock.now(), from, to))?;
+    println!(
+        "已由 {from} 年结转 {to} 年工作要点 / the plan of {to} is made from that of {from}: {} items, {} targets, {} rules, {} milestones",
+        rolled.items, rolled.targets, rolled.rules, rolled.milestones
+    );
+    Ok(true)
+}
+
 pub(super) fn audit_verify(config: &Config) -> Result<bool, StartError> {
     let db = untouched(config)?;
     let bar = spinner("核对审计链 / verifying the audit chain");

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::app::StartError;
-use crate::cli::{AuditCommand, Cli, Command, LedgerCommand, VaultCommand};
+use crate::cli::{AuditCommand, Cli, Command, LedgerCommand, PlanCommand, VaultCommand};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{Config, DEFAULTS};
 use crate::ids::{Ids, SystemEntropy};
@@ -56,6 +56,7 @@ fn with_config(command: Command, config: &Config) -> Result<bool, StartError> {
         }
         Command::Staff(command) => staff::run(config, command),
         Command::Ledger(LedgerCommand::Verify) => check::ledger_verify(config),
+        Command::Plan(PlanCommand::Roll { from, to }) => check::plan_roll(config, from, to),
         Command::Audit(AuditCommand::Verify) => check::audit_verify(config),
         Command::Vault(VaultCommand::Rotate) => check::vault_rotate(config),
         Command::WechatSim { listen, appid, secret } => serve::wechat_sim(config, listen, appid, secret),

@@ -1,58 +1,61 @@
 //! Posting, reversing and reading lines.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Binary, Text};
 use diesel::upsert::excluded;
 
-use super::model::{Grade, Line, NewLine, Rollup};
-use crate::clock::db_time;
-use crate::error::Result;
-use crate::ids::{Ids, LedgerLineId, OrganisationId, TargetId};
-use crate::platform::db::Conn;
+use super::held::{self, Closed, Waiting};
+use super::model::{Because, Cause, Grade, HeldKind, Line, NewLine, Rollup};
+use crate::clock::{civil_day, db_time};
+use crate::error::{Code, Error, Result};
+use crate::ids::{HeldCorrectionId, Ids, LedgerLineId, OrganisationId, TargetId};
 use crate::platform::db::schema::{ledger_lines, ledger_rollups};
+use crate::platform::db::{Conn, unique_violation};
 
 /// The first day of `day`'s month.
 pub fn month_of(day: NaiveDate) -> NaiveDate {
     day.with_day(1).unwrap_or(day)
 }
 
-/// Counts what is not counted yet, and says how many lines that were.
-pub fn post_in_tx(conn: &mut Conn, ids: &Ids, now: DateTime<Utc>, new: &[NewLine]) -> Result<usize> {
+/// Counts what is not counted yet, and says how many lines that were. What comes for a closed month is held.
+pub fn post_in_tx(
+    conn: &mut Conn,
+    ids: &Ids,
+    now: DateTime<Utc>,
+    cause: Cause,
+    new: &[NewLine],
+) -> Result<usize> {
     let mut seen = HashSet::new();
-    let mut fresh: Vec<Line> = new
+    let fresh: Vec<Line> = new
         .iter()
         .filter(|line| seen.insert((line.target, line.dedup_key.as_str())))
-        .map(|line| row(ids, now, line, 0))
+        .map(|line| row(ids, now, cause, line))
         .collect();
-    // Sorted keys: two instances that count the same at once wait for each other in one order.
-    fresh.sort_by(|a, b| (a.target_id, &a.dedup_key).cmp(&(b.target_id, &b.dedup_key)));
-    let mut counted = insert(conn, &fresh)?;
-    if counted.len() < fresh.len() {
-        // Rare: counted before. What was reversed since is counted again, as the next generation.
-        let again = next_generations(conn, &fresh, &counted)?;
-        let again: Vec<Line> = again.into_iter().map(|line| Line { id: ids.id(), ..line }).collect();
-        counted.extend(insert(conn, &again)?);
-        let all: Vec<&Line> = fresh.iter().chain(&again).filter(|line| counted.contains(&line.id)).collect();
-        add_to_rollups_in_tx(conn, &all)?;
-    } else {
-        add_to_rollups_in_tx(conn, &fresh.iter().collect::<Vec<_>>())?;
-    }
-    metrics::counter!("unionhall_ledger_lines_total").increment(u64::try_from(counted.len()).unwrap_or(0));
-    Ok(counted.len())
+    let closed = held::closed_in_tx(conn, fresh.iter().map(|line| (line.target_id, line.month)))?;
+    let wrote = write_in_tx(conn, ids, fresh, &closed)?;
+    held::hold_in_tx(conn, ids, now, &wrote.waiting)?;
+    held::cancel_in_tx(conn, now, &wrote.answered)?;
+    metrics::counter!("unionhall_ledger_lines_total")
+        .increment(u64::try_from(wrote.counted.len()).unwrap_or(0));
+    Ok(wrote.counted.len())
 }
 
-fn row(ids: &Ids, now: DateTime<Utc>, line: &NewLine, generation: i64) -> Line {
+fn row(ids: &Ids, now: DateTime<Utc>, cause: Cause, line: &NewLine) -> Line {
+    let month = month_of(line.day);
+    let is_late = cause == Cause::New && month_of(civil_day(now)) > month;
     Line {
         id: ids.id(),
         target_id: line.target,
         organisation_id: line.organisation,
         day: line.day,
-        month: month_of(line.day),
+        month,
         quantity: line.quantity,
         dedup_key: line.dedup_key.clone(),
-        generation,
+        generation: 0,
         is_reversal: false,
         reverses: None,
         source_kind: line.source_kind,
@@ -61,56 +64,213 @@ fn row(ids: &Ids, now: DateTime<Utc>, line: &NewLine, generation: i64) -> Line {
         grade: line.grade,
         reason: None,
         recorded_at: db_time(now),
+        cause: if is_late { Cause::Late } else { cause },
+        restatement_id: None,
     }
 }
 
-fn insert(conn: &mut Conn, lines: &[Line]) -> Result<HashSet<LedgerLineId>> {
+/// What became of lines that were to be written.
+#[derive(Default)]
+pub(super) struct Wrote {
+    /// Those that count now, by the id that they came with.
+    pub(super) counted: HashSet<LedgerLineId>,
+    /// Those that wait for a closed month.
+    pub(super) waiting: Vec<Waiting>,
+    /// What was held and is answered by one of them: it was to be taken back, and stands.
+    pub(super) answered: Vec<HeldCorrectionId>,
+}
+
+/// Writes `fresh`, generation 0, but for what is closed, and adds it to the roll-ups.
+pub(super) fn write_in_tx(
+    conn: &mut Conn,
+    ids: &Ids,
+    mut fresh: Vec<Line>,
+    closed: &Closed,
+) -> Result<Wrote> {
+    // Sorted keys: two instances that count the same at once wait for each other in one order.
+    fresh.sort_by(|a, b| (a.target_id, &a.dedup_key).cmp(&(b.target_id, &b.dedup_key)));
+    let (shut, open): (Vec<Line>, Vec<Line>) = fresh.into_iter().partition(|line| closed.has(line));
+    let mut counted = insert_many(conn, &open)?;
+    if counted.len() == open.len() && shut.is_empty() {
+        add_to_rollups_in_tx(conn, &open.iter().collect::<Vec<_>>())?;
+        return Ok(Wrote { counted, ..Wrote::default() });
+    }
+    // Rare: counted before, or too late. What was reversed since is counted again, as the next generation.
+    let missed: Vec<&Line> = open.iter().filter(|line| !counted.contains(&line.id)).chain(&shut).collect();
+    let mut judged = judge(conn, &missed, closed)?;
+    let again: Vec<Line> = judged.again.iter().map(|line| Line { id: ids.id(), ..line.clone() }).collect();
+    let inserted = insert(conn, &again)?;
+    let new = |line: &&Line| counted.contains(&line.id) || inserted.contains(&line.id);
+    add_to_rollups_in_tx(conn, &open.iter().chain(&again).filter(new).collect::<Vec<_>>())?;
+    let came = judged.again.iter().zip(&again).filter(|(_, line)| inserted.contains(&line.id));
+    counted.extend(came.map(|(line, _)| line.id));
+    Ok(Wrote {
+        counted,
+        waiting: std::mem::take(&mut judged.waiting),
+        answered: std::mem::take(&mut judged.answered),
+    })
+}
+
+/// From how many lines on it is asked first which keys are counted already, so that all others can be written in one go.
+const MANY: usize = 8;
+
+/// [`insert`] of first generations, of which most are new. A key that somebody else counts in this very moment ends the transaction.
+fn insert_many(conn: &mut Conn, lines: &[Line]) -> Result<HashSet<LedgerLineId>> {
+    if lines.len() < MANY {
+        return insert(conn, lines);
+    }
+    let pairs: Vec<(TargetId, &str)> =
+        lines.iter().map(|line| (line.target_id, line.dedup_key.as_str())).collect();
+    let known: Vec<Counted> = crate::load_pairs!(
+        conn,
+        Counted,
+        pairs,
+        (target, key) => ledger_lines::table
+            .filter(ledger_lines::target_id.eq(target))
+            .filter(ledger_lines::dedup_key.eq(key))
+            .select(Counted::as_select()),
+        "ledger_lines",
+        "target_id": Binary,
+        "dedup_key": Text
+    )?;
+    let known: HashSet<(TargetId, &str)> =
+        known.iter().map(|one| (one.target_id, one.dedup_key.as_str())).collect();
+    let new: Vec<Line> = lines
+        .iter()
+        .filter(|line| !known.contains(&(line.target_id, line.dedup_key.as_str())))
+        .cloned()
+        .collect();
+    match crate::insert_rows!(conn, ledger_lines::table, new.as_slice()) {
+        Err(error) if unique_violation(&error) => {
+            Err(Error::new(Code::Overloaded).retry_after(Duration::from_secs(1)).cause(error))
+        }
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(new.iter().map(|line| line.id).collect()),
+    }
+}
+
+/// A key of a line.
+#[derive(Debug, Queryable, QueryableByName, Selectable)]
+#[diesel(table_name = ledger_lines)]
+struct Counted {
+    target_id: TargetId,
+    dedup_key: String,
+}
+
+pub(super) fn insert(conn: &mut Conn, lines: &[Line]) -> Result<HashSet<LedgerLineId>> {
     let ids =
         crate::insert_new!(conn, ledger_lines::table, lines, ledger_lines::id => |line: &Line| line.id)?;
     Ok(ids.into_iter().collect())
 }
 
-/// Of the lines that were not inserted, those whose latest generation is reversed, as the generation after it.
-fn next_generations(conn: &mut Conn, fresh: &[Line], counted: &HashSet<LedgerLineId>) -> Result<Vec<Line>> {
-    let missed: Vec<&Line> = fresh.iter().filter(|line| !counted.contains(&line.id)).collect();
-    let mut again = Vec::new();
+/// What is to be done with lines whose key is known, or whose month is closed.
+#[derive(Default)]
+struct Judged {
+    again: Vec<Line>,
+    waiting: Vec<Waiting>,
+    answered: Vec<HeldCorrectionId>,
+}
+
+/// The last that is known of a key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Latest {
+    generation: i64,
+    is_reversal: bool,
+    id: LedgerLineId,
+    organisation: OrganisationId,
+    day: NaiveDate,
+    quantity: i64,
+    grade: Grade,
+}
+
+type LatestRow = (TargetId, String, (i64, bool, LedgerLineId, OrganisationId, NaiveDate, i64, Grade));
+
+/// Of each line: whether its key was reversed, so that it counts again; or waits to be; or counts.
+fn judge(conn: &mut Conn, missed: &[&Line], closed: &Closed) -> Result<Judged> {
+    let mut judged = Judged::default();
     for some in missed.chunks(SOME) {
-        let of_these = || {
-            let targets: Vec<TargetId> = some.iter().map(|line| line.target_id).collect();
-            let keys: Vec<String> = some.iter().map(|line| line.dedup_key.clone()).collect();
-            ledger_lines::table
-                .filter(ledger_lines::target_id.eq_any(targets))
-                .filter(ledger_lines::dedup_key.eq_any(keys))
-                .order((ledger_lines::target_id, ledger_lines::dedup_key, ledger_lines::generation))
-        };
-        // Whoever takes one of them back just now is waited for, and seen by the next statement; and who would do so
-        // later waits until what stands behind the new line is committed.
-        let originals = of_these().filter(ledger_lines::is_reversal.eq(false)).select(ledger_lines::id);
-        let _locked: Vec<LedgerLineId> = crate::load_locked!(conn, originals)?;
-        let columns = (
-            ledger_lines::target_id,
-            ledger_lines::dedup_key,
+        let known = latest_in_tx(conn, some)?;
+        let latest = |line: &Line| known.get(&line.target_id).and_then(|of| of.get(&line.dedup_key)).copied();
+        let live: Vec<LedgerLineId> = some
+            .iter()
+            .filter_map(|line| latest(line))
+            .filter(|of| !of.is_reversal)
+            .map(|of| of.id)
+            .collect();
+        let backing = held::reversals_of(conn, &live)?;
+        for line in some {
+            let here = closed.plan(line.target_id, line.month).map(|plan| (plan, line.month));
+            let for_month = match latest(line) {
+                Some(of) if !of.is_reversal => match backing.get(&of.id) {
+                    // It counts.
+                    None => continue,
+                    // It was to be taken back, and is as it was after all.
+                    Some((held, ..)) if is_same(line, &of) => {
+                        judged.answered.push(*held);
+                        continue;
+                    }
+                    // It counts once that is taken back.
+                    Some((_, plan, month)) => Some((*plan, *month)),
+                },
+                Some(of) if here.is_none() => {
+                    judged.again.push(Line { generation: of.generation + 1, ..(*line).clone() });
+                    continue;
+                }
+                _ => here,
+            };
+            if let Some((plan, month)) = for_month {
+                let line = (*line).clone();
+                judged.waiting.push(Waiting { plan, month, kind: HeldKind::Post, line });
+            }
+        }
+    }
+    Ok(judged)
+}
+
+fn is_same(line: &Line, of: &Latest) -> bool {
+    (line.organisation_id, line.day, line.quantity, line.grade)
+        == (of.organisation, of.day, of.quantity, of.grade)
+}
+
+/// The last that is known of the keys of `some`.
+fn latest_in_tx(conn: &mut Conn, some: &[&Line]) -> Result<HashMap<TargetId, HashMap<String, Latest>>> {
+    let of_these = || {
+        let targets: Vec<TargetId> = some.iter().map(|line| line.target_id).collect();
+        let keys: Vec<String> = some.iter().map(|line| line.dedup_key.clone()).collect();
+        ledger_lines::table
+            .filter(ledger_lines::target_id.eq_any(targets))
+            .filter(ledger_lines::dedup_key.eq_any(keys))
+            .order((ledger_lines::target_id, ledger_lines::dedup_key, ledger_lines::generation))
+    };
+    // Whoever takes one of them back just now is waited for, and seen by the next statement; and who would do so
+    // later waits until what stands behind the new line is committed.
+    let originals = of_these().filter(ledger_lines::is_reversal.eq(false)).select(ledger_lines::id);
+    let _locked: Vec<LedgerLineId> = crate::load_locked!(&mut *conn, originals)?;
+    let columns = (
+        ledger_lines::target_id,
+        ledger_lines::dedup_key,
+        (
             ledger_lines::generation,
             ledger_lines::is_reversal,
-        );
-        let known: Vec<(TargetId, String, i64, bool)> = of_these().select(columns).load(conn)?;
-        let mut latest: HashMap<(TargetId, &str), (i64, bool)> = HashMap::new();
-        for (target, key, generation, is_reversal) in &known {
-            let entry = latest.entry((*target, key.as_str())).or_insert((*generation, *is_reversal));
-            *entry = (*entry).max((*generation, *is_reversal));
-        }
-        again.extend(some.iter().filter_map(|line| {
-            match latest.get(&(line.target_id, line.dedup_key.as_str())) {
-                Some((generation, true)) => Some(Line { generation: generation + 1, ..(*line).clone() }),
-                _ => None,
-            }
-        }));
+            ledger_lines::id,
+            ledger_lines::organisation_id,
+            ledger_lines::day,
+            ledger_lines::quantity,
+            ledger_lines::grade,
+        ),
+    );
+    let rows: Vec<LatestRow> = of_these().select(columns).load(conn)?;
+    let mut known: HashMap<TargetId, HashMap<String, Latest>> = HashMap::new();
+    for (target, key, (generation, is_reversal, id, organisation, day, quantity, grade)) in rows {
+        let one = Latest { generation, is_reversal, id, organisation, day, quantity, grade };
+        let of = known.entry(target).or_default().entry(key).or_insert(one);
+        *of = (*of).max(one);
     }
-    Ok(again)
+    Ok(known)
 }
 
 /// Keys of one statement: some, not thousands.
-const SOME: usize = 500;
+pub(super) const SOME: usize = 500;
 
 /// All lines that name one of `sources`, by target and key.
 pub fn lines_of_sources(conn: &mut Conn, sources: &[uuid::Uuid]) -> Result<Vec<Line>> {
@@ -126,25 +286,40 @@ pub fn lines_of_sources(conn: &mut Conn, sources: &[uuid::Uuid]) -> Result<Vec<L
     Ok(lines)
 }
 
-/// The live lines of a source.
-pub fn standing_of_source(conn: &mut Conn, source: uuid::Uuid) -> Result<Vec<Line>> {
-    let lines = lines_of_sources(conn, &[source])?;
+/// Those that were not taken back.
+fn live_of_sources(conn: &mut Conn, sources: &[uuid::Uuid]) -> Result<Vec<Line>> {
+    let lines = lines_of_sources(conn, sources)?;
     let reversed: HashSet<LedgerLineId> = lines.iter().filter_map(|line| line.reverses).collect();
     Ok(lines.into_iter().filter(|line| !line.is_reversal && !reversed.contains(&line.id)).collect())
 }
 
-/// Takes back the live lines of `sources`, and gives the lines that were taken back.
+/// What a source counts for, or will once its closed month is restated.
+pub fn standing_of_source(conn: &mut Conn, source: uuid::Uuid) -> Result<Vec<Line>> {
+    let mut live = live_of_sources(conn, &[source])?;
+    let ids: Vec<LedgerLineId> = live.iter().map(|line| line.id).collect();
+    let backing = held::reversals_of(conn, &ids)?;
+    live.retain(|line| !backing.contains_key(&line.id));
+    live.extend(held::posts_of_sources(conn, &[source])?.iter().map(held::as_line));
+    Ok(live)
+}
+
+/// Takes back what `sources` count for, and gives the lines that were taken back. Those of closed months are held to be, and what was
+/// held to be written for one is written no more.
 pub fn reverse_sources_in_tx(
     conn: &mut Conn,
     ids: &Ids,
     now: DateTime<Utc>,
     sources: &[uuid::Uuid],
-    reason: &str,
+    because: Because<'_>,
 ) -> Result<Vec<Line>> {
-    let lines = lines_of_sources(conn, sources)?;
-    let reversed: HashSet<LedgerLineId> = lines.iter().filter_map(|line| line.reverses).collect();
-    let mut live: Vec<Line> =
-        lines.into_iter().filter(|line| !line.is_reversal && !reversed.contains(&line.id)).collect();
+    let mut live = live_of_sources(conn, sources)?;
+    let posts = held::posts_of_sources(conn, sources)?;
+    let months = live.iter().map(|line| (line.target_id, line.month));
+    let closed = held::closed_in_tx(conn, months.chain(posts.iter().map(|row| (row.target_id, row.month))))?;
+    if !closed.is_empty() {
+        // A restatement may have taken some back until a moment ago.
+        live = live_of_sources(conn, sources)?;
+    }
     for some in live.chunks(SOME) {
         // Held until the commit: who counts the same key meanwhile waits, and then sees that it is taken back.
         let these: Vec<LedgerLineId> = some.iter().map(|line| line.id).collect();
@@ -152,20 +327,13 @@ pub fn reverse_sources_in_tx(
             .filter(ledger_lines::id.eq_any(these))
             .order((ledger_lines::target_id, ledger_lines::dedup_key, ledger_lines::generation))
             .select(ledger_lines::id);
-        let _locked: Vec<LedgerLineId> = crate::load_locked!(conn, query)?;
+        let _locked: Vec<LedgerLineId> = crate::load_locked!(&mut *conn, query)?;
     }
-    let reversals: Vec<Line> = live
-        .iter()
-        .map(|line| Line {
-            id: ids.id(),
-            quantity: -line.quantity,
-            is_reversal: true,
-            reverses: Some(line.id),
-            reason: Some(reason.to_owned()),
-            recorded_at: db_time(now),
-            ..line.clone()
-        })
-        .collect();
+    let (shut, mut live): (Vec<Line>, Vec<Line>) = live.into_iter().partition(|line| closed.has(line));
+    let reason = Some(because.reason.to_owned());
+    let back =
+        |line: &Line| Line { reason: reason.clone(), cause: because.cause, ..reversal(ids, now, line) };
+    let reversals: Vec<Line> = live.iter().map(back).collect();
     // Of two who take back the same, one does.
     let counted = insert(conn, &reversals)?;
     let mut taken_back = HashSet::new();
@@ -176,7 +344,32 @@ pub fn reverse_sources_in_tx(
     }
     add_to_rollups_in_tx(conn, &all)?;
     live.retain(|line| taken_back.contains(&line.id));
+    let waiting: Vec<Waiting> = shut
+        .iter()
+        .filter_map(|line| {
+            let plan = closed.plan(line.target_id, line.month)?;
+            let line = Line { reason: reason.clone(), cause: because.cause, ..line.clone() };
+            Some(Waiting { plan, month: line.month, kind: HeldKind::Reverse, line })
+        })
+        .collect();
+    let held = held::hold_in_tx(conn, ids, now, &waiting)?;
+    live.extend(shut.into_iter().filter(|line| held.contains(&line.id)));
+    let cancelled = held::cancel_in_tx(conn, now, &posts.iter().map(|row| row.id).collect::<Vec<_>>())?;
+    live.extend(posts.iter().filter(|row| cancelled.contains(&row.id)).map(held::as_line));
     Ok(live)
+}
+
+/// The line that takes `line` back.
+pub(super) fn reversal(ids: &Ids, now: DateTime<Utc>, line: &Line) -> Line {
+    Line {
+        id: ids.id(),
+        quantity: -line.quantity,
+        is_reversal: true,
+        reverses: Some(line.id),
+        recorded_at: db_time(now),
+        restatement_id: None,
+        ..line.clone()
+    }
 }
 
 /// [`reverse_sources_in_tx`] of one source; says how many lines that were.
@@ -185,26 +378,26 @@ pub fn reverse_source_in_tx(
     ids: &Ids,
     now: DateTime<Utc>,
     source: uuid::Uuid,
-    reason: &str,
+    because: Because<'_>,
 ) -> Result<usize> {
-    Ok(reverse_sources_in_tx(conn, ids, now, &[source], reason)?.len())
+    Ok(reverse_sources_in_tx(conn, ids, now, &[source], because)?.len())
 }
 
 type RollupKey = (TargetId, OrganisationId, NaiveDate, Grade);
 
 /// Sums of `lines` by target, organisation, month and grade, in that order.
-pub(super) fn sums<'a>(lines: impl IntoIterator<Item = &'a Line>) -> BTreeMap<RollupKey, (i64, i64)> {
+fn sums<'a>(lines: impl IntoIterator<Item = &'a Line>) -> BTreeMap<RollupKey, (i64, i64)> {
     let mut sums = BTreeMap::new();
     for line in lines {
-        let sum: &mut (i64, i64) =
-            sums.entry((line.target_id, line.organisation_id, line.month, line.grade)).or_insert((0, 0));
+        let key = (line.target_id, line.organisation_id, line.month, line.grade);
+        let sum: &mut (i64, i64) = sums.entry(key).or_insert((0, 0));
         sum.0 += line.quantity;
         sum.1 += 1;
     }
     sums
 }
 
-fn add_to_rollups_in_tx(conn: &mut Conn, lines: &[&Line]) -> Result<()> {
+pub(super) fn add_to_rollups_in_tx(conn: &mut Conn, lines: &[&Line]) -> Result<()> {
     // Sorted keys: two instances that add to the same rows lock them in the same order.
     for ((target_id, organisation_id, month, grade), (quantity, lines)) in sums(lines.iter().copied()) {
         let row = Rollup { target_id, organisation_id, month, grade, quantity, lines };
@@ -268,12 +461,4 @@ pub fn lines(
     Ok(query.load(conn)?)
 }
 
-/// All lines after `after`, by id; for verification.
-pub fn all_after(conn: &mut Conn, after: Option<LedgerLineId>, limit: i64) -> Result<Vec<Line>> {
-    let mut query =
-        ledger_lines::table.order(ledger_lines::id).limit(limit).select(Line::as_select()).into_boxed();
-    if let Some(after) = after {
-        query = query.filter(ledger_lines::id.gt(after));
-    }
-    Ok(query.load(conn)?)
-}
+pub use super::past::rollups_as_of;

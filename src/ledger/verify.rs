@@ -1,19 +1,26 @@
-//! Whether the ledger agrees with itself: lines with their reversals, and roll-ups with lines. Whether it agrees with
-//! its sources is asked by the plan, which knows the rules of counting.
+//! Whether the ledger agrees with itself: lines with their reversals, with the closed months, and roll-ups with lines. Whether it agrees
+//! with its sources is asked by the plan, which knows the rules of counting.
+//!
+//! Lines are read target by target in the order of their unique key, so that a key's generations and reversals come one after the
+//! other and nothing needs to be remembered of them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 
+use chrono::{NaiveDate, NaiveDateTime};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Text};
 
-use super::model::{Line, Rollup};
-use super::store;
+use super::held;
+use super::model::{Grade, HeldCorrection, HeldKind, Rollup, SourceKind};
+use super::store::month_of;
 use crate::error::Result;
-use crate::ids::LedgerLineId;
+use crate::ids::{LedgerLineId, OrganisationId, PlanId, RestatementId, SubjectId, TargetId};
 use crate::platform::db::Conn;
-use crate::platform::db::schema::ledger_rollups;
+use crate::platform::db::schema::{ledger_lines, ledger_rollups, plan_periods, restatements, targets};
 
 /// Something that does not agree.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Difference {
     /// A stable code, such as `rollup_quantity`.
     pub code: &'static str,
@@ -28,76 +35,298 @@ impl Difference {
     }
 }
 
-/// Reads every line, hands it to `each`, and gives all differences inside the ledger.
-pub fn verify(conn: &mut Conn, mut each: impl FnMut(&Line)) -> Result<(i64, Vec<Difference>)> {
-    let mut differences = Vec::new();
-    let mut sums: BTreeMap<_, (i64, i64)> = BTreeMap::new();
-    let mut originals: HashMap<LedgerLineId, Line> = HashMap::new();
-    let mut reversals: Vec<Line> = Vec::new();
-    let mut after = None;
-    let mut count = 0;
-    loop {
-        let page = store::all_after(conn, after, 2000)?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
-        for (key, (quantity, lines)) in store::sums(&page) {
-            let sum = sums.entry(key).or_default();
-            sum.0 += quantity;
-            sum.1 += lines;
-        }
-        for line in page {
-            count += 1;
-            each(&line);
-            if line.month != store::month_of(line.day) {
-                let what = format!("line {}: day {} is not in month {}", line.id, line.day, line.month);
-                differences.push(Difference::new("line_month", what));
-            }
-            if line.is_reversal {
-                reversals.push(line);
-            } else {
-                originals.insert(line.id, line);
-            }
-        }
-    }
-    for reversal in &reversals {
-        let original = reversal.reverses.and_then(|id| originals.get(&id));
-        let fits = original.is_some_and(|line| {
-            line.quantity == -reversal.quantity
-                && line.target_id == reversal.target_id
-                && line.organisation_id == reversal.organisation_id
-                && line.month == reversal.month
-                && line.dedup_key == reversal.dedup_key
-                && line.generation == reversal.generation
-        });
-        if !fits {
-            let what = format!("line {} does not take back exactly the line that it names", reversal.id);
-            differences.push(Difference::new("reversal", what));
-        }
-    }
-    let rollups: Vec<Rollup> = ledger_rollups::table.select(Rollup::as_select()).load(conn)?;
-    for rollup in rollups {
-        let key = (rollup.target_id, rollup.organisation_id, rollup.month, rollup.grade);
-        let (quantity, lines) = sums.remove(&key).unwrap_or_default();
-        if (quantity, lines) != (rollup.quantity, rollup.lines) {
-            differences.push(Difference::new(
-                "rollup",
-                format!(
-                    "roll-up of {} for {} in {}, grade {}, says {} in {} lines; the lines say {quantity} in {lines}",
-                    rollup.target_id,
-                    rollup.organisation_id,
-                    rollup.month,
-                    rollup.grade,
-                    rollup.quantity,
-                    rollup.lines
-                ),
-            ));
-        }
-    }
-    for ((target, organisation, month, grade), (quantity, lines)) in sums {
-        let what = format!(
-            "no roll-up of {target} for {organisation} in {month}, grade {grade}; the lines say {quantity} in {lines}"
+/// What stands under a key: a line that was not taken back, or one that waits for the restatement of a closed month.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'a> {
+    /// For which target.
+    pub target: TargetId,
+    /// Counted once.
+    pub key: &'a str,
+    /// For whose figure.
+    pub organisation: OrganisationId,
+    /// On which civil day.
+    pub day: NaiveDate,
+    /// How much.
+    pub quantity: i64,
+    /// What is counted.
+    pub source_kind: SourceKind,
+    /// Its id.
+    pub source: SubjectId,
+    /// The evidence.
+    pub grade: Grade,
+}
+
+/// Of a line, what is looked at.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = ledger_lines)]
+struct Slim {
+    id: LedgerLineId,
+    organisation_id: OrganisationId,
+    day: NaiveDate,
+    month: NaiveDate,
+    quantity: i64,
+    dedup_key: String,
+    generation: i64,
+    is_reversal: bool,
+    reverses: Option<LedgerLineId>,
+    source_kind: SourceKind,
+    source_id: SubjectId,
+    grade: Grade,
+    recorded_at: NaiveDateTime,
+    restatement_id: Option<RestatementId>,
+}
+
+/// Lines of one statement.
+const PAGE: i64 = 4096;
+
+/// Lines of `target` after one, in the order of their key.
+fn page(conn: &mut Conn, target: TargetId, after: Option<(&str, i64, bool)>) -> Result<Vec<Slim>> {
+    let mut query = ledger_lines::table
+        .filter(ledger_lines::target_id.eq(target))
+        .order((ledger_lines::dedup_key, ledger_lines::generation, ledger_lines::is_reversal))
+        .limit(PAGE)
+        .select(Slim::as_select())
+        .into_boxed();
+    if let Some((key, generation, is_reversal)) = after {
+        query = query.filter(
+            sql::<Bool>("(dedup_key, generation, is_reversal) > (")
+                .bind::<Text, _>(key.to_owned())
+                .sql(", ")
+                .bind::<BigInt, _>(generation)
+                .sql(", ")
+                .bind::<Bool, _>(is_reversal)
+                .sql(")"),
         );
-        differences.push(Difference::new("rollup_missing", what));
     }
-    Ok((count, differences))
+    Ok(query.load(conn)?)
+}
+
+/// Reads every line, hands what stands to `each`, and gives the number of lines and all differences inside the ledger.
+pub fn verify(conn: &mut Conn, mut each: impl FnMut(Standing<'_>)) -> Result<(i64, Vec<Difference>)> {
+    let query = targets::table.order(targets::id).select((targets::id, targets::plan_id));
+    let all: Vec<(TargetId, PlanId)> = query.load(conn)?;
+    let mut reading = Reading::load(conn)?;
+    let mut rollups = Rollups::load(conn)?;
+    let mut count = 0;
+    for (target, plan) in all {
+        let mut sums: Sums = HashMap::new();
+        let mut group = Group::default();
+        let mut last: Option<(String, i64, bool)> = None;
+        loop {
+            let after = last.as_ref().map(|(key, generation, back)| (key.as_str(), *generation, *back));
+            let lines = page(conn, target, after)?;
+            let Some(end) = lines.last() else { break };
+            last = Some((end.dedup_key.clone(), end.generation, end.is_reversal));
+            for line in lines {
+                count += 1;
+                let sum = sums.entry((line.organisation_id, line.month, line.grade)).or_default();
+                sum.0 += line.quantity;
+                sum.1 += 1;
+                reading.line(plan, &line);
+                if group.key != line.dedup_key {
+                    reading.stands(target, &mut group, &mut each);
+                    group.key.clone_from(&line.dedup_key);
+                }
+                group.take(line, &mut reading.differences);
+            }
+        }
+        reading.stands(target, &mut group, &mut each);
+        rollups.compare(target, sums, &mut reading.differences);
+    }
+    rollups.rest(&mut reading.differences);
+    reading.rest(&mut each);
+    Ok((count, reading.differences))
+}
+
+/// Lines of one key.
+#[derive(Default)]
+struct Group {
+    key: String,
+    live: Option<Slim>,
+    /// What other generations that stand at the same time count besides.
+    besides: i64,
+    reversed: Vec<LedgerLineId>,
+}
+
+impl Group {
+    fn take(&mut self, line: Slim, differences: &mut Vec<Difference>) {
+        if !line.is_reversal {
+            if let Some(before) = self.live.take() {
+                let what = format!("{} counts twice: as {} and as {}", self.key, before.id, line.id);
+                differences.push(Difference::new("line_doubled", what));
+                self.besides += before.quantity;
+            }
+            self.live = Some(line);
+            return;
+        }
+        let names_live = self.live.as_ref().is_some_and(|live| line.reverses == Some(live.id));
+        if let Some(live) = self.live.take_if(|_| names_live) {
+            let fits = live.quantity == -line.quantity
+                && live.organisation_id == line.organisation_id
+                && (live.day, live.month, live.grade) == (line.day, line.month, line.grade)
+                && live.generation == line.generation;
+            if !fits {
+                let what = format!("line {} does not take back exactly the line {}", line.id, live.id);
+                differences.push(Difference::new("reversal_differs", what));
+            }
+            self.reversed.push(live.id);
+        } else if line.reverses.is_some_and(|id| self.reversed.contains(&id)) {
+            let what = format!("line {} takes back a line that was taken back before", line.id);
+            differences.push(Difference::new("reversal_doubled", what));
+        } else {
+            let what = format!("line {} takes back no line of {} that counts", line.id, self.key);
+            differences.push(Difference::new("reversal_without_original", what));
+        }
+    }
+}
+
+/// What lines are compared with while they are read.
+struct Reading {
+    /// Closed months, and when they were closed.
+    closed: HashMap<(PlanId, NaiveDate), Option<NaiveDateTime>>,
+    agreed: HashSet<RestatementId>,
+    /// Lines that wait to be taken back.
+    backing: HashMap<LedgerLineId, HeldCorrection>,
+    /// Lines that wait to be written.
+    posts: HashMap<(TargetId, String), HeldCorrection>,
+    differences: Vec<Difference>,
+}
+
+impl Reading {
+    fn load(conn: &mut Conn) -> Result<Self> {
+        let hard = plan_periods::table
+            .filter(plan_periods::kind.eq("month"))
+            .filter(plan_periods::state.eq("hard"))
+            .select(((plan_periods::plan_id, plan_periods::starts_on), plan_periods::closed_at));
+        let agreed = restatements::table.filter(restatements::state.eq("agreed")).select(restatements::id);
+        let mut reading = Self {
+            closed: hard.load(conn)?.into_iter().collect(),
+            agreed: agreed.load(conn)?.into_iter().collect(),
+            backing: HashMap::new(),
+            posts: HashMap::new(),
+            differences: Vec::new(),
+        };
+        for row in held::all(conn)? {
+            match (row.kind, row.line_id) {
+                (HeldKind::Reverse, Some(line)) => _ = reading.backing.insert(line, row),
+                _ => _ = reading.posts.insert((row.target_id, row.dedup_key.clone()), row),
+            }
+        }
+        Ok(reading)
+    }
+
+    fn line(&mut self, plan: PlanId, line: &Slim) {
+        if line.month != month_of(line.day) {
+            let what = format!("line {}: day {} is not in month {}", line.id, line.day, line.month);
+            self.differences.push(Difference::new("line_month", what));
+        }
+        match line.restatement_id {
+            Some(id) if !self.agreed.contains(&id) => {
+                let what = format!("line {} names the restatement {id}, which nobody agreed to", line.id);
+                self.differences.push(Difference::new("line_restatement", what));
+            }
+            None if !self.closed.is_empty() => {
+                let closed_at = self.closed.get(&(plan, line.month)).copied().flatten();
+                if closed_at.is_some_and(|at| line.recorded_at > at) {
+                    let what = format!("line {} was written after {} was closed", line.id, line.month);
+                    self.differences.push(Difference::new("line_after_close", what));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A key is read to its end.
+    fn stands(&mut self, target: TargetId, group: &mut Group, each: &mut impl FnMut(Standing<'_>)) {
+        let besides = std::mem::take(&mut group.besides);
+        group.reversed.clear();
+        let Some(live) = group.live.take() else { return };
+        if !self.backing.is_empty() && self.backing.remove(&live.id).is_some() {
+            return;
+        }
+        if !self.posts.is_empty() {
+            // It counts, so that nothing would be written.
+            self.posts.remove(&(target, group.key.clone()));
+        }
+        each(Standing {
+            target,
+            key: &group.key,
+            organisation: live.organisation_id,
+            day: live.day,
+            quantity: live.quantity + besides,
+            source_kind: live.source_kind,
+            source: live.source_id,
+            grade: live.grade,
+        });
+    }
+
+    /// Everything is read.
+    fn rest(&mut self, each: &mut impl FnMut(Standing<'_>)) {
+        for row in self.posts.values() {
+            each(Standing {
+                target: row.target_id,
+                key: &row.dedup_key,
+                organisation: row.organisation_id,
+                day: row.day,
+                quantity: row.quantity,
+                source_kind: row.source_kind,
+                source: SubjectId(uuid::Uuid::from_slice(&row.source_id).unwrap_or_default()),
+                grade: row.grade,
+            });
+        }
+        for (line, row) in &self.backing {
+            let what = format!("{} waits to take back the line {line}, which does not count", row.id);
+            self.differences.push(Difference::new("held_reversal", what));
+        }
+    }
+}
+
+/// Of one target: quantity and number of lines.
+type Sums = HashMap<(OrganisationId, NaiveDate, Grade), (i64, i64)>;
+
+/// The roll-ups that were not compared yet.
+struct Rollups(HashMap<TargetId, Vec<Rollup>>);
+
+impl Rollups {
+    fn load(conn: &mut Conn) -> Result<Self> {
+        let mut by_target: HashMap<TargetId, Vec<Rollup>> = HashMap::new();
+        for row in ledger_rollups::table.select(Rollup::as_select()).load::<Rollup>(conn)? {
+            by_target.entry(row.target_id).or_default().push(row);
+        }
+        Ok(Self(by_target))
+    }
+
+    fn compare(&mut self, target: TargetId, mut sums: Sums, differences: &mut Vec<Difference>) {
+        for row in self.0.remove(&target).unwrap_or_default() {
+            let (organisation, month, grade) = (row.organisation_id, row.month, row.grade);
+            let of = format!("roll-up of {target} for {organisation} in {month}, grade {grade}");
+            match sums.remove(&(organisation, month, grade)) {
+                None => {
+                    differences.push(Difference::new("rollup_surplus", format!("{of}: there are no lines")))
+                }
+                Some((quantity, _)) if quantity != row.quantity => {
+                    let what = format!("{of}, says {}; the lines say {quantity}", row.quantity);
+                    differences.push(Difference::new("rollup_quantity", what));
+                }
+                Some((_, lines)) if lines != row.lines => {
+                    let what = format!("{of}, says {} lines; there are {lines}", row.lines);
+                    differences.push(Difference::new("rollup_lines", what));
+                }
+                Some(_) => {}
+            }
+        }
+        for ((organisation, month, grade), (quantity, lines)) in sums {
+            let what = format!(
+                "no roll-up of {target} for {organisation} in {month}, grade {grade}; the lines say {quantity} in {lines}"
+            );
+            differences.push(Difference::new("rollup_missing", what));
+        }
+    }
+
+    fn rest(self, differences: &mut Vec<Difference>) {
+        for row in self.0.into_values().flatten() {
+            let what = format!("roll-up of {}, which is no target", row.target_id);
+            differences.push(Difference::new("rollup_surplus", what));
+        }
+    }
 }

@@ -192,6 +192,24 @@ pub fn finish_if_over_in_tx(
     Ok(entries)
 }
 
+/// Takes back that an activity is finished, since one of its sessions is opened again; nothing of one that is not. The caller holds the
+/// activity's lock.
+pub fn reopen_if_finished_in_tx(
+    conn: &mut Conn,
+    followers: &Followers,
+    change: &Change,
+) -> Result<Vec<Entry>> {
+    if change.activity.state != ActivityState::Finished {
+        return Ok(Vec::new());
+    }
+    let facts = Facts { sessions: &change.sessions, undecided: 0 };
+    let to = lifecycle::transition(Event::Reopen, &change.activity, facts, change.now)?;
+    set_state(conn, change, to, None)?;
+    let mut entries = vec![entry(Event::Reopen, change, Value::Null)?];
+    entries.extend(followers.tell(|one| one.activity_reopened_in_tx(conn, change))?);
+    Ok(entries)
+}
+
 fn set_state(conn: &mut Conn, change: &Change, to: ActivityState, reason: Option<&str>) -> Result<()> {
     let activity = &change.activity;
     states::activity_state_set_in_tx(conn, activity.id, activity.state, to, reason, change.now)

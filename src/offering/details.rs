@@ -14,6 +14,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use moka::sync::Cache as LocalCache;
 
+use super::completion::{self, CompletionRule};
 use super::model::{Activity, ActivityState, Programme, Session};
 use super::store;
 use crate::clock::SharedClock;
@@ -35,6 +36,8 @@ pub struct Reading {
     pub programme: Programme,
     /// Its sessions, in order.
     pub sessions: Vec<Session>,
+    /// From which share somebody has completed it.
+    pub completion: Option<CompletionRule>,
     /// When it was read.
     pub at: DateTime<Utc>,
     edits: u64,
@@ -110,11 +113,13 @@ impl Inner {
         ids.sort_unstable();
         ids.dedup();
         let mut sessions = store::sessions_of_all(conn, &ids)?;
+        let rules = completion::rules_of(conn, &ids)?;
         let readings: HashMap<ActivityId, Arc<Reading>> = store::activities_by_id(conn, &ids)?
             .into_iter()
             .map(|(id, (activity, programme))| {
                 let sessions = sessions.remove(&id).unwrap_or_default();
-                (id, Arc::new(Reading { activity, programme, sessions, at, edits }))
+                let completion = rules.get(&id).copied();
+                (id, Arc::new(Reading { activity, programme, sessions, completion, at, edits }))
             })
             .collect();
         if !self.memory.is_zero() {

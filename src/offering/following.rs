@@ -88,6 +88,11 @@ pub trait Follower: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// It was finished, and one of its sessions is opened again.
+    fn activity_reopened_in_tx(&self, _conn: &mut Conn, _change: &Change) -> Result<Vec<Entry>> {
+        Ok(Vec::new())
+    }
+
     /// One session did not or will not take place; its state is written already. `session` is as it was before.
     fn session_cancelled_in_tx(
         &self,

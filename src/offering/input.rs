@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::completion::CompletionRule;
 use super::model::{Activity, Allocation, OwnClash, Session, SessionState, WaitingPolicy, Wave};
 use super::rules::{self, SessionTimes};
 use super::store::ActivityChange;
@@ -83,6 +84,9 @@ pub struct ActivityInput {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 20)]
     pub waves: Vec<Wave>,
+    /// From which share somebody has completed it; nobody does when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completion: Option<CompletionRule>,
     /// Sign-up opens.
     pub signup_opens_at: DateTime<Utc>,
     /// Sign-up closes; not after the end of the last session.
@@ -128,6 +132,7 @@ impl ActivityInput {
                     present: 0,
                     finalised_at: None,
                     finalised_by: None,
+                    reopened_at: None,
                     version: 1,
                 };
                 (place, row)
@@ -201,6 +206,8 @@ pub struct ActivityChangeInput {
     /// Who may sign up earlier than the others.
     #[schema(max_items = 20)]
     pub waves: Option<Vec<Wave>>,
+    /// From which share somebody has completed it; until its first session is finalised.
+    pub completion: Option<CompletionRule>,
     /// Sign-up opens.
     pub signup_opens_at: DateTime<Utc>,
     /// Sign-up closes; not after the end of the last session.

@@ -98,6 +98,8 @@ crate::text_enum! {
         Postpone = "postpone",
         /// 改期.
         Reschedule = "reschedule",
+        /// 重新开启.
+        Reopen = "reopen",
     }
 }
 
@@ -113,6 +115,7 @@ impl Event {
             Self::Cancel => "取消",
             Self::Postpone => "延期",
             Self::Reschedule => "改期",
+            Self::Reopen => "重新开启",
         }
     }
 }
@@ -216,6 +219,15 @@ pub const TRANSITIONS: &[Transition] = {
             who: Who::System,
             condition: Condition::EverySessionOver,
             audit: Some("activity.finish"),
+        },
+        Transition {
+            event: Event::Reopen,
+            from: &[Finished],
+            to: Running,
+            who: Who::System,
+            // That one of its sessions is opened again.
+            condition: Condition::None,
+            audit: Some("activity.reopen"),
         },
         Transition {
             event: Event::Cancel,
@@ -345,6 +357,8 @@ crate::text_enum! {
         Cancel = "cancel",
         /// 作废: it was said to have taken place, and counts for nothing.
         Void = "void",
+        /// 重新开启: what finalising did is taken back, and it is finalised anew.
+        Reopen = "reopen",
     }
 }
 
@@ -415,6 +429,16 @@ pub const SESSION_TRANSITIONS: &[SessionTransition] = {
             who: ORGANISER,
             condition: SessionCondition::None,
             audit: "session.void",
+        },
+        SessionTransition {
+            event: SessionEvent::Reopen,
+            from: SessionState::Finalised,
+            to: SessionState::Planned,
+            during: &[Running, Finished],
+            who: Who::Staff(SessionFinalise::NAME),
+            // That the month of its figures is open is asked of the plan.
+            condition: SessionCondition::None,
+            audit: "session.reopen",
         },
     ]
 };

@@ -150,6 +150,27 @@ pub fn session_finalise_in_tx(
     Ok(sessions::table.find(id).select(Session::as_select()).first(conn)?)
 }
 
+/// A finalised session is to be finalised anew: whether it was held is open again.
+///
+/// # Errors
+/// An internal error when it is not finalised.
+pub fn session_reopen_in_tx(conn: &mut Conn, id: SessionId, now: DateTime<Utc>) -> Result<Session> {
+    let finalised =
+        sessions::table.filter(sessions::id.eq(id)).filter(sessions::state.eq(SessionState::Finalised));
+    let changed = diesel::update(finalised)
+        .set((
+            sessions::state.eq(SessionState::Planned),
+            sessions::held.eq(None::<bool>),
+            sessions::finalised_at.eq(None::<NaiveDateTime>),
+            sessions::finalised_by.eq(None::<PersonId>),
+            sessions::reopened_at.eq(db_time(now)),
+            sessions::version.eq(sessions::version + 1),
+        ))
+        .execute(conn)?;
+    expect_one(changed, id)?;
+    Ok(sessions::table.find(id).select(Session::as_select()).first(conn)?)
+}
+
 /// Says of a finalised session whether it was held after all.
 ///
 /// # Errors

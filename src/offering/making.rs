@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 
 use super::clash::{self, Slot};
+use super::completion::CompletionRule;
 use super::input::ActivityInput;
 use super::model::{Activity, Programme, Resource, ResourceKind, Session, Wave};
 use super::views::{ActivityDetail, ActivityView};
-use super::{resource_store, rules, store};
+use super::{completion, resource_store, rules, store};
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{ActivityId, Ids, OrganisationId};
 use crate::org;
@@ -34,6 +35,8 @@ pub struct Made {
     pub programme: Programme,
     /// Its sessions, in order.
     pub sessions: Vec<Session>,
+    /// From which share somebody has completed it.
+    pub completion: Option<CompletionRule>,
 }
 
 impl Made {
@@ -43,6 +46,7 @@ impl Made {
             activity: ActivityView::new(self.activity, &self.programme, now),
             programme: self.programme.into(),
             sessions: self.sessions.into_iter().map(Into::into).collect(),
+            completion: self.completion,
         }
     }
 }
@@ -98,8 +102,11 @@ pub fn activity_make_in_tx(
     }
     let sessions: Vec<Session> = sessions.into_iter().map(|(_, row)| row).collect();
     store::activity_create_in_tx(conn, &activity, &sessions)?;
+    if let Some(rule) = input.completion {
+        completion::rule_make_in_tx(conn, id, rule)?;
+    }
     resource_store::bookings_make_in_tx(conn, &input.resource_ids, &slots)?;
-    Ok(Made { activity, programme, sessions })
+    Ok(Made { activity, programme, sessions, completion: input.completion })
 }
 
 /// What was found; none, with its faults added to `faults`, where fields were wrong.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::api::{ActivityQuery, list_page};
+use super::completion;
 use super::input::{ActivityChangeInput, ActivityInput};
 use super::making::{self, Maker};
 use super::model::{ActivityState, Audience, Programme, ProgrammeKind};
@@ -210,8 +211,12 @@ pub async fn managed_activity_update(
             if !faults.is_empty() {
                 return Err(Error::invalid(faults));
             }
+            let rule = input.completion;
             let change = input.change(&found.activity, &waves)?;
             store::activity_update_in_tx(c, id, seen.version(), change, now)?;
+            if let Some(rule) = rule {
+                completion::rule_change_in_tx(c, id, rule)?;
+            }
             audit::append_in_tx(c, now, vec![Entry::new(actor, "activity.update", id)])?;
             detail(c, id, &scope, now)
         })

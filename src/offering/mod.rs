@@ -11,6 +11,7 @@
 //!   closed                                                    ──allocate──▶   allocated
 //!   published | open | closed | allocated                     ──start*──▶     running
 //!   running | postponed                                       ──finish──▶     finished
+//!   finished                                                  ──reopen──▶     running
 //!   published | open | closed | allocated | running | postponed ──cancel──▶     cancelled
 //!   published | open | closed | allocated | running           ──postpone──▶   postponed
 //!   published | open | closed | allocated | running | postponed ──reschedule──▶ published
@@ -18,6 +19,7 @@
 //!   planned                                                   ──finalise──▶   finalised
 //!   planned                                                   ──cancel──▶     cancelled
 //!   finalised                                                 ──void──▶       cancelled
+//!   finalised                                                 ──reopen──▶     planned
 //! ```
 //! A change of state has consequences in rooms above: they are [`following`]. [`changing`] makes the change and has
 //! them follow, in one transaction.
@@ -28,6 +30,7 @@
 pub mod api;
 pub mod changing;
 pub mod clash;
+pub mod completion;
 pub mod details;
 pub mod fair;
 pub mod following;

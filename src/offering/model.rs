@@ -396,6 +396,8 @@ pub struct Session {
     pub finalised_by: Option<PersonId>,
     /// Counts changes.
     pub version: i64,
+    /// When it was last opened again after it was finalised.
+    pub reopened_at: Option<NaiveDateTime>,
 }
 
 crate::text_enum! {

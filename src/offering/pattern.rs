@@ -6,6 +6,7 @@
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::completion::CompletionRule;
 use super::input::{ActivityInput, SessionInput};
 use super::model::{
     Activity, Allocation, Audience, OwnClash, Quota, QuotaKind, Session, SessionState, WaitingPolicy, Wave,
@@ -93,6 +94,9 @@ pub struct Pattern {
     free_cancel_hours: Option<i64>,
     fair_minutes: i64,
     waves: Vec<PatternWave>,
+    /// As above.
+    #[serde(default)]
+    completion: Option<CompletionRule>,
     signup_opens: Moment,
     signup_closes: Moment,
     /// In order.
@@ -123,6 +127,7 @@ impl Pattern {
         sessions: &[Session],
         resources: &[ResourceId],
         quotas: &[Quota],
+        completion: Option<CompletionRule>,
     ) -> Result<Self> {
         let live: Vec<&Session> =
             sessions.iter().filter(|one| one.state != SessionState::Cancelled).collect();
@@ -152,6 +157,7 @@ impl Pattern {
             free_cancel_hours: activity.free_cancel_hours,
             fair_minutes: activity.fair_minutes,
             waves: waves.collect(),
+            completion,
             signup_opens: Moment::of(activity.signup_opens_at, first),
             signup_closes: Moment::of(activity.signup_closes_at, first),
             sessions: kept
@@ -207,6 +213,7 @@ impl Pattern {
             free_cancel_hours: self.free_cancel_hours,
             fair_minutes: Some(self.fair_minutes),
             waves: waves.collect::<Result<_>>()?,
+            completion: self.completion,
             signup_opens_at: at(self.signup_opens)?,
             signup_closes_at: at(self.signup_closes)?,
             sessions: sessions.collect::<Result<_>>()?,
@@ -295,6 +302,7 @@ mod tests {
             present: 0,
             finalised_at: None,
             finalised_by: None,
+            reopened_at: None,
             version: 1,
         }
     }
@@ -346,7 +354,7 @@ mod tests {
             session(1, "2025-03-01T07:30:00+08:00", "2025-03-01T09:00:00+08:00", SessionState::Planned),
             session(2, "2025-03-03T22:00:00+08:00", "2025-03-04T01:00:00+08:00", SessionState::Finalised),
         ];
-        let pattern = Pattern::of(&activity(), &sessions, &[], &[]).unwrap();
+        let pattern = Pattern::of(&activity(), &sessions, &[], &[], None).unwrap();
         let text = serde_json::to_string(&pattern).unwrap();
         assert_eq!(serde_json::from_str::<Pattern>(&text).unwrap(), pattern);
         // Over the end of February of a leap year.
@@ -375,7 +383,7 @@ mod tests {
             session(1, "2025-03-01T10:00:00+08:00", "2025-03-01T11:00:00+08:00", SessionState::Cancelled),
             session(2, "2025-03-03T10:00:00+08:00", "2025-03-03T11:00:00+08:00", SessionState::Planned),
         ];
-        let pattern = Pattern::of(&activity(), &sessions, &[], &[]).unwrap();
+        let pattern = Pattern::of(&activity(), &sessions, &[], &[], None).unwrap();
         assert_eq!(pattern.sessions.len(), 1);
         assert_eq!(pattern.sessions.first().unwrap().starts.days, 0);
     }
@@ -383,7 +391,7 @@ mod tests {
     #[test]
     fn quotas_come_unused_and_below_whom_they_stood() {
         let quotas = [quota(3, Some(2)), quota(2, Some(1)), quota(1, None), quota(4, None)];
-        let pattern = Pattern::of(&activity(), &[], &[], &quotas).unwrap();
+        let pattern = Pattern::of(&activity(), &[], &[], &quotas, None).unwrap();
         let entropy = std::sync::Arc::new(crate::ids::SeededEntropy::new(1));
         let clock = std::sync::Arc::new(crate::clock::ManualClock::at(DateTime::UNIX_EPOCH));
         let made = pattern.quotas(&Ids::new(clock, entropy), Uuid::from_u128(5).into());
@@ -397,7 +405,7 @@ mod tests {
 
     #[test]
     fn no_day_makes_it_panic() {
-        let pattern = Pattern::of(&activity(), &[], &[], &[]).unwrap();
+        let pattern = Pattern::of(&activity(), &[], &[], &[], None).unwrap();
         for day in [day("1970-01-01"), day("2199-12-31"), NaiveDate::MIN, NaiveDate::MAX] {
             _ = pattern.input(day, Wish::default());
         }

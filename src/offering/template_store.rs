@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use super::clash;
 use super::model::{Quota, Template};
 use super::pattern::Pattern;
-use super::{resource_store, store};
+use super::{completion, resource_store, store};
 use crate::error::{Code, Error, Result};
 use crate::ids::{ActivityId, TemplateId};
 use crate::org;
@@ -67,7 +67,8 @@ pub fn pattern_of_activity(conn: &mut Conn, id: ActivityId, scope: &Scope) -> Re
     let sessions = store::sessions_of(conn, id)?;
     let resources = resource_store::resources_of_activity(conn, id)?;
     let quotas = store::quotas_of(conn, id)?;
-    Pattern::of(&found.activity, &sessions, &resources, &quotas)
+    let completion = completion::rule_of(conn, id)?;
+    Pattern::of(&found.activity, &sessions, &resources, &quotas, completion)
 }
 
 /// Gives a new activity its quotas, parents before children.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::completion::{self, CompletionRule};
 use super::details::Reading;
 use super::lifecycle::{Phase, phase};
 use super::model::{
@@ -217,6 +218,9 @@ pub struct ActivityDetail {
     /// Its sessions, in order.
     #[schema(max_items = 200)]
     pub sessions: Vec<SessionView>,
+    /// From which share somebody has completed it; nobody does when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub completion: Option<CompletionRule>,
 }
 
 /// A published activity with its programme and sessions; 404 for a draft, which only its organisers know of.
@@ -237,13 +241,16 @@ pub fn published_reading(reading: &Reading, now: DateTime<Utc>) -> Result<Activi
         activity: ActivityView::new(reading.activity.clone(), &reading.programme, now),
         programme: reading.programme.clone().into(),
         sessions: reading.sessions.iter().cloned().map(Into::into).collect(),
+        completion: reading.completion,
     })
 }
 
 /// An activity as it was found, with its sessions.
 pub fn detail(conn: &mut Conn, found: Found, now: DateTime<Utc>) -> Result<ActivityDetail> {
     let sessions = store::sessions_of(conn, found.activity.id)?;
+    let completion = completion::rule_of(conn, found.activity.id)?;
     Ok(ActivityDetail {
+        completion,
         activity: ActivityView::new(found.activity, &found.programme, now),
         programme: found.programme.into(),
         sessions: sessions.into_iter().map(Into::into).collect(),

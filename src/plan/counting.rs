@@ -4,8 +4,10 @@
 //! key) sees to that. A count of people (人, 名) has a line for the district and one for each sub-district: a person who
 //! attends in two sub-districts is one person of each and one of the district, so street figures may add up to more.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 
@@ -16,19 +18,49 @@ use crate::clock::{SharedClock, civil_day};
 use crate::error::{Error, Result};
 use crate::ids::{ActivityId, Ids, OrganisationId, PersonId};
 use crate::ledger;
-use crate::ledger::model::{Grade, NewLine, SourceKind};
+use crate::ledger::model::{Because, Cause, Grade, NewLine, SourceKind};
 use crate::offering;
 use crate::offering::model::{Activity, AttendanceRole, Programme};
 use crate::org;
 use crate::org::model::{Organisation, OrganisationKind};
+use crate::platform::cache::Lately;
 use crate::platform::db::Conn;
 
 /// Counts by the plan's rules.
 pub struct PlanCounting {
-    /// The present.
-    pub clock: SharedClock,
-    /// New ids.
-    pub ids: Ids,
+    clock: SharedClock,
+    ids: Ids,
+    tree: Lately<(), Tree>,
+    activities: Lately<ActivityId, (Activity, Programme)>,
+    rules: Lately<NaiveDate, Vec<(CountingRule, Target)>>,
+}
+
+impl PlanCounting {
+    /// For the door, which counts many times a second, the union tree, the rules and what an activity is about are used again for `moment`.
+    pub fn new(clock: SharedClock, ids: Ids, moment: Duration) -> Self {
+        let (tree, activities, rules) = (Lately::new(moment), Lately::new(moment), Lately::new(moment));
+        Self { clock, ids, tree, activities, rules }
+    }
+
+    fn ground(&self, conn: &mut Conn, activities: impl Iterator<Item = ActivityId>) -> Result<Ground> {
+        let now = self.clock.now();
+        let tree = self.tree.get((), now, || Tree::load(conn))?;
+        let mut ground = Ground { activities: HashMap::new(), tree };
+        for id in activities {
+            if let Entry::Vacant(new) = ground.activities.entry(id) {
+                let read = || {
+                    let found = offering::store::activities_by_id(conn, &[id])?.remove(&id);
+                    found.ok_or_else(|| Error::internal(format!("{id} is not on the ground")))
+                };
+                new.insert(self.activities.get(id, now, read)?);
+            }
+        }
+        Ok(ground)
+    }
+
+    fn rules_on(&self, conn: &mut Conn, day: NaiveDate) -> Result<Arc<Vec<(CountingRule, Target)>>> {
+        self.rules.get(day, self.clock.now(), || store::rules_on(conn, day))
+    }
 }
 
 impl Counting for PlanCounting {
@@ -36,14 +68,16 @@ impl Counting for PlanCounting {
         if attended.is_empty() {
             return Ok(());
         }
-        let ground = Ground::load(conn, attended.iter().map(|one| one.activity).collect())?;
-        let mut rules = RulesByDay::default();
-        let mut lines = Vec::new();
+        let ground = self.ground(conn, attended.iter().map(|one| one.activity))?;
+        let mut lines: BTreeMap<Cause, Vec<NewLine>> = BTreeMap::new();
         for one in attended {
             let day = civil_day(one.starts_at);
-            lines.extend(ground.attended(one, day, rules.on(conn, day)?)?);
+            let rules = self.rules_on(conn, day)?;
+            lines.entry(one.cause).or_default().extend(ground.attended(one, day, &rules)?);
         }
-        ledger::store::post_in_tx(conn, &self.ids, self.clock.now(), &lines)?;
+        for (cause, lines) in lines {
+            ledger::store::post_in_tx(conn, &self.ids, self.clock.now(), cause, &lines)?;
+        }
         Ok(())
     }
 
@@ -52,7 +86,7 @@ impl Counting for PlanCounting {
         let day = civil_day(held.starts_at);
         let rules = store::rules_on(conn, day)?;
         let lines = ground.held(held, day, &rules)?;
-        ledger::store::post_in_tx(conn, &self.ids, self.clock.now(), &lines)?;
+        ledger::store::post_in_tx(conn, &self.ids, self.clock.now(), Cause::New, &lines)?;
         Ok(())
     }
 
@@ -73,10 +107,18 @@ impl Counting for PlanCounting {
             return Ok(());
         }
         if !standing.is_empty() {
-            ledger::store::reverse_source_in_tx(conn, &self.ids, now, source, &crowd.reason)?;
+            let because = Because { cause: crowd.cause, reason: &crowd.reason };
+            ledger::store::reverse_source_in_tx(conn, &self.ids, now, source, because)?;
         }
-        ledger::store::post_in_tx(conn, &self.ids, now, &lines)?;
+        ledger::store::post_in_tx(conn, &self.ids, now, crowd.cause, &lines)?;
         Ok(())
+    }
+
+    fn month_is_open_in_tx(&self, conn: &mut Conn, day: NaiveDate) -> Result<bool> {
+        let until = store::counts_until(conn, day)?;
+        // What counts for no plan is in nobody's figures.
+        let counts = until.is_none_or(|until| civil_day(self.clock.now()) <= until);
+        Ok(counts && ledger::held::month_is_open_in_tx(conn, day)?)
     }
 
     fn voided_in_tx(&self, conn: &mut Conn, voided: &Voided) -> Result<()> {
@@ -97,26 +139,40 @@ impl RulesByDay {
     }
 }
 
-/// What lines are made from: activities with their programmes, and the union tree.
-pub(super) struct Ground {
-    activities: HashMap<ActivityId, (Activity, Programme)>,
+/// The union tree.
+pub(super) struct Tree {
     organisations: HashMap<OrganisationId, Organisation>,
     root: OrganisationId,
+}
+
+impl Tree {
+    fn load(conn: &mut Conn) -> Result<Self> {
+        Ok(Self { organisations: org::store::all(conn)?, root: org::store::root(conn)?.id })
+    }
+}
+
+/// What lines are made from: activities with their programmes, and the union tree.
+pub(super) struct Ground {
+    activities: HashMap<ActivityId, Arc<(Activity, Programme)>>,
+    tree: Arc<Tree>,
 }
 
 impl Ground {
     pub(super) fn load(conn: &mut Conn, mut activities: Vec<ActivityId>) -> Result<Self> {
         activities.sort();
         activities.dedup();
+        let found = offering::store::activities_by_id(conn, &activities)?;
         Ok(Self {
-            activities: offering::store::activities_by_id(conn, &activities)?,
-            organisations: org::store::all(conn)?,
-            root: org::store::root(conn)?.id,
+            activities: found.into_iter().map(|(id, row)| (id, Arc::new(row))).collect(),
+            tree: Arc::new(Tree::load(conn)?),
         })
     }
 
     fn activity(&self, id: ActivityId) -> Result<&(Activity, Programme)> {
-        self.activities.get(&id).ok_or_else(|| Error::internal(format!("{id} is not on the ground")))
+        self.activities
+            .get(&id)
+            .map(Arc::as_ref)
+            .ok_or_else(|| Error::internal(format!("{id} is not on the ground")))
     }
 
     /// The lines of one attendance.
@@ -148,8 +204,8 @@ impl Ground {
                     lines.push(line(organisation, format!("attendance/{}", one.attendance)))
                 }
                 Measure::DistinctPersons => {
-                    lines.push(line(self.root, person_key(one.person, None)));
-                    if organisation != self.root {
+                    lines.push(line(self.tree.root, person_key(one.person, None)));
+                    if organisation != self.tree.root {
                         lines.push(line(organisation, person_key(one.person, Some(organisation))));
                     }
                 }
@@ -234,14 +290,14 @@ impl Ground {
         activity: &Activity,
         workplace: Option<OrganisationId>,
     ) -> OrganisationId {
-        let organiser = self.organisations.get(&activity.organisation_id);
+        let organiser = self.tree.organisations.get(&activity.organisation_id);
         if target.each == Some(Each::Station)
             && let Some(station) = organiser.filter(|row| row.kind == OrganisationKind::Station)
         {
             return station.id;
         }
         let street = |id: Option<OrganisationId>| {
-            id.and_then(|id| self.organisations.get(&id)).and_then(|row| row.street_id)
+            id.and_then(|id| self.tree.organisations.get(&id)).and_then(|row| row.street_id)
         };
         let organisers = street(Some(activity.organisation_id));
         match attribution {
@@ -249,7 +305,7 @@ impl Ground {
             Attribution::Venue => activity.street_id.or(organisers),
             Attribution::Workplace => street(workplace).or(organisers),
         }
-        .unwrap_or(self.root)
+        .unwrap_or(self.tree.root)
     }
 }
 

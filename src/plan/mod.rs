@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod cascade;
+pub mod closing;
 pub mod counting;
 pub mod exports;
 pub mod jobs;
@@ -16,6 +17,7 @@ pub mod model;
 pub mod progress_api;
 pub mod progress_views;
 pub mod reports;
+pub mod rolling;
 pub mod rules;
 pub mod store;
 pub mod verify;

@@ -300,6 +300,12 @@ impl Measurement {
 
     fn shared(&self, target: &Target, figures: &[(OrganisationId, i64)]) -> Vec<SharedFigure> {
         let mut figures = figures.to_vec();
+        // Who agreed to a share and has nothing yet is shown with it.
+        for unit in self.agreed.get(&target.id).into_iter().flat_map(|shares| shares.keys()) {
+            if figures.iter().all(|(id, _)| id != unit) {
+                figures.push((*unit, 0));
+            }
+        }
         figures.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         let parts = ranking::parts_per_mille(&figures.iter().map(|(_, value)| *value).collect::<Vec<_>>());
         figures

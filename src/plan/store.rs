@@ -16,6 +16,12 @@ pub fn plan_of_year(conn: &mut Conn, year: i64) -> Result<Plan> {
     found.ok_or_else(Error::not_found)
 }
 
+/// The plan `id`, or 404.
+pub fn plan_get(conn: &mut Conn, id: PlanId) -> Result<Plan> {
+    let found = plans::table.find(id).select(Plan::as_select()).first(conn).optional()?;
+    found.ok_or_else(Error::not_found)
+}
+
 /// All plans, newest first.
 pub fn plan_list(conn: &mut Conn) -> Result<Vec<Plan>> {
     Ok(plans::table.order(plans::year.desc()).limit(100).select(Plan::as_select()).load(conn)?)
@@ -47,6 +53,12 @@ pub fn rules_on(conn: &mut Conn, day: NaiveDate) -> Result<Vec<(CountingRule, Ta
         .filter(plans::counts_until.ge(day))
         .order((targets::code, counting_rules::id));
     Ok(query.select((CountingRule::as_select(), Target::as_select())).load(conn)?)
+}
+
+/// Until when the plans for which `day` counts are counted for.
+pub fn counts_until(conn: &mut Conn, day: NaiveDate) -> Result<Option<NaiveDate>> {
+    let of_day = plans::table.filter(plans::counts_from.le(day)).filter(plans::counts_until.ge(day));
+    Ok(of_day.select(diesel::dsl::max(plans::counts_until)).first(conn)?)
 }
 
 /// The plan's milestones, by code.

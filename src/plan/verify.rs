@@ -1,24 +1,30 @@
-//! Whether the ledger agrees with its sources: every attendance, every crowd, every session that took place and every approved report has exactly the lines
-//! that the rules of counting ask for, and every live line has its source. What was cancelled is a source no more.
+//! Whether the ledger agrees with its sources: every attendance, every crowd, every session that took place and every approved report has
+//! exactly the lines that the rules of counting ask for, and every live line has its source. What was cancelled is a source no more. What
+//! waits for the restatement of a closed month is taken as if it stood.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
+use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::counting::{Ground, RulesByDay};
+use super::model::{Each, Target};
 use crate::attendance;
 use crate::attendance::counting::{Attended, CountedCrowd, Held};
 use crate::attendance::headcounts;
 use crate::clock::civil_day;
 use crate::error::Result;
-use crate::ids::{ActivityId, TargetId};
+use crate::ids::{ActivityId, OrganisationId, SubjectId, TargetId};
 use crate::ledger;
-use crate::ledger::model::{Grade, NewLine};
-use crate::ledger::verify::Difference;
+use crate::ledger::model::{Cause, Grade, NewLine, SourceKind};
+use crate::ledger::verify::{Difference, Standing};
 use crate::offering;
 use crate::offering::model::{Session, SessionState};
+use crate::org;
+use crate::org::model::OrganisationKind;
 use crate::platform::db::Conn;
-use crate::platform::db::schema::{activities, sessions};
+use crate::platform::db::schema::{activities, sessions, targets};
 
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,29 +35,39 @@ pub struct Report {
     pub differences: Vec<Difference>,
 }
 
-type Key = (TargetId, String);
-
 /// Recomputes everything. `progress` is told how many sources are done.
 pub fn verify(conn: &mut Conn, mut progress: impl FnMut(usize)) -> Result<Report> {
-    // Live quantity by key, as the lines have it.
-    let mut live: BTreeMap<Key, (i64, chrono::NaiveDate)> = BTreeMap::new();
-    let (lines, mut differences) = ledger::verify::verify(conn, |line| {
-        let entry = live.entry((line.target_id, line.dedup_key.clone())).or_insert((0, line.day));
-        entry.0 += line.quantity;
-        entry.1 = line.day;
-    })?;
-    live.retain(|_, (quantity, _)| *quantity != 0);
-
+    let mut checking = Checking::load(conn)?;
+    let (lines, differences) = ledger::verify::verify(conn, |standing| checking.stands(standing))?;
+    checking.differences.extend(differences);
     let all: Vec<ActivityId> = activities::table.select(activities::id).load(conn)?;
     let ground = Ground::load(conn, all)?;
-    let roles = offering::store::roles(conn)?;
     let mut rules = RulesByDay::default();
-    let mut expected: HashMap<Key, NewLine> = HashMap::new();
+    attendances(conn, &ground, &mut rules, &mut checking, &mut progress)?;
+    crowds(conn, &ground, &mut rules, &mut checking)?;
+    held(conn, &ground, &mut rules, &mut checking)?;
+    for line in super::reports::expected_lines(conn)? {
+        checking.expect(&line);
+    }
+    let mut differences = checking.finish(conn)?;
+    differences.sort();
+    differences.dedup();
+    Ok(Report { lines, differences })
+}
+
+fn attendances(
+    conn: &mut Conn,
+    ground: &Ground,
+    rules: &mut RulesByDay,
+    checking: &mut Checking,
+    progress: &mut impl FnMut(usize),
+) -> Result<()> {
+    let roles = offering::store::roles(conn)?;
     let mut done = 0;
     let mut after = None;
     loop {
-        let page = attendance::store::all_after(conn, after, 1000)?;
-        let Some((last, _, _)) = page.last() else { break };
+        let page = attendance::store::all_after(conn, after, 2000)?;
+        let Some((last, _, _)) = page.last() else { return Ok(()) };
         after = Some(last.id);
         done += page.len();
         for (row, activity, starts_at) in page {
@@ -66,20 +82,24 @@ pub fn verify(conn: &mut Conn, mut progress: impl FnMut(usize)) -> Result<Report
                 role: row.role,
                 counts: roles.get(&row.role).is_some_and(|role| role.counts),
                 grade: row.grade,
+                cause: Cause::New,
             };
             for line in ground.attended(&one, day, rules.on(conn, day)?)? {
                 // Which sub-district a person counted for is on the line alone; the district's line is checked.
-                if !line.dedup_key.starts_with("person/") || line.dedup_key.matches('/').count() == 1 {
-                    expected.insert((line.target, line.dedup_key.clone()), line);
+                if !is_of_street(&line.dedup_key) {
+                    checking.expect(&line);
                 }
             }
         }
         progress(done);
     }
+}
+
+fn crowds(conn: &mut Conn, ground: &Ground, rules: &mut RulesByDay, checking: &mut Checking) -> Result<()> {
     let mut after = None;
     loop {
         let page = headcounts::store::standing_after(conn, after, 1000)?;
-        let Some((last, ..)) = page.last() else { break };
+        let Some((last, ..)) = page.last() else { return Ok(()) };
         after = Some(last.id);
         for (row, activity, starts_at, present) in page {
             let starts_at = starts_at.and_utc();
@@ -89,13 +109,17 @@ pub fn verify(conn: &mut Conn, mut progress: impl FnMut(usize)) -> Result<Report
                 activity,
                 starts_at,
                 quantity: headcounts::rules::quantity(row.standing, present),
+                cause: Cause::New,
                 reason: String::new(),
             };
             for line in ground.crowd(&crowd, day, rules.on(conn, day)?)? {
-                expected.insert((line.target, line.dedup_key.clone()), line);
+                checking.expect(&line);
             }
         }
     }
+}
+
+fn held(conn: &mut Conn, ground: &Ground, rules: &mut RulesByDay, checking: &mut Checking) -> Result<()> {
     let held = sessions::table.filter(sessions::held.eq(true));
     let held: Vec<Session> =
         held.filter(sessions::state.ne(SessionState::Cancelled)).select(Session::as_select()).load(conn)?;
@@ -104,56 +128,175 @@ pub fn verify(conn: &mut Conn, mut progress: impl FnMut(usize)) -> Result<Report
         let day = civil_day(starts_at);
         let one = Held { session: session.id, activity: session.activity_id, starts_at, grade: Grade::B };
         for line in ground.held(&one, day, rules.on(conn, day)?)? {
-            expected.insert((line.target, line.dedup_key.clone()), line);
+            checking.expect(&line);
         }
     }
-    for line in super::reports::expected_lines(conn)? {
-        expected.insert((line.target, line.dedup_key.clone()), line);
-    }
-    compare(&live, &expected, &mut differences);
-    Ok(Report { lines, differences })
+    Ok(())
 }
 
-fn compare(
-    live: &BTreeMap<Key, (i64, chrono::NaiveDate)>,
-    expected: &HashMap<Key, NewLine>,
-    differences: &mut Vec<Difference>,
-) {
-    for ((target, key), line) in expected {
-        match live.get(&(*target, key.clone())) {
-            None => differences
-                .push(Difference::new("line_missing", format!("{key} is not counted for {target}"))),
-            Some((quantity, _)) if *quantity != line.quantity => {
-                let what = format!("{key} counts {quantity} for {target}; its source says {}", line.quantity);
-                differences.push(Difference::new("line_quantity", what));
-            }
-            // A person counts on the day of their first attendance, whichever that is of several.
-            Some((_, day))
-                if *day != line.day && !key.starts_with("person/") && !key.starts_with("activity/") =>
-            {
-                let what = format!("{key} counts on {day} for {target}; its source says {}", line.day);
-                differences.push(Difference::new("line_day", what));
-            }
-            Some(_) => {}
-        }
-    }
-    // A person's line for a sub-district stands or falls with the district's.
-    let source_of = |key: &str| match key.rsplit_once('/') {
-        Some((person, _)) if person.starts_with("person/") => person.to_owned(),
-        _ => key.to_owned(),
+/// A target and a key, in sixteen bytes: millions of them are compared.
+type Digest = u128;
+
+fn digest(target: TargetId, key: &str) -> Digest {
+    let half = |salt: u8| {
+        let mut hasher = DefaultHasher::new();
+        (salt, target, key).hash(&mut hasher);
+        u128::from(hasher.finish())
     };
-    for ((target, key), (quantity, _)) in live {
-        let source = source_of(key);
-        if source != *key && *quantity != 1 {
-            let what = format!("{key} counts {quantity} for {target}; a person counts 1");
-            differences.push(Difference::new("line_quantity", what));
+    half(0) << 64 | half(1)
+}
+
+/// Whether a key is that of a person for one sub-district.
+fn is_of_street(key: &str) -> bool {
+    key.starts_with("person/") && key.matches('/').count() == 2
+}
+
+/// What stands under a key.
+struct Live {
+    quantity: i64,
+    day: NaiveDate,
+    /// Its place among the targets.
+    target: u32,
+    source: SubjectId,
+    grade: Grade,
+    seen: bool,
+}
+
+/// A person counted for a sub-district.
+struct OfStreet {
+    /// The person, for the district.
+    whole: Digest,
+    target: TargetId,
+    source: SubjectId,
+    own: Digest,
+}
+
+/// Compares what stands with what should.
+struct Checking {
+    targets: Vec<Target>,
+    places: HashMap<TargetId, u32>,
+    organisations: HashMap<OrganisationId, OrganisationKind>,
+    live: HashMap<Digest, Live>,
+    of_streets: Vec<OfStreet>,
+    missing: HashSet<Digest>,
+    differences: Vec<Difference>,
+}
+
+impl Checking {
+    fn load(conn: &mut Conn) -> Result<Self> {
+        let all: Vec<Target> = targets::table.select(Target::as_select()).load(conn)?;
+        let places = (0..).zip(&all).map(|(place, target)| (target.id, place)).collect();
+        let organisations = org::store::all(conn)?.into_iter().map(|(id, row)| (id, row.kind)).collect();
+        Ok(Self {
+            targets: all,
+            places,
+            organisations,
+            live: HashMap::new(),
+            of_streets: Vec::new(),
+            missing: HashSet::new(),
+            differences: Vec::new(),
+        })
+    }
+
+    /// A line stands, or waits to.
+    fn stands(&mut self, one: Standing<'_>) {
+        let Some(place) = self.places.get(&one.target).copied() else { return };
+        let own = digest(one.target, one.key);
+        self.organisation(&one, place);
+        if is_of_street(one.key) {
+            let (person, _) = one.key.rsplit_once('/').unwrap_or_default();
+            let whole = digest(one.target, person);
+            self.of_streets.push(OfStreet { whole, target: one.target, source: one.source, own });
+            if one.quantity != 1 {
+                let what =
+                    format!("{} counts {} for {}; a person counts 1", one.key, one.quantity, one.target);
+                self.differences.push(Difference::new("line_quantity", what));
+            }
+            return;
         }
-        if !expected.contains_key(&(*target, source)) {
-            differences.push(Difference::new(
-                "source_missing",
-                format!("{key} is counted for {target} without a source"),
-            ));
+        let (quantity, day, source, grade) = (one.quantity, one.day, one.source, one.grade);
+        self.live.insert(own, Live { quantity, day, target: place, source, grade, seen: false });
+    }
+
+    /// Figures are those of the district, of a sub-district, or, where each station must reach the value, of a station.
+    fn organisation(&mut self, one: &Standing<'_>, place: u32) {
+        let kind = self.organisations.get(&one.organisation).copied();
+        let target = usize::try_from(place).ok().and_then(|place| self.targets.get(place));
+        let stations = target.is_some_and(|target| target.each == Some(Each::Station));
+        let reported = one.source_kind == SourceKind::Report || one.source_kind == SourceKind::Case;
+        let fits = match kind {
+            Some(OrganisationKind::District | OrganisationKind::SubDistrict) => true,
+            Some(OrganisationKind::Station) => stations,
+            _ => false,
+        };
+        let street = is_of_street(one.key).then(|| one.key.rsplit_once('/')).flatten();
+        let named = street.is_none_or(|(_, street)| street == one.organisation.to_string());
+        // Whose a reported figure is, is said by the report.
+        if !(named && (fits || reported)) {
+            let what = format!("{} is counted for {}, which has no figure of it", one.key, one.organisation);
+            self.differences.push(Difference::new("line_organisation", what));
         }
     }
-    differences.sort_by(|a, b| (a.code, &a.detail).cmp(&(b.code, &b.detail)));
+
+    /// A line should stand.
+    fn expect(&mut self, line: &NewLine) {
+        let (key, target) = (&line.dedup_key, line.target);
+        let own = digest(target, key);
+        let Some(live) = self.live.get_mut(&own) else {
+            if self.missing.insert(own) {
+                let what = format!("{key} is not counted for {target}");
+                self.differences.push(Difference::new("line_missing", what));
+            }
+            return;
+        };
+        live.seen = true;
+        let mut differs = |code, what: String| self.differences.push(Difference::new(code, what));
+        if live.quantity != line.quantity {
+            let what =
+                format!("{key} counts {} for {target}; its source says {}", live.quantity, line.quantity);
+            differs("line_quantity", what);
+        }
+        // A person counts through one of several attendances, an activity through one of several sessions.
+        let is_of_several = key.starts_with("person/") || key.starts_with("activity/");
+        let is_its_source = live.source == SubjectId(line.source_id);
+        let is_told = if is_of_several { key.starts_with("person/") && is_its_source } else { true };
+        if is_told && live.day != line.day {
+            let what = format!("{key} counts on {} for {target}; its source says {}", live.day, line.day);
+            differs("line_day", what);
+        }
+        if is_told && !is_its_source {
+            differs("line_source", format!("{key} counts for {target} and names another source"));
+        }
+        // Evidence may be worse than what counting would say today, never better.
+        if (is_told || !key.starts_with("person/")) && live.grade < line.grade {
+            let what =
+                format!("{key} counts with grade {} for {target}; its source has {}", live.grade, line.grade);
+            differs("line_grade", what);
+        }
+    }
+
+    /// All sources are read: what was not expected has none.
+    fn finish(self, conn: &mut Conn) -> Result<Vec<Difference>> {
+        let Self { targets, live, of_streets, missing, mut differences, .. } = self;
+        let expected = |whole: &Digest| missing.contains(whole) || live.get(whole).is_some_and(|of| of.seen);
+        let of_streets = of_streets.iter().filter(|of| !expected(&of.whole));
+        let mut left: Vec<(TargetId, SubjectId, Digest)> =
+            of_streets.map(|of| (of.target, of.source, of.own)).collect();
+        for (own, of) in live.iter().filter(|(_, of)| !of.seen) {
+            let target = usize::try_from(of.target).ok().and_then(|place| targets.get(place));
+            left.extend(target.map(|target| (target.id, of.source, *own)));
+        }
+        for (target, source, own) in left {
+            // Only the digest was kept of the key.
+            let mut keys: Vec<String> = ledger::store::standing_of_source(conn, source.0)?
+                .into_iter()
+                .map(|line| line.dedup_key)
+                .collect();
+            keys.retain(|key| digest(target, key) == own);
+            let key = keys.pop().unwrap_or_else(|| format!("a line of {source}"));
+            let what = format!("{key} is counted for {target} without a source");
+            differences.push(Difference::new("source_missing", what));
+        }
+        Ok(differences)
+    }
 }

@@ -17,7 +17,7 @@ use crate::clock::civil_day;
 use crate::error::Result;
 use crate::ids::{ActivityId, AttendanceId, Ids, OrganisationId, PersonId, TargetId};
 use crate::ledger;
-use crate::ledger::model::{Grade, Line, NewLine};
+use crate::ledger::model::{Because, Grade, Line, NewLine};
 use crate::offering;
 use crate::offering::model::{Session, SessionState};
 use crate::platform::db::Conn;
@@ -34,7 +34,8 @@ pub(super) fn void_in_tx(conn: &mut Conn, ids: &Ids, now: DateTime<Utc>, voided:
         // The activity counts through its sessions; it is counted again below if another one took place.
         sources.push(voided.activity.0);
     }
-    let reversed = ledger::store::reverse_sources_in_tx(conn, ids, now, &sources, &voided.reason)?;
+    let because = Because { cause: voided.cause, reason: &voided.reason };
+    let reversed = ledger::store::reverse_sources_in_tx(conn, ids, now, &sources, because)?;
     if reversed.is_empty() {
         return Ok(());
     }
@@ -49,7 +50,7 @@ pub(super) fn void_in_tx(conn: &mut Conn, ids: &Ids, now: DateTime<Utc>, voided:
     let keys: HashSet<(TargetId, &str)> =
         reversed.iter().map(|line| (line.target_id, line.dedup_key.as_str())).collect();
     again.retain(|line| keys.contains(&(line.target, line.dedup_key.as_str())));
-    ledger::store::post_in_tx(conn, ids, now, &again)?;
+    ledger::store::post_in_tx(conn, ids, now, voided.cause, &again)?;
     Ok(())
 }
 
@@ -121,6 +122,7 @@ fn people_again(
             role: row.role,
             counts: roles.get(&row.role).is_some_and(|role| role.counts),
             grade: row.grade,
+            cause: voided.cause,
         };
         lines.extend(ground.attended(&one, day, rules)?);
     }
@@ -143,7 +145,9 @@ impl Past {
             .collect();
         let sources: Vec<Uuid> = whose.keys().filter_map(|id| Uuid::from_slice(id).ok()).collect();
         let mut past = Self { by_attendance: HashMap::new(), by_person: HashMap::new() };
-        for line in ledger::store::lines_of_sources(conn, &sources)? {
+        let waiting = ledger::held::ever_posts_of_sources(conn, &sources)?;
+        let waiting: Vec<Line> = waiting.iter().map(ledger::held::as_line).collect();
+        for line in ledger::store::lines_of_sources(conn, &sources)?.into_iter().chain(waiting) {
             let of_street = line.dedup_key.starts_with(OF_PERSON) && line.dedup_key.matches('/').count() == 2;
             let of_head = line.dedup_key.starts_with(OF_PERSON) && !of_street;
             if line.is_reversal || of_head {

@@ -182,6 +182,7 @@ impl Work<'_> {
         });
         if old.is_none() {
             diesel::insert_into(plans::table).values(&row).execute(conn)?;
+            plan::closing::store::periods_make_in_tx(conn, &row)?;
         } else if !same {
             diesel::update(plans::table.find(row.id))
                 .set((
@@ -454,6 +455,7 @@ impl Work<'_> {
                     present: 0,
                     finalised_at: None,
                     finalised_by: None,
+                    reopened_at: None,
                     version: 1,
                 }
             })

@@ -131,6 +131,11 @@ impl Follower for SignupFollower {
         Ok(entries)
     }
 
+    /// Who did not come is to be said anew. Those who waited are not called back: what they waited for is over.
+    fn activity_reopened_in_tx(&self, conn: &mut Conn, change: &Change) -> Result<Vec<Entry>> {
+        penalty::set_aside_in_tx(conn, change.activity.id, change.now)
+    }
+
     fn session_cancelled_in_tx(
         &self,
         conn: &mut Conn,

@@ -112,6 +112,26 @@ pub struct Signup {
     pub version: i64,
 }
 
+/// What the door asks of a sign-up: hundreds are read at a time there.
+#[derive(Debug, Clone, Queryable, QueryableByName, Selectable)]
+#[diesel(table_name = signups)]
+pub struct Claim {
+    /// Its id.
+    pub id: SignupId,
+    /// For what.
+    pub activity_id: ActivityId,
+    /// Whose.
+    pub person_id: PersonId,
+    /// Where in its life it is.
+    pub state: SignupState,
+    /// The order of arrival.
+    pub number: i64,
+    /// As what the person takes part.
+    pub role: AttendanceRole,
+    /// When it ended.
+    pub cancelled_at: Option<NaiveDateTime>,
+}
+
 impl Signup {
     /// A person's own request, in the state `state`.
     pub fn new(

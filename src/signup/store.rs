@@ -1,12 +1,12 @@
 //! Queries of sign-ups.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Binary;
 
-use super::model::{Ending, Signup, SignupState};
+use super::model::{Claim, Ending, Signup, SignupState};
 use super::penalty;
 use super::penalty::rules::Delay;
 use super::placing::Weight;
@@ -112,23 +112,49 @@ fn live_rows(conn: &mut Conn, pairs: &HashSet<(ActivityId, PersonId)>) -> QueryR
     )
 }
 
-/// Live sign-ups of `people`, locked in the order of their ids until the end of the transaction: a cancellation waits, and then finds the
+/// Live sign-ups of `people` as the door sees them, locked until the end of the transaction: a cancellation waits, and then finds the
 /// check-in.
 pub fn live_locked_in_tx(
     conn: &mut Conn,
     activity: ActivityId,
     people: &[PersonId],
-) -> Result<HashMap<PersonId, Signup>> {
-    let rows: Vec<Signup> = crate::load_locked!(
+) -> Result<HashMap<PersonId, Claim>> {
+    let pairs: BTreeSet<(ActivityId, PersonId)> = people.iter().map(|person| (activity, *person)).collect();
+    let rows: Vec<Claim> = crate::load_pairs!(
         conn,
-        signups::table
+        Claim,
+        pairs,
+        (activity, person) => signups::table
             .filter(signups::activity_id.eq(activity))
-            .filter(signups::person_id.eq_any(people))
+            .filter(signups::person_id.eq(person))
             .filter(signups::state.ne(SignupState::Cancelled))
-            .order(signups::id)
-            .select(Signup::as_select())
+            .select(Claim::as_select()),
+        "signups",
+        "activity_id": Binary,
+        "person_id": Binary,
+        "state <> 'cancelled'",
+        "FOR UPDATE"
     )?;
     Ok(rows.into_iter().map(|row| (row.person_id, row)).collect())
+}
+
+/// All sign-ups of `people` for an activity as the door sees them, cancelled ones too, in the order of arrival.
+pub fn claims(conn: &mut Conn, activity: ActivityId, people: &[PersonId]) -> Result<Vec<Claim>> {
+    let pairs: BTreeSet<(ActivityId, PersonId)> = people.iter().map(|person| (activity, *person)).collect();
+    let mut rows: Vec<Claim> = crate::load_pairs!(
+        conn,
+        Claim,
+        pairs,
+        (activity, person) => signups::table
+            .filter(signups::activity_id.eq(activity))
+            .filter(signups::person_id.eq(person))
+            .select(Claim::as_select()),
+        "signups",
+        "activity_id": Binary,
+        "person_id": Binary
+    )?;
+    rows.sort_by_key(|row| row.number);
+    Ok(rows)
 }
 
 /// The activities of `people`'s sign-ups, by sign-up: what a batch of cancellations has to lock.

@@ -128,6 +128,7 @@ fn make_in_tx(conn: &mut Conn, ids: &Ids, wanted: &Wanted<'_>, topic: &'static s
         free_cancel_hours: None,
         fair_minutes: None,
         waves: Vec::new(),
+        completion: None,
         // Over before it begins: nobody signs up.
         signup_opens_at: starts - TimeDelta::minutes(2),
         signup_closes_at: starts - TimeDelta::minutes(1),

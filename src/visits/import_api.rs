@@ -1,7 +1,5 @@
 //! The import of a hospital's list over HTTP.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use actix_web::web::Data;
 use actix_web::{HttpRequest, post};
 use chrono::NaiveDate;
@@ -13,7 +11,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 use super::importing::{self, Done, Outcome, Taking};
 use super::list::{self, COLUMNS, List};
 use crate::clock::civil_day;
-use crate::error::{Code, Error, Fault, Result, Text};
+use crate::error::{Error, Fault, Result, Text};
 use crate::ids::{InjuryId, OrganisationId};
 use crate::offering::imports::api::CellProblem;
 use crate::offering::imports::columns::{CellFault, layout_of};
@@ -194,9 +192,6 @@ pub async fn injury_import(
     let (ids, vault) = (platform.ids.clone(), platform.vault.clone());
     let (language, dry_run) = (Language::of(request.headers()), query.0.dry_run.unwrap_or(false));
     let list = read(file.media, file.bytes.to_vec(), civil_day(now)).await?;
-    // What is wrong is no refusal: the verdicts are the answer, and the transaction is undone all the same.
-    let undone: Arc<Mutex<Option<InjuryImportReport>>> = Arc::default();
-    let told = Arc::clone(&undone);
     let act = move |c: &mut Conn| {
         let organisation = whose(c, query.0.organisation, &scope)?;
         let taking =
@@ -209,14 +204,10 @@ pub async fn injury_import(
             audit::append_in_tx(c, now, entries)?;
             return Stored::done(0, &report);
         }
-        *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
-        Err(Error::new(Code::Conflict))
+        // What is wrong is no refusal: the verdicts are the answer.
+        Stored::undone(&report)
     };
-    let outcome = platform.idempotency.run(actor, file.key, act).await;
-    match undone.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        Some(report) => Stored::done(0, &report),
-        None => outcome,
-    }
+    platform.idempotency.run(actor, file.key, act).await
 }
 
 /// Whose list it is: one that one may not know of does not exist.

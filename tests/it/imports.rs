@@ -27,6 +27,7 @@ pub const TESTS: &[Test] = tests![
     names_are_looked_up_in_one_s_own_subtree,
     what_is_to_be_published_is,
     what_is_for_members_only_is_said_in_the_sheet,
+    from_which_share_it_is_completed_is_said_in_the_sheet,
     wrong_headers_are_named,
     hostile_files_are_refused,
     the_wrong_kind_of_body_is_refused,
@@ -54,6 +55,8 @@ const HEADER: &[&str] = &[
     "resources",
     "publish",
     "members_only",
+    "completion_of",
+    "completion_percent",
 ];
 
 /// A good row under `key`, as cells.
@@ -72,6 +75,8 @@ fn row(key: &str) -> Vec<String> {
         "2025-06-30 18:00",
         "2025-07-01 09:00",
         "2025-07-01 11:00",
+        "",
+        "",
         "",
         "",
         "",
@@ -601,6 +606,38 @@ async fn what_is_for_members_only_is_said_in_the_sheet(app: TestApp) {
         .await;
     kept.sort();
     assert_eq!(kept, [("a".to_owned(), true), ("b".to_owned(), false), ("c".to_owned(), false)]);
+}
+
+async fn from_which_share_it_is_completed_is_said_in_the_sheet(app: TestApp) {
+    use unionhall::platform::db::schema::completion_rules;
+    let organiser = app.staff("organiser").await;
+    let said = |key: &str, of: &str, percent: &str| {
+        with(row(key), &[("completion_of", of), ("completion_percent", percent)])
+    };
+    let bad = [said("a", "出勤", "80"), said("b", "课时", ""), said("c", "", "101"), said("d", "", "八成")];
+    let report = import(&organiser, &bad).await.ok(200);
+    let faults = [
+        (2, "completion_of", "enum"),
+        (3, "completion_percent", "required"),
+        (4, "completion_percent", "maximum"),
+        (5, "completion_percent", "type"),
+    ];
+    assert_eq!(wrong(&report), expected(&faults));
+    let rows = [said("a", "课时", "75"), said("b", "", "80"), row("c")];
+    import(&organiser, &rows).await.ok(200);
+    let again = import(&organiser, &rows).await.ok(200);
+    assert_eq!(again["unchanged"], 3);
+    let report = import(&organiser, &[said("a", "课时", "76")]).await.ok(200);
+    assert_eq!(wrong(&report), expected(&[(2, "row_key", "changed")]));
+    let mut kept: Vec<(String, i64)> = app
+        .read(|c| {
+            Ok(completion_rules::table
+                .select((completion_rules::share_of, completion_rules::percent))
+                .load(c)?)
+        })
+        .await;
+    kept.sort();
+    assert_eq!(kept, [("hours".to_owned(), 75), ("sessions".to_owned(), 80)]);
 }
 
 async fn what_is_to_be_published_is(app: TestApp) {

@@ -12,7 +12,7 @@ use rand::seq::SliceRandom;
 use rand::{SeedableRng, rngs::StdRng};
 use unionhall::error::{Code, Error, Result};
 use unionhall::ids::{OrganisationId, TargetId};
-use unionhall::ledger::model::{Grade, Line, NewLine, Rollup, SourceKind};
+use unionhall::ledger::model::{Because, Cause, Grade, Line, NewLine, Rollup, SourceKind};
 use unionhall::ledger::store;
 use unionhall::ledger::verify::Difference;
 use unionhall::platform::db::schema::{ledger_lines, ledger_rollups, targets};
@@ -28,7 +28,10 @@ pub const TESTS: &[Test] = tests![
     eight_threads_count_the_same_hundred_keys_once,
     eight_threads_reverse_and_count_again_once,
     any_sequence_keeps_each_key_at_most_once,
+    the_owners_role_has_no_right_to_change_a_line,
 ];
+
+const MISTAKE: Because<'static> = Because { cause: Cause::Undone, reason: "scanned by mistake" };
 
 /// The target 07b and the district, for which the tests count.
 async fn place(app: &TestApp) -> (TargetId, OrganisationId) {
@@ -86,6 +89,8 @@ async fn the_database_refuses_to_change_or_remove_a_line(app: TestApp) {
     let before = content().await;
     let mut acts = vec![
         "UPDATE ledger_lines SET quantity = 5",
+        "UPDATE ledger_lines SET restatement_id = NULL, cause = 'late'",
+        "UPDATE ledger_lines SET id = id",
         "UPDATE ledger_lines SET reason = 'because'",
         "DELETE FROM ledger_lines",
         "UPDATE audit_entries SET detail = '{}'",
@@ -98,7 +103,45 @@ async fn the_database_refuses_to_change_or_remove_a_line(app: TestApp) {
     for act in acts {
         let mut conn = app.db().connect().unwrap();
         let refused = conn.batch_execute(act).unwrap_err().to_string();
-        assert!(refused.contains("append-only"), "{act}: {refused}");
+        let by = ["append-only", "referenced in a foreign key"];
+        assert!(by.iter().any(|word| refused.contains(word)), "{act}: {refused}");
+    }
+    let copy = "INSERT INTO ledger_lines SELECT * FROM ledger_lines";
+    let columns = "(id, target_id, organisation_id, day, month, quantity, dedup_key, generation, is_reversal, reverses, source_kind, source_id, activity_id, grade, reason, recorded_at, cause, restatement_id)";
+    let other_key = "SELECT id, target_id, organisation_id, day, month, 7, 'other', generation, is_reversal, reverses, source_kind, source_id, activity_id, grade, reason, recorded_at, cause, restatement_id FROM ledger_lines";
+    let other_id = "SELECT substr(id, 1, 15) || substr(id, 1, 1), target_id, organisation_id, day, month, 7, dedup_key, generation, is_reversal, reverses, source_kind, source_id, activity_id, grade, reason, recorded_at, cause, restatement_id FROM ledger_lines";
+    let upserts = match app.engine() {
+        // Not all of them fail: what would replace a line under its key is passed over.
+        Engine::Sqlite => vec![
+            copy.replace("INSERT", "REPLACE"),
+            copy.replace("INSERT", "INSERT OR REPLACE"),
+            format!("INSERT OR REPLACE INTO ledger_lines {columns} {other_key}"),
+            format!("INSERT OR REPLACE INTO ledger_lines {columns} {other_id}"),
+            format!(
+                "INSERT INTO ledger_lines {columns} {other_id} WHERE true ON CONFLICT DO UPDATE SET quantity = 7"
+            ),
+            format!(
+                "PRAGMA recursive_triggers = OFF; PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON; INSERT OR REPLACE INTO ledger_lines {columns} {other_id}"
+            ),
+            "PRAGMA ignore_check_constraints = ON; UPDATE ledger_lines SET quantity = 0".to_owned(),
+            "PRAGMA foreign_keys = OFF; DELETE FROM ledger_lines".to_owned(),
+            "UPDATE OR REPLACE ledger_lines SET quantity = 7".to_owned(),
+        ],
+        Engine::Postgres => vec![
+            copy.to_owned(),
+            format!("{copy} ON CONFLICT (id) DO UPDATE SET quantity = 7"),
+            format!(
+                "INSERT INTO ledger_lines {columns} {other_id} ON CONFLICT (target_id, dedup_key, generation, is_reversal) DO UPDATE SET quantity = 7"
+            ),
+            "MERGE INTO ledger_lines USING (SELECT 1) one ON true WHEN MATCHED THEN DELETE".to_owned(),
+            "MERGE INTO ledger_lines USING (SELECT 1) one ON true WHEN MATCHED THEN UPDATE SET quantity = 7"
+                .to_owned(),
+        ],
+    };
+    for act in upserts {
+        let mut conn = app.db().connect().unwrap();
+        let _refused = conn.batch_execute(&act);
+        assert_eq!(content().await, before, "{act}");
     }
     assert_eq!(content().await, before);
     app.run_jobs().await;
@@ -109,11 +152,11 @@ async fn the_same_line_twice_counts_once(app: TestApp) {
     let (place, ids, now) = (place(&app).await, app.ids().clone(), app.now());
     app.write(move |conn| {
         let (one, two) = (new_line(place, 1), new_line(place, 2));
-        assert_eq!(store::post_in_tx(conn, &ids, now, &[one.clone(), one.clone()])?, 1);
-        assert_eq!(store::post_in_tx(conn, &ids, now, std::slice::from_ref(&one))?, 0);
+        assert_eq!(store::post_in_tx(conn, &ids, now, Cause::New, &[one.clone(), one.clone()])?, 1);
+        assert_eq!(store::post_in_tx(conn, &ids, now, Cause::New, std::slice::from_ref(&one))?, 0);
         // The same person counted elsewhere, later, from another source is the same person still.
         let other = NewLine { quantity: 9, source_id: Uuid::from_u128(77), ..one.clone() };
-        assert_eq!(store::post_in_tx(conn, &ids, now, &[other, two, one])?, 1);
+        assert_eq!(store::post_in_tx(conn, &ids, now, Cause::New, &[other, two, one])?, 1);
         assert_eq!(sums(conn)?, (2, 2, 2, 2));
         assert_eq!(inside(conn)?, []);
         Ok(())
@@ -128,14 +171,14 @@ async fn a_reversal_nets_to_zero_and_the_key_may_count_again(app: TestApp) {
         let (line, source) = (new_line(place, 1), Uuid::from_u128(1));
         for generation in 0..3 {
             let before = 2 * generation;
-            assert_eq!(store::post_in_tx(conn, &ids, now, std::slice::from_ref(&line))?, 1);
-            assert_eq!(store::post_in_tx(conn, &ids, now, std::slice::from_ref(&line))?, 0);
+            assert_eq!(store::post_in_tx(conn, &ids, now, Cause::New, std::slice::from_ref(&line))?, 1);
+            assert_eq!(store::post_in_tx(conn, &ids, now, Cause::New, std::slice::from_ref(&line))?, 0);
             assert_eq!(sums(conn)?, (before + 1, 1, 1, before as i64 + 1));
-            assert_eq!(store::reverse_source_in_tx(conn, &ids, now, source, "scanned by mistake")?, 1);
-            assert_eq!(store::reverse_source_in_tx(conn, &ids, now, source, "scanned by mistake")?, 0);
+            assert_eq!(store::reverse_source_in_tx(conn, &ids, now, source, MISTAKE)?, 1);
+            assert_eq!(store::reverse_source_in_tx(conn, &ids, now, source, MISTAKE)?, 0);
             assert_eq!(sums(conn)?, (before + 2, 0, 0, before as i64 + 2));
         }
-        assert_eq!(store::reverse_source_in_tx(conn, &ids, now, Uuid::from_u128(2), "nothing there")?, 0);
+        assert_eq!(store::reverse_source_in_tx(conn, &ids, now, Uuid::from_u128(2), MISTAKE)?, 0);
         let lines: Vec<Line> = ledger_lines::table
             .order((ledger_lines::generation, ledger_lines::is_reversal))
             .select(Line::as_select())
@@ -178,8 +221,9 @@ fn hundred(place: (TargetId, OrganisationId), thread: u64) -> Vec<NewLine> {
 async fn eight_threads_count_the_same_hundred_keys_once(app: TestApp) {
     app.expect_differences();
     let (place, ids, now) = (place(&app).await, app.ids().clone(), app.now());
-    let counted =
-        together(&app, move |conn, thread| store::post_in_tx(conn, &ids, now, &hundred(place, thread)));
+    let counted = together(&app, move |conn, thread| {
+        store::post_in_tx(conn, &ids, now, Cause::New, &hundred(place, thread))
+    });
     assert_eq!(counted, 100);
     app.read(|conn| {
         assert_eq!(sums(conn)?, (100, 100, 100, 100));
@@ -193,13 +237,14 @@ async fn eight_threads_reverse_and_count_again_once(app: TestApp) {
     app.expect_differences();
     let (place, ids, now) = (place(&app).await, app.ids().clone(), app.now());
     let maker = ids.clone();
-    app.write(move |conn| store::post_in_tx(conn, &maker, now, &[new_line(place, 1)])).await;
+    app.write(move |conn| store::post_in_tx(conn, &maker, now, Cause::New, &[new_line(place, 1)])).await;
     let maker = ids.clone();
     let reversed = together(&app, move |conn, _| {
-        store::reverse_source_in_tx(conn, &maker, now, Uuid::from_u128(1), "scanned by mistake")
+        store::reverse_source_in_tx(conn, &maker, now, Uuid::from_u128(1), MISTAKE)
     });
     assert_eq!(reversed, 1);
-    let again = together(&app, move |conn, _| store::post_in_tx(conn, &ids, now, &[new_line(place, 1)]));
+    let again =
+        together(&app, move |conn, _| store::post_in_tx(conn, &ids, now, Cause::New, &[new_line(place, 1)]));
     assert_eq!(again, 1);
     app.read(|conn| {
         assert_eq!(sums(conn)?, (3, 1, 1, 3));
@@ -241,9 +286,9 @@ fn play(
             if *later {
                 line.day = NaiveDate::from_ymd_opt(2025, 7, 31).unwrap();
             }
-            store::post_in_tx(conn, ids, now, &[line])
+            store::post_in_tx(conn, ids, now, Cause::New, &[line])
         } else {
-            store::reverse_source_in_tx(conn, ids, now, Uuid::from_u128(*number), "a reason")
+            store::reverse_source_in_tx(conn, ids, now, Uuid::from_u128(*number), MISTAKE)
         };
         let should = if *post { live.insert(*number) } else { live.remove(number) };
         prop_assert_eq!(changed.unwrap(), usize::from(should), "step {:?}", (number, later, post));
@@ -257,4 +302,30 @@ fn play(
         prop_assert_eq!(inside(conn).unwrap(), []);
     }
     Ok(())
+}
+
+/// Under a superuser, as which the suite runs, rights are not asked for. So a role of the usual kind is given the table.
+async fn the_owners_role_has_no_right_to_change_a_line(app: TestApp) {
+    if app.engine() == Engine::Sqlite {
+        return;
+    }
+    let acts = [
+        "DELETE FROM ledger_lines",
+        "UPDATE ledger_lines SET quantity = 5",
+        "TRUNCATE ledger_lines, held_corrections",
+    ];
+    for act in acts {
+        let refused = app.db().write_blocking(|conn| {
+            conn.batch_execute(
+                "CREATE ROLE unionhall_owner_of_a_test; ALTER TABLE ledger_lines OWNER TO unionhall_owner_of_a_test; \
+                 GRANT ALL ON held_corrections TO unionhall_owner_of_a_test; \
+                 ALTER TABLE ledger_lines DISABLE TRIGGER USER; SET LOCAL ROLE unionhall_owner_of_a_test",
+            )?;
+            // Rows can be locked all the same.
+            conn.batch_execute("SELECT id FROM ledger_lines FOR UPDATE")?;
+            Ok(conn.batch_execute(act)?)
+        });
+        let refused = format!("{:?}", refused.unwrap_err());
+        assert!(refused.contains("permission denied for table ledger_lines"), "{act}: {refused}");
+    }
 }

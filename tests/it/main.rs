@@ -19,6 +19,7 @@ mod calendar;
 mod catalogue;
 mod chores;
 mod cli;
+mod closing;
 mod contract;
 mod corruption;
 mod doors;
@@ -91,6 +92,8 @@ const ROOMS: &[&[Test]] = &[
     doors::ways::TESTS,
     doors::offline::TESTS,
     doors::histories::TESTS,
+    doors::completing::TESTS,
+    doors::reopening::TESTS,
     headcounts::counting::TESTS,
     headcounts::deciding::TESTS,
     headcounts::photos::TESTS,
@@ -105,6 +108,12 @@ const ROOMS: &[&[Test]] = &[
     lifecycle::doors::TESTS,
     lifecycle::refusals::TESTS,
     corruption::TESTS,
+    closing::acts::TESTS,
+    closing::faults::TESTS,
+    closing::histories::TESTS,
+    closing::holding::TESTS,
+    closing::races::TESTS,
+    closing::rolling::TESTS,
     identity::TESTS,
     http::problems::TESTS,
     http::lists::TESTS,

@@ -43,6 +43,7 @@ async fn rich(app: &TestApp, by: &Actor) -> Value {
     let extra = json!({
         "overbook_percent": 10, "waiting_list": "fill", "own_clash": "deny", "free_cancel_hours": 48,
         "fair_minutes": 5, "allocation": "first_come", "members_only": true,
+        "completion": { "of": "hours", "percent": 75 },
         "waves": [
             { "kind": "street", "organisation_id": app.organisation("street-pinghu").await, "opens_at": app.now() },
             { "kind": "audience", "audience": "model_worker", "opens_at": app.now() - hours(1) },
@@ -89,6 +90,7 @@ async fn a_copy_is_the_same_on_another_day(app: TestApp) {
         "members_only",
         "free_cancel_hours",
         "fair_minutes",
+        "completion",
     ] {
         assert_eq!(copy[same], original[same], "{same}");
     }
@@ -279,7 +281,15 @@ async fn the_new_settings_of_an_activity_are_kept_and_checked(app: TestApp) {
     // What is left out stays as it is.
     let reply = organiser.put(&path, &organiser.get(&path).await.etag(), change.clone()).await;
     let kept = reply.expect(200).body.clone();
-    for same in ["waiting_list", "own_clash", "members_only", "free_cancel_hours", "fair_minutes", "waves"] {
+    for same in [
+        "waiting_list",
+        "own_clash",
+        "members_only",
+        "free_cancel_hours",
+        "fair_minutes",
+        "waves",
+        "completion",
+    ] {
         assert_eq!(kept[same], activity[same], "{same}");
     }
     assert_eq!((&kept["capacity"], &kept["bookable"]), (&json!(40), &json!(44)));

@@ -1,3 +1,36 @@
+DROP TABLE held_corrections;
+CREATE TABLE ledger_lines_old (
+    id BYTEA NOT NULL PRIMARY KEY,
+    target_id BYTEA NOT NULL REFERENCES targets (id),
+    organisation_id BYTEA NOT NULL REFERENCES organisations (id),
+    day DATE NOT NULL,
+    month DATE NOT NULL,
+    quantity BIGINT NOT NULL CHECK (quantity <> 0),
+    dedup_key TEXT NOT NULL,
+    -- a key that was reversed may be counted again, as the next generation
+    generation BIGINT NOT NULL,
+    is_reversal BOOLEAN NOT NULL,
+    reverses BYTEA UNIQUE REFERENCES ledger_lines_old (id),
+    source_kind TEXT NOT NULL CHECK (source_kind IN ('attendance', 'session', 'activity', 'headcount', 'case', 'report')),
+    source_id BYTEA NOT NULL,
+    activity_id BYTEA,
+    grade TEXT NOT NULL CHECK (grade IN ('A', 'B', 'C', 'D')),
+    reason TEXT,
+    recorded_at TIMESTAMP NOT NULL,
+    UNIQUE (target_id, dedup_key, generation, is_reversal)
+);
+INSERT INTO ledger_lines_old
+SELECT id, target_id, organisation_id, day, month, quantity, dedup_key, generation, is_reversal, reverses, source_kind, source_id,
+       activity_id, grade, reason, recorded_at
+FROM ledger_lines;
+DROP TABLE ledger_lines;
+ALTER TABLE ledger_lines_old RENAME TO ledger_lines;
+CREATE INDEX ledger_lines_target ON ledger_lines (target_id, id);
+CREATE INDEX ledger_lines_source ON ledger_lines (source_id);
+DROP TABLE restatements;
+DROP TABLE plan_street_months;
+DROP TABLE plan_periods;
+
 DROP TABLE ledger_rollups;
 CREATE TABLE ledger_rollups (
     target_id BYTEA NOT NULL REFERENCES targets (id),
@@ -11,3 +44,11 @@ INSERT INTO ledger_rollups
 SELECT target_id, organisation_id, month, sum(quantity), count(*)
 FROM ledger_lines
 GROUP BY target_id, organisation_id, month;
+
+DROP FUNCTION ledger_month_is_closed();
+DROP FUNCTION plan_period_stays();
+DROP FUNCTION restatement_stays();
+CREATE TRIGGER ledger_lines_no_update BEFORE UPDATE OR DELETE ON ledger_lines
+    FOR EACH ROW EXECUTE FUNCTION ledger_is_append_only();
+CREATE TRIGGER ledger_lines_no_truncate BEFORE TRUNCATE ON ledger_lines
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger_is_append_only();

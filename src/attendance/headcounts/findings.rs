@@ -9,6 +9,7 @@ use crate::attendance::counting::{Counting, Voided};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Result};
 use crate::ids::{FindingId, HeadcountId, PersonId, ReviewId, SubjectId};
+use crate::ledger::model::{Because, Cause};
 use crate::notify::beside::Beside;
 use crate::offering;
 use crate::offering::lifecycle_store as states;
@@ -131,7 +132,8 @@ pub(super) fn write_down_in_tx(
 ) -> Result<()> {
     let after = Headcount { standing: finding.found.min(row.standing), ..row.clone() };
     store::update_in_tx(conn, row, &after)?;
-    recounting::count_in_tx(conn, counting, session, &after, WRITTEN_DOWN)?;
+    let because = Because { cause: Cause::WriteDown, reason: WRITTEN_DOWN };
+    recounting::count_in_tx(conn, counting, session, &after, because)?;
     let nobody = after.standing == 0 && session.present == 0;
     if nobody && session.state == SessionState::Finalised && session.held == Some(true) {
         states::session_held_set_in_tx(conn, session.id, false)?;
@@ -139,6 +141,7 @@ pub(super) fn write_down_in_tx(
             activity: session.activity_id,
             sessions: vec![session.id],
             attendances: Vec::new(),
+            cause: Cause::WriteDown,
             reason: WRITTEN_DOWN.to_owned(),
         };
         counting.voided_in_tx(conn, &voided)?;

@@ -7,6 +7,7 @@ use super::{rules, store};
 use crate::attendance::counting::{CountedCrowd, Counting};
 use crate::error::Result;
 use crate::ids::SessionId;
+use crate::ledger::model::{Because, Cause};
 use crate::offering;
 use crate::offering::model::Session;
 use crate::platform::db::Conn;
@@ -20,20 +21,21 @@ pub fn recount_in_tx(conn: &mut Conn, counting: &dyn Counting, sessions: &BTreeS
     for id in sessions {
         let Some(row) = store::standing_of(conn, *id)? else { continue };
         let (session, _) = offering::store::session_get(conn, *id)?;
-        count_in_tx(conn, counting, &session, &row, RECOUNTED)?;
+        let because = Because { cause: Cause::Recounted, reason: RECOUNTED };
+        count_in_tx(conn, counting, &session, &row, because)?;
     }
     Ok(())
 }
 
-/// Counts what `row` counts for: its number less those who were checked in. What it counted for before is taken back for `reason`.
+/// Counts what `row` counts for: its number less those who were checked in. What it counted for before is taken back, as `because` says.
 pub fn count_in_tx(
     conn: &mut Conn,
     counting: &dyn Counting,
     session: &Session,
     row: &Headcount,
-    reason: &str,
+    because: Because<'_>,
 ) -> Result<()> {
-    counting.crowd_in_tx(conn, &crowd(session, row, rules::quantity(row.standing, session.present), reason))
+    counting.crowd_in_tx(conn, &crowd(session, row, rules::quantity(row.standing, session.present), because))
 }
 
 /// Takes back whatever `row` counts for.
@@ -44,15 +46,16 @@ pub fn uncount_in_tx(
     row: &Headcount,
     reason: &str,
 ) -> Result<()> {
-    counting.crowd_in_tx(conn, &crowd(session, row, 0, reason))
+    counting.crowd_in_tx(conn, &crowd(session, row, 0, Because { cause: Cause::Voided, reason }))
 }
 
-fn crowd(session: &Session, row: &Headcount, quantity: i64, reason: &str) -> CountedCrowd {
+fn crowd(session: &Session, row: &Headcount, quantity: i64, because: Because<'_>) -> CountedCrowd {
     CountedCrowd {
         headcount: row.id,
         activity: session.activity_id,
         starts_at: session.starts_at.and_utc(),
         quantity,
-        reason: reason.to_owned(),
+        cause: because.cause,
+        reason: because.reason.to_owned(),
     }
 }

@@ -12,7 +12,7 @@ use crate::attendance::counting::{Counting, Held};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Result};
 use crate::ids::{FindingId, HeadcountId, SubjectId};
-use crate::ledger::model::Grade;
+use crate::ledger::model::{Because, Cause, Grade};
 use crate::notify::beside::Beside;
 use crate::offering::lifecycle_store as states;
 use crate::offering::model::{ActivityState, Session, SessionState};
@@ -53,7 +53,8 @@ impl Subject for HeadcountSubject {
         let after = Headcount { state, decided_at: Some(db_time(now)), ..row.clone() };
         store::update_in_tx(conn, &row, &after)?;
         let counting = self.counting.as_ref();
-        recounting::count_in_tx(conn, counting, &session, &after, "确认人数登记")?;
+        let because = Because { cause: Cause::New, reason: "确认人数登记" };
+        recounting::count_in_tx(conn, counting, &session, &after, because)?;
         held_after_all_in_tx(conn, counting, &session)?;
         let counts = rules::quantity(after.standing, session.present);
         let detail = json!({ "number": after.number, "present": session.present, "counts": counts, "review": review.id });

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::facts::{self, Ground};
 use super::settling::{Seat, Settled};
 use super::uploading::Settler;
+use crate::attendance::completing;
 use crate::attendance::model::{Conflict, ConflictReason, ConflictState, Proposal, Scan};
 use crate::clock::{db_time, shanghai};
 use crate::error::{Code, Error, Result};
@@ -183,7 +184,7 @@ impl Subject for ConflictSubject {
         // In the order in which settling holds them.
         let mut ids = facts::neighbours(conn, &[session], &[row.person_id])?;
         ids.insert(row.session_id);
-        offering::store::sessions_lock_in_tx(conn, &ids.into_iter().collect::<Vec<_>>())?;
+        completing::sessions_lock_in_tx(conn, &ids.into_iter().collect::<Vec<_>>())?;
         Ok(())
     }
 

@@ -19,8 +19,6 @@ crate::text_enum! {
     pub enum DeviceTask {
         /// Scan passes, without a signal too.
         Scan = "scan",
-        /// Show the session's code for people who check in by themselves.
-        ShowCode = "show_code",
     }
 }
 

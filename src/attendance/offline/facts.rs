@@ -10,32 +10,44 @@ use super::settling::{Alone, Fact, Known, Room, Seat, Seen};
 use crate::attendance::model::{
     Attendance, Conflict, ConflictReason, ConflictState, Direction, Proposal, Scan, ScanOutcome, Voiding,
 };
-use crate::attendance::rules;
+use crate::attendance::{rules, store};
 use crate::error::Result;
 use crate::ids::{ActivityId, PersonId, SessionId};
 use crate::offering;
 use crate::offering::model::{Activity, ActivityState, AttendanceRole, RoleMeaning, Session, SessionState};
 use crate::platform::db::Conn;
-use crate::platform::db::schema::{attendances, checkin_conflicts, scans, sessions, signups};
-use crate::signup::model::{Signup, SignupState};
+use crate::platform::db::schema::{attendances, checkin_conflicts, scans, sessions};
+use crate::signup;
+use crate::signup::model::{Claim, SignupState};
 
 /// Parameters of one statement: some, not thousands.
 const SOME: usize = 500;
 
-/// Sessions that overlap one of `those` and at which one of `people` was ever scanned.
+/// Sessions that overlap one of `those` and at which one of `people` was ever present or in doubt. A scan that was neither changes nothing
+/// elsewhere.
 pub fn neighbours(conn: &mut Conn, those: &[Session], people: &[PersonId]) -> Result<BTreeSet<SessionId>> {
     let mut found = BTreeSet::new();
     for session in those {
-        for some in people.chunks(SOME) {
-            let query = scans::table
-                .inner_join(sessions::table)
-                .filter(scans::person_id.eq_any(some))
-                .filter(scans::session_id.ne(session.id))
+        let overlaps = || {
+            sessions::table
+                .filter(sessions::id.ne(session.id))
                 .filter(sessions::starts_at.lt(session.ends_at))
                 .filter(sessions::ends_at.gt(session.starts_at))
-                .select(scans::session_id)
+                .select(sessions::id)
+        };
+        for some in people.chunks(SOME) {
+            let doubted = checkin_conflicts::table
+                .filter(checkin_conflicts::person_id.eq_any(some))
+                .filter(checkin_conflicts::session_id.eq_any(overlaps()))
+                .select(checkin_conflicts::session_id)
                 .distinct();
-            found.extend(query.load::<SessionId>(conn)?);
+            found.extend(doubted.load::<SessionId>(conn)?);
+            let present = attendances::table
+                .filter(attendances::person_id.eq_any(some))
+                .filter(attendances::session_id.eq_any(overlaps()))
+                .select(attendances::session_id)
+                .distinct();
+            found.extend(present.load::<SessionId>(conn)?);
         }
     }
     Ok(found)
@@ -71,7 +83,7 @@ pub struct Ground {
     /// Conflicts that are open or decided.
     pub conflicts: HashMap<Seat, Conflict>,
     /// Live sign-ups, or the last one that was cancelled.
-    pub signups: HashMap<(ActivityId, PersonId), Signup>,
+    pub signups: HashMap<(ActivityId, PersonId), Claim>,
     roles: HashMap<AttendanceRole, RoleMeaning>,
     seen: HashMap<Seat, Seen>,
 }
@@ -83,7 +95,9 @@ impl Ground {
         let people: Vec<PersonId> = people.iter().copied().collect();
         let rows: Vec<Session> =
             sessions::table.filter(sessions::id.eq_any(&ids)).select(Session::as_select()).load(conn)?;
-        let activity_ids: Vec<ActivityId> = rows.iter().map(|row| row.activity_id).collect();
+        let mut activity_ids: Vec<ActivityId> = rows.iter().map(|row| row.activity_id).collect();
+        activity_ids.sort();
+        activity_ids.dedup();
         let found = offering::store::activities_by_id(conn, &activity_ids)?;
         let with_activity = |row: Session| {
             let activity = found.get(&row.activity_id)?.0.clone();
@@ -111,22 +125,15 @@ impl Ground {
         activity_ids: &[ActivityId],
         people: &[PersonId],
     ) -> Result<()> {
-        let kept: Vec<Attendance> = attendances::table
-            .filter(attendances::session_id.eq_any(ids))
-            .filter(attendances::person_id.eq_any(people))
-            .select(Attendance::as_select())
-            .load(conn)?;
-        self.kept.extend(kept.into_iter().map(|row| ((row.session_id, row.person_id), row)));
-        let all: Vec<Scan> = scans::table
-            .filter(scans::session_id.eq_any(ids))
-            .filter(scans::person_id.eq_any(people))
-            .select(Scan::as_select())
-            .load(conn)?;
-        for scan in all {
-            if scan.device_id.is_some() {
-                self.scans.push(scan);
-            } else {
-                self.see(&scan);
+        for id in ids {
+            let kept = store::kept(conn, *id, people)?;
+            self.kept.extend(kept.into_values().map(|row| ((row.session_id, row.person_id), row)));
+            for scan in store::scans_of(conn, *id, people)? {
+                if scan.device_id.is_some() {
+                    self.scans.push(scan);
+                } else {
+                    self.see(&scan);
+                }
             }
         }
         let conflicts: Vec<Conflict> = checkin_conflicts::table
@@ -136,17 +143,13 @@ impl Ground {
             .select(Conflict::as_select())
             .load(conn)?;
         self.conflicts.extend(conflicts.into_iter().map(|row| ((row.session_id, row.person_id), row)));
-        let rows: Vec<Signup> = signups::table
-            .filter(signups::activity_id.eq_any(activity_ids))
-            .filter(signups::person_id.eq_any(people))
-            .order(signups::number)
-            .select(Signup::as_select())
-            .load(conn)?;
-        for row in rows {
-            let key = (row.activity_id, row.person_id);
-            let live = self.signups.get(&key).is_some_and(|known| known.state != SignupState::Cancelled);
-            if !live {
-                self.signups.insert(key, row);
+        for activity in activity_ids {
+            for row in signup::store::claims(conn, *activity, people)? {
+                let key = (row.activity_id, row.person_id);
+                let live = self.signups.get(&key).is_some_and(|known| known.state != SignupState::Cancelled);
+                if !live {
+                    self.signups.insert(key, row);
+                }
             }
         }
         Ok(())

@@ -13,13 +13,15 @@ use super::conflicts;
 use super::devices::{self, DeviceTask};
 use super::facts::{self, Ground};
 use super::settling::{self, Presence, Seat, Settled};
+use crate::attendance::completing;
 use crate::attendance::entering::{Candidate, Entrance, Left};
-use crate::attendance::model::{CheckinMethod, Direction, Scan, ScanOutcome, Voiding};
+use crate::attendance::model::{CheckinMethod, ConflictState, Direction, Scan, ScanOutcome, Voiding};
 use crate::attendance::store;
 use crate::attendance::undoing::{self, Why};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Result};
-use crate::ids::{AttendanceId, DeviceId, PersonId, ScanId, SessionId};
+use crate::ids::{ActivityId, AttendanceId, DeviceId, PersonId, ScanId, SessionId};
+use crate::ledger::model::Cause;
 use crate::notify::beside::Beside;
 use crate::offering;
 use crate::offering::model::{Activity, Session, SessionState};
@@ -141,7 +143,7 @@ impl Settler {
         let mut ids = facts::neighbours(conn, std::slice::from_ref(&own), &batch)?;
         ids.insert(session);
         let wanted: Vec<SessionId> = ids.iter().copied().collect();
-        let locked = offering::store::sessions_lock_in_tx(conn, &wanted)?;
+        let locked = completing::sessions_lock_in_tx(conn, &wanted)?;
         let own = locked.get(&session).ok_or_else(Error::not_found)?.clone();
         if facts::neighbours(conn, std::slice::from_ref(&own), &batch)?.iter().any(|id| !ids.contains(id)) {
             // Somebody was scanned elsewhere in this very moment: begin anew, with that session held too.
@@ -154,16 +156,23 @@ impl Settler {
         let around: BTreeSet<SessionId> =
             facts::neighbours(conn, &held, &everyone)?.into_iter().chain(ids.iter().copied()).collect();
         let mut ground = Ground::load(conn, &around, &population)?;
+        let was = ground.scans.len();
         ground.scans.extend(fresh.iter().filter(|scan| scan.person_id.is_some()).cloned());
         let known = ground.known(&tight);
         let facts = ground.facts(&known);
         let settled = settling::settle(&facts, &known);
         store::scans_create_in_tx(conn, &judged(fresh, &settled))?;
+        outcomes_set_in_tx(conn, ground.scans.get(..was).unwrap_or_default(), &settled, &ids)?;
         let mut applying = Applying { settler: self, ground: &ground, settled: &settled, now, beside };
         for id in &ids {
             applying.session_in_tx(conn, *id)?;
         }
-        outcomes_set_in_tx(conn, &ground, &settled, &ids)
+        let over = locked.values().filter(|session| session.state == SessionState::Finalised);
+        let over: BTreeSet<ActivityId> = over.map(|session| session.activity_id).collect();
+        for activity in over {
+            beside.entries.extend(completing::follow_in_tx(conn, activity, now)?);
+        }
+        Ok(())
     }
 }
 
@@ -200,10 +209,11 @@ type NamedRow = (Option<Vec<u8>>, Option<Vec<u8>>, ScanOutcome);
 
 /// Those scans of an upload that are kept, by the device's name and digest.
 fn kept(conn: &mut Conn, upload: &Upload) -> Result<HashMap<Named, ScanOutcome>> {
-    let clients: Vec<Vec<u8>> = upload.scans.iter().map(|told| told.client.as_bytes().to_vec()).collect();
+    let places: Vec<i64> = upload.scans.iter().map(|told| told.seq).collect();
     let rows: Vec<NamedRow> = scans::table
         .filter(scans::device_id.eq(upload.device))
-        .filter(scans::client_id.eq_any(clients))
+        .filter(scans::client_seq.eq_any(places))
+        .filter(scans::client_id.is_not_null())
         .select((scans::client_id, scans::digest, scans::outcome))
         .load(conn)?;
     let named = rows.into_iter().filter_map(|(client, digest, outcome)| Some(((client?, digest?), outcome)));
@@ -220,12 +230,12 @@ fn outcomes(conn: &mut Conn, upload: &Upload) -> Result<Vec<ScanOutcome>> {
 /// Writes what has changed of what became of scans that were kept before.
 fn outcomes_set_in_tx(
     conn: &mut Conn,
-    ground: &Ground,
+    before: &[Scan],
     settled: &Settled,
     ids: &BTreeSet<SessionId>,
 ) -> Result<()> {
     let mut changed: BTreeMap<ScanOutcome, Vec<ScanId>> = BTreeMap::new();
-    for scan in ground.scans.iter().filter(|scan| ids.contains(&scan.session_id)) {
+    for scan in before.iter().filter(|scan| ids.contains(&scan.session_id)) {
         if let Some(outcome) = settled.outcomes.get(&scan.id).filter(|outcome| **outcome != scan.outcome) {
             changed.entry(*outcome).or_default().push(scan.id);
         }
@@ -338,6 +348,11 @@ impl Applying<'_> {
         let entrance = &self.settler.entrance;
         let mut left = Left::default();
         entrance.enter_in_tx(conn, session, activity, &candidates, &mut left)?;
+        let decided = |person| self.ground.conflicts.get(&(session.id, person)).map(|row| row.state);
+        for one in left.attended.iter_mut().filter(|one| decided(one.person) == Some(ConflictState::Approved))
+        {
+            one.cause = Cause::Conflict;
+        }
         left.count_in_tx(conn, entrance.counting.as_ref())?;
         self.beside.entries.append(&mut left.entries);
         if session.state == SessionState::Finalised {

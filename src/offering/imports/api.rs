@@ -1,7 +1,5 @@
 //! The import over HTTP.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use actix_web::web::Data;
 use actix_web::{HttpRequest, post};
 use serde::{Deserialize, Serialize};
@@ -13,7 +11,7 @@ use super::columns::{CellFault, layout};
 use super::drafts::{Plan, plan};
 use super::sheet::{self, SheetFile};
 use super::store::{self, Done, Outcome};
-use crate::error::{Code, Error, Fault, Result, Text};
+use crate::error::{Error, Fault, Result, Text};
 use crate::ids::ActivityId;
 use crate::offering::changing::Acting;
 use crate::offering::following::Followers;
@@ -188,6 +186,8 @@ impl ToSchema for ActivitySheet {
 /// | `allocation` | 分配方式 | `first_come` 先到先得, `review` 审核, `draw` 抽签 |
 /// | `waiting_list` | 候补 | `none` 无, `strict` 严格按序, `fill` 满座优先 |
 /// | `members_only` | 仅限会员 | `yes` 是, `no` 否 |
+/// | `completion_of` | 结业依据 | `sessions` 场次, `hours` 课时; sessions when blank |
+/// | `completion_percent` | 结业比例 | 1 to 100; nobody completes it when blank |
 /// | `signup_opens_at` * | 报名开始, 报名开始时间 | `2025-03-01 14:00` (Beijing time), RFC 3339, or a date cell |
 /// | `signup_closes_at` * | 报名截止, 报名截止时间 | as above |
 /// | `session_starts_at` * | 场次开始, 开始时间 | as above; of every row |
@@ -221,9 +221,6 @@ pub async fn activity_import(
         (guard.person(), platform.clock.now(), guard.scope().clone(), platform.ids.clone());
     let (language, dry_run) = (Language::of(request.headers()), query.0.dry_run.unwrap_or(false));
     let plan = read(file.media, file.bytes.to_vec()).await?;
-    // What is wrong is no refusal: the verdicts are the answer, and the transaction is undone all the same.
-    let undone: Arc<Mutex<Option<ImportReport>>> = Arc::default();
-    let told = Arc::clone(&undone);
     let followers = followers.get_ref().clone();
     let act = move |c: &mut Conn| {
         let acting = Acting { followers: followers.clone(), scope: scope.clone(), actor, now };
@@ -236,14 +233,10 @@ pub async fn activity_import(
             audit::append_in_tx(c, now, entries)?;
             return Stored::done(0, &report);
         }
-        *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
-        Err(Error::new(Code::Conflict))
+        // What is wrong is no refusal: the verdicts are the answer.
+        Stored::undone(&report)
     };
-    let outcome = platform.idempotency.run(actor, file.key, act).await;
-    match undone.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        Some(report) => Stored::done(0, &report),
-        None => outcome,
-    }
+    platform.idempotency.run(actor, file.key, act).await
 }
 
 /// Reads the sheet off the async threads: unpacking it takes a while.

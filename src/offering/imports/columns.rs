@@ -43,6 +43,8 @@ pub const COLUMNS: &[Column] = &[
     optional("allocation", &["分配方式"]),
     optional("waiting_list", &["候补"]),
     optional("members_only", &["仅限会员"]),
+    optional("completion_of", &["结业依据"]),
+    optional("completion_percent", &["结业比例"]),
     needed("signup_opens_at", &["报名开始", "报名开始时间"]),
     needed("signup_closes_at", &["报名截止", "报名截止时间"]),
     needed("session_starts_at", &["场次开始", "开始时间"]),

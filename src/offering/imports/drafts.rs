@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::columns::{CellFault, Layout, Row, flag_of};
 use super::sheet::Line;
 use crate::error::{Fault, Text};
+use crate::offering::completion::{CompletionRule, ShareOf};
 use crate::offering::input::SessionInput;
 use crate::offering::model::{Allocation, WaitingPolicy};
 use crate::offering::rules::{self, SessionTimes};
@@ -65,8 +66,10 @@ const TEXTS: &[&str] = &[
     "allocation",
     "waiting_list",
     "members_only",
+    "completion_of",
     "resources",
 ];
+const NUMBERS: &[&str] = &["capacity", "completion_percent"];
 const INSTANTS: &[&str] = &["signup_opens_at", "signup_closes_at"];
 const REQUIRED: &[&str] =
     &["organisation", "programme", "title", "venue", "capacity", "signup_opens_at", "signup_closes_at"];
@@ -110,6 +113,9 @@ pub fn plan(layout: &Layout, lines: &[Line]) -> Plan {
                         REQUIRED.iter().filter(|name| !facts.contains_key(**name) && !told.contains(name));
                     let missing: Vec<CellFault> = missing.map(|name| required(name)).collect();
                     faults.extend(missing);
+                    if facts.contains_key("completion_of") && !facts.contains_key("completion_percent") {
+                        faults.push(required("completion_percent"));
+                    }
                     known.insert(key.clone(), plan.drafts.len());
                     let (rows, sessions) = (vec![row.number], vec![session]);
                     plan.drafts.push(Draft { row_key: key, rows, facts, sessions, publish });
@@ -145,10 +151,15 @@ fn facts(row: &Row<'_>, faults: &mut Vec<CellFault>) -> Facts {
     for name in INSTANTS {
         facts.extend(kept(row.instant(name), faults).map(|at| (*name, Fact::Instant(at))));
     }
-    facts.extend(kept(row.number("capacity"), faults).map(|number| ("capacity", Fact::Number(number))));
-    for (name, check) in
-        [("allocation", allocation as fn(&str) -> bool), ("waiting_list", waiting), ("members_only", flag)]
-    {
+    for name in NUMBERS {
+        facts.extend(kept(row.number(name), faults).map(|number| (*name, Fact::Number(number))));
+    }
+    for (name, check) in [
+        ("allocation", allocation as fn(&str) -> bool),
+        ("waiting_list", waiting),
+        ("members_only", flag),
+        ("completion_of", share),
+    ] {
         if let Some(Fact::Text(text)) = facts.get(name)
             && !check(text)
         {
@@ -172,6 +183,19 @@ fn waiting(text: &str) -> bool {
 
 fn flag(text: &str) -> bool {
     flag_of(text).is_some()
+}
+
+fn share(text: &str) -> bool {
+    share_of(text).is_some()
+}
+
+/// What the share is of that completes it, in either language.
+pub fn share_of(text: &str) -> Option<ShareOf> {
+    match text {
+        "场次" => Some(ShareOf::Sessions),
+        "课时" => Some(ShareOf::Hours),
+        other => other.parse().ok(),
+    }
 }
 
 /// How places are given, in either language.
@@ -249,12 +273,18 @@ impl Draft {
         }
     }
 
-    /// Places.
-    pub fn capacity(&self) -> Option<i64> {
-        match self.facts.get("capacity") {
+    /// The number in a column.
+    pub fn number(&self, column: &'static str) -> Option<i64> {
+        match self.facts.get(column) {
             Some(Fact::Number(number)) => Some(*number),
             _ => None,
         }
+    }
+
+    /// From which share somebody has completed it; of its sessions, if nothing is said.
+    pub fn completion(&self) -> Option<CompletionRule> {
+        let of = self.text("completion_of").and_then(share_of).unwrap_or(ShareOf::Sessions);
+        self.number("completion_percent").map(|percent| CompletionRule { of, percent })
     }
 
     /// The names in the column of resources.
@@ -281,8 +311,9 @@ impl Draft {
             ("programme_id", _) => ("programme", None),
             ("street_id", _) => ("street", None),
             ("resource_ids", _) => ("resources", None),
+            ("completion", _) => ("completion_percent", None),
             (other, _) => {
-                let known = TEXTS.iter().chain(INSTANTS).chain(&["capacity"]).find(|name| **name == other);
+                let known = TEXTS.iter().chain(INSTANTS).chain(NUMBERS).find(|name| **name == other);
                 (known.copied().unwrap_or("row_key"), None)
             }
         };
@@ -357,7 +388,7 @@ mod tests {
         let [first, second] = plan.drafts.as_slice() else { panic!("{plan:?}") };
         assert_eq!((first.rows.as_slice(), second.rows.as_slice()), ([2, 4].as_slice(), [3].as_slice()));
         assert_eq!(first.resources(), ["大礼堂", "张老师"]);
-        assert_eq!((first.all_sessions().unwrap().len(), first.capacity()), (2, Some(20)));
+        assert_eq!((first.all_sessions().unwrap().len(), first.number("capacity")), (2, Some(20)));
     }
 
     #[test]

@@ -211,7 +211,7 @@ fn digest(input: &ActivityInput, publish: bool) -> Vec<u8> {
     let mut used = input.resource_ids.clone();
     used.sort_unstable();
     let window = (input.signup_opens_at.timestamp_micros(), input.signup_closes_at.timestamp_micros());
-    let content = json!([
+    let mut content = json!([
         1,
         input.programme_id,
         input.street_id,
@@ -227,6 +227,10 @@ fn digest(input: &ActivityInput, publish: bool) -> Vec<u8> {
         used,
         publish
     ]);
+    // Sheets from before there was such a thing have the digest that they had.
+    if let (Some(rule), Some(content)) = (input.completion, content.as_array_mut()) {
+        content.push(json!(rule));
+    }
     Sha256::digest(content.to_string()).to_vec()
 }
 
@@ -337,7 +341,7 @@ impl Names {
             venue: draft.text("venue")?.to_owned(),
             address: draft.text("address").unwrap_or_default().to_owned(),
             allocation: draft.text("allocation").and_then(allocation_of),
-            capacity: draft.capacity()?,
+            capacity: draft.number("capacity")?,
             overbook_percent: None,
             waiting_list: draft.text("waiting_list").and_then(waiting_of),
             own_clash: None,
@@ -345,6 +349,7 @@ impl Names {
             free_cancel_hours: None,
             fair_minutes: None,
             waves: Vec::new(),
+            completion: draft.completion(),
             signup_opens_at: draft.instant("signup_opens_at")?,
             signup_closes_at: draft.instant("signup_closes_at")?,
             sessions: draft.all_sessions()?,

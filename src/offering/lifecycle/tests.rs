@@ -45,6 +45,7 @@ fn session(number: u128, state: SessionState) -> Session {
         present: 0,
         finalised_at: None,
         finalised_by: None,
+        reopened_at: None,
         version: 1,
     }
 }
@@ -157,6 +158,8 @@ fn what_the_sessions_table_does_not_name_is_refused() {
     );
     assert_eq!(with(SessionEvent::Void, &done, &[gone], now()), Ok(SessionState::Cancelled));
     assert_eq!(with(SessionEvent::Finalise, &done, &[], now()), Err(Code::SessionFinalised));
+    assert_eq!(with(SessionEvent::Reopen, &done, &[], now()), Ok(SessionState::Planned));
+    assert_eq!(with(SessionEvent::Reopen, &one, &[], now()), Err(Code::StateForbids));
 }
 
 /// `a | b ──event──▶ c` of the diagram, as one (from, event, to) each.

@@ -1,5 +1,6 @@
 //! Pure decisions about reported figures.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{Datelike, Months, NaiveDate};
@@ -136,7 +137,13 @@ impl Shape {
 struct Faults(Vec<Fault>);
 
 impl Faults {
-    fn add(&mut self, at: &str, code: &'static str, zh: &'static str, en: &'static str) {
+    fn add(
+        &mut self,
+        at: &str,
+        code: &'static str,
+        zh: impl Into<Cow<'static, str>>,
+        en: impl Into<Cow<'static, str>>,
+    ) {
         self.0.push(Fault::new(at, code, Text::new(zh, en)));
     }
 
@@ -236,17 +243,15 @@ fn check_covered(ground: &Ground<'_>, covered: &[OrganisationId], faults: &mut F
     let mut seen = HashSet::new();
     for (place, unit) in covered.iter().enumerate() {
         let at = format!("/covered/{place}");
-        if !ground.organisations.contains_key(unit) {
+        let Some(name) = ground.organisations.get(unit).map(|row| row.short_name.as_str()) else {
             faults.add(&at, "unknown", "没有该组织", "there is no such organisation");
-        } else if !list.contains(unit) {
-            faults.add(
-                &at,
-                "foreign",
-                "该组织不在本指标的覆盖名单内",
-                "it is not on the list of this target",
-            );
+            continue;
+        };
+        if !list.contains(unit) {
+            let zh = format!("{name}不在本指标的覆盖名单内");
+            faults.add(&at, "foreign", zh, format!("{name} is not on the list of this target"));
         } else if !seen.insert(*unit) {
-            faults.add(&at, "duplicate", "同一单位只计一次", "a unit counts once");
+            faults.add(&at, "duplicate", format!("{name}只计一次"), format!("{name} counts once"));
         }
     }
 }

@@ -91,6 +91,10 @@ permissions! {
     PlanRead = "plan:read" [CheckinStaff, Organiser, Reviewer, PlanOfficer, Auditor, Admin];
     /// Open a figure into its ledger lines.
     LedgerRead = "ledger:read" [PlanOfficer, Auditor, Admin];
+    /// Close months and quarters: a street its part, the district all, with a second officer.
+    PeriodClose = "period:close" [PlanOfficer, Admin];
+    /// Restate closed months, with a second officer.
+    RestatementWrite = "restatement:write" [PlanOfficer, Admin];
     /// Have reports made of the plan, and its lines exported.
     ExportMake = "export:make" [PlanOfficer, Auditor, Admin];
     /// Report figures of the plan that no attendance gives.

@@ -8,6 +8,7 @@
 
 mod gcra;
 mod key;
+mod lately;
 mod link;
 mod memory;
 mod redis;
@@ -22,6 +23,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::clock::SharedClock;
 pub use gcra::{Admission, Quota};
 pub use key::Key;
+pub use lately::Lately;
 
 /// The longest time to live of a value, and the longest period of a quota. Anything longer is cut to it,
 /// which keeps every sum of microseconds exact in Lua's doubles (below 2^53).

@@ -3,6 +3,14 @@
 //! These are macros, because diesel types a statement per engine: the body is checked twice, once for
 //! each. Budget: ten.
 
+use std::marker::PhantomData;
+
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{Array, HasSqlType, Untyped};
+use diesel::{QueryResult, RunQueryDsl};
+
 /// Runs `$body` with `$c` bound to the connection of the engine at hand.
 #[macro_export]
 macro_rules! on_each {
@@ -17,8 +25,9 @@ macro_rules! on_each {
 /// Rows in one PostgreSQL INSERT at most: 65,535 parameters are allowed in a statement.
 pub const INSERT_ROWS: usize = 500;
 
-/// From how many rows on PostgreSQL gets them as a COPY: an INSERT of varying length is parsed and planned anew each time.
-pub const COPY_ROWS: usize = 8;
+/// From how many rows on PostgreSQL gets them as a COPY: an INSERT of varying length is parsed and planned anew each time, and
+/// one for each row waits for as many answers.
+pub const COPY_ROWS: usize = 3;
 
 /// Inserts `$rows` (a slice) into `$table` and gives the number inserted. PostgreSQL takes many rows as a stream;
 /// SQLite takes one at a time and caches the statement. The row's type says `treat_none_as_default_value = false`, so that
@@ -93,6 +102,17 @@ macro_rules! load_locked {
     };
 }
 
+/// Loads `$query` and shares its rows until the end of the transaction: nobody changes them, and others may share them too.
+#[macro_export]
+macro_rules! load_shared {
+    ($conn:expr, $query:expr) => {
+        match $conn {
+            $crate::platform::db::Conn::Postgres(c) => diesel::RunQueryDsl::load($query.for_share(), c),
+            $crate::platform::db::Conn::Sqlite(c) => diesel::RunQueryDsl::load($query, c),
+        }
+    };
+}
+
 /// Loads `$query` and locks its rows, passing over rows that another instance holds.
 #[macro_export]
 macro_rules! load_unclaimed {
@@ -110,22 +130,22 @@ macro_rules! load_unclaimed {
 /// all in one query, for which the names of the table and of the columns, and these columns' SQL types, are said once more, and a condition if there is one.
 /// Two lists of alternatives would not do: either engine may go through all combinations, or through the whole table. `OFFSET 0`
 /// keeps PostgreSQL from joining otherwise than pair by pair: with many pairs it would go through all rows of the first column.
+/// After the condition, `"FOR UPDATE"` locks the rows, pair by pair.
 #[macro_export]
 macro_rules! load_pairs {
     ($conn:expr, $row:ty, $pairs:expr, ($p:ident, $q:ident) => $one:expr,
-     $table:literal, $a:literal: $A:ty, $b:literal: $B:ty $(, $and:literal)?) => {{
+     $table:literal, $a:literal: $A:ty, $b:literal: $B:ty $(, $and:literal $(, $lock:literal)?)?) => {{
         let pairs = $pairs;
         match $conn {
             $crate::platform::db::Conn::Postgres(c) => {
-                use diesel::sql_types::Array;
                 let (a, b): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();
-                #[rustfmt::skip]
-                let query = diesel::sql_query(concat!(
-                    "SELECT kept.* FROM unnest($1, $2) AS pair (a, b) CROSS JOIN LATERAL (SELECT * FROM ", $table,
-                    " AS one WHERE one.", $a, " = pair.a AND one.", $b, " = pair.b" $(, " AND one.", $and)?,
-                    " OFFSET 0) AS kept"
-                ));
-                diesel::RunQueryDsl::load::<$row>(query.bind::<Array<$A>, _>(a).bind::<Array<$B>, _>(b), c)
+                let rest = concat!(
+                    ") AS pair (a, b) CROSS JOIN LATERAL (SELECT * FROM ", $table, " AS one WHERE one.", $a,
+                    " = pair.a AND one.", $b, " = pair.b" $(, " AND one.", $and)?, " OFFSET 0" $($(, " ", $lock)?)?,
+                    ") AS kept"
+                );
+                let query = $crate::platform::db::dialect::Pairs::<$A, $B, _, _>::new(a, b, rest);
+                diesel::RunQueryDsl::load::<$row>(query, c)
             }
             $crate::platform::db::Conn::Sqlite(c) => {
                 let mut rows: Vec<$row> = Vec::new();
@@ -137,3 +157,46 @@ macro_rules! load_pairs {
         }
     }};
 }
+
+/// What `load_pairs!` asks PostgreSQL. Unlike `sql_query` it is prepared once a connection.
+pub struct Pairs<A, B, X, Y> {
+    a: Vec<X>,
+    b: Vec<Y>,
+    rest: &'static str,
+    types: PhantomData<(A, B)>,
+}
+
+impl<A, B, X, Y> Pairs<A, B, X, Y> {
+    /// The pairs of `a` and `b`, and what follows them.
+    pub fn new(a: Vec<X>, b: Vec<Y>, rest: &'static str) -> Self {
+        Self { a, b, rest, types: PhantomData }
+    }
+}
+
+impl<A, B, X, Y> QueryFragment<Pg> for Pairs<A, B, X, Y>
+where
+    Pg: HasSqlType<Array<A>> + HasSqlType<Array<B>>,
+    Vec<X>: ToSql<Array<A>, Pg>,
+    Vec<Y>: ToSql<Array<B>, Pg>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT kept.* FROM unnest(");
+        out.push_bind_param::<Array<A>, _>(&self.a)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<B>, _>(&self.b)?;
+        out.push_sql(self.rest);
+        Ok(())
+    }
+}
+
+impl<A, B, X, Y> QueryId for Pairs<A, B, X, Y> {
+    type QueryId = ();
+    // Known by its text.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<A, B, X, Y> Query for Pairs<A, B, X, Y> {
+    type SqlType = Untyped;
+}
+
+impl<A, B, X, Y, C> RunQueryDsl<C> for Pairs<A, B, X, Y> {}

@@ -161,6 +161,20 @@ impl Db {
         off_thread(move || with_connection(&pools.writers, |conn| in_transaction(conn, f))).await
     }
 
+    /// [`Db::write`] for what finds out by doing it whether it is to be done: where `keeps` says no to what `f` returns, everything is
+    /// rolled back, and that is the answer all the same.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub async fn write_if<T, F>(&self, f: F, keeps: fn(&T) -> bool) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        let pools = self.0.clone();
+        off_thread(move || with_connection(&pools.writers, |conn| in_transaction_if(conn, f, keeps))).await
+    }
+
     /// [`Db::read`] for code that is already off the async threads: commands and the job loop.
     pub fn read_blocking<T>(&self, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
         with_connection(&self.0.readers, f)
@@ -227,25 +241,28 @@ fn with_connection<T>(pool: &Pool<Manager>, f: impl FnOnce(&mut Conn) -> Result<
 /// Diesel's own `transaction` is deferred on SQLite: a transaction that reads first and writes later fails at
 /// once with "database is locked" when another has written meanwhile. BEGIN IMMEDIATE takes the lock first.
 pub(crate) fn in_transaction<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    in_transaction_if(conn, f, |_| true)
+}
+
+/// [`in_transaction`], committed only where `keeps` says so.
+fn in_transaction_if<T>(
+    conn: &mut Conn,
+    f: impl FnOnce(&mut Conn) -> Result<T>,
+    keeps: fn(&T) -> bool,
+) -> Result<T> {
     match conn {
         Conn::Postgres(c) => AnsiTransactionManager::begin_transaction(c)?,
         Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE")?,
     }
-    match f(conn) {
-        Ok(value) => {
-            <Conn as diesel::Connection>::TransactionManager::commit_transaction(conn)?;
-            Ok(value)
-        }
-        Err(error) => {
-            // The first error is the one to report; a failed rollback marks the connection as broken.
-            if let Err(rollback) =
-                <Conn as diesel::Connection>::TransactionManager::rollback_transaction(conn)
-            {
-                tracing::debug!(%rollback, "rollback failed");
-            }
-            Err(error)
-        }
+    let outcome = f(conn);
+    if outcome.as_ref().is_ok_and(keeps) {
+        <Conn as diesel::Connection>::TransactionManager::commit_transaction(conn)?;
+    } else if let Err(rollback) = <Conn as diesel::Connection>::TransactionManager::rollback_transaction(conn)
+    {
+        // What `f` says is what to report; a failed rollback marks the connection as broken.
+        tracing::debug!(%rollback, "rollback failed");
     }
+    outcome
 }
 
 impl From<DieselError> for Error {

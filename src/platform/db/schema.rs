@@ -237,6 +237,75 @@ diesel::table! {
         grade -> Text,
         reason -> Nullable<Text>,
         recorded_at -> Timestamp,
+        cause -> Text,
+        restatement_id -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    held_corrections (id) {
+        id -> Binary,
+        plan_id -> Binary,
+        month -> Date,
+        kind -> Text,
+        line_id -> Nullable<Binary>,
+        target_id -> Binary,
+        organisation_id -> Binary,
+        day -> Date,
+        quantity -> BigInt,
+        dedup_key -> Text,
+        source_kind -> Text,
+        source_id -> Binary,
+        activity_id -> Nullable<Binary>,
+        grade -> Text,
+        reason -> Nullable<Text>,
+        cause -> Text,
+        held_at -> Timestamp,
+        state -> Text,
+        settled_at -> Nullable<Timestamp>,
+        restatement_id -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    plan_periods (plan_id, kind, starts_on) {
+        plan_id -> Binary,
+        kind -> Text,
+        starts_on -> Date,
+        state -> Text,
+        proposed_by -> Nullable<Binary>,
+        proposed_at -> Nullable<Timestamp>,
+        closed_by -> Nullable<Binary>,
+        closed_at -> Nullable<Timestamp>,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    plan_street_months (plan_id, month, organisation_id) {
+        plan_id -> Binary,
+        month -> Date,
+        organisation_id -> Binary,
+        state -> Text,
+        changed_by -> Binary,
+        changed_at -> Timestamp,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    restatements (id) {
+        id -> Binary,
+        plan_id -> Binary,
+        month -> Date,
+        state -> Text,
+        reason -> Text,
+        evidence -> Nullable<Text>,
+        proposed_by -> Binary,
+        proposed_at -> Timestamp,
+        decided_by -> Nullable<Binary>,
+        decided_at -> Nullable<Timestamp>,
+        version -> BigInt,
     }
 }
 
@@ -324,6 +393,24 @@ diesel::table! {
         finalised_at -> Nullable<Timestamp>,
         finalised_by -> Nullable<Binary>,
         version -> BigInt,
+        reopened_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    completion_rules (activity_id) {
+        activity_id -> Binary,
+        share_of -> Text,
+        percent -> BigInt,
+    }
+}
+
+diesel::table! {
+    completions (activity_id, person_id) {
+        activity_id -> Binary,
+        person_id -> Binary,
+        completed_at -> Timestamp,
+        taken_back_at -> Nullable<Timestamp>,
     }
 }
 
@@ -618,6 +705,7 @@ diesel::table! {
         decided_at -> Nullable<Timestamp>,
         decision -> Nullable<Text>,
         version -> BigInt,
+        set_aside_at -> Nullable<Timestamp>,
     }
 }
 
@@ -1155,6 +1243,9 @@ diesel::joinable!(milestones -> people (done_by));
 diesel::joinable!(counting_rules -> targets (target_id));
 diesel::joinable!(ledger_lines -> targets (target_id));
 diesel::joinable!(ledger_lines -> organisations (organisation_id));
+diesel::joinable!(held_corrections -> targets (target_id));
+diesel::joinable!(plan_periods -> plans (plan_id));
+diesel::joinable!(restatements -> plans (plan_id));
 diesel::joinable!(ledger_rollups -> targets (target_id));
 diesel::joinable!(ledger_rollups -> organisations (organisation_id));
 diesel::joinable!(programmes -> organisations (organisation_id));
@@ -1172,6 +1263,8 @@ diesel::joinable!(device_grants -> devices (device_id));
 diesel::joinable!(checkin_conflicts -> scans (scan_id));
 diesel::joinable!(sheet_lines -> sheets (sheet_id));
 diesel::joinable!(excuses -> sessions (session_id));
+diesel::joinable!(completion_rules -> activities (activity_id));
+diesel::joinable!(completions -> activities (activity_id));
 diesel::joinable!(notices -> people (person_id));
 diesel::joinable!(quotas -> activities (activity_id));
 diesel::joinable!(quotas -> organisations (organisation_id));
@@ -1231,6 +1324,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     counting_rules,
     policies,
     ledger_lines,
+    held_corrections,
+    plan_periods,
+    plan_street_months,
+    restatements,
     ledger_rollups,
     topics,
     programmes,
@@ -1246,6 +1343,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     sheet_lines,
     excuses,
     fences,
+    completion_rules,
+    completions,
     notices,
     attendance_roles,
     quotas,

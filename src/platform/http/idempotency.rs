@@ -84,6 +84,7 @@ pub fn find_in_tx(conn: &mut Conn, uses: &[&Use]) -> Result<HashMap<usize, Known
                     etag: row.etag.clone(),
                     body: row.body.clone(),
                     replayed: true,
+                    undone: false,
                 })
             } else {
                 Known::Mismatch
@@ -205,7 +206,8 @@ impl Idempotency {
         Ok(known.map(Known::into_result))
     }
 
-    /// Runs `act` once for this key and keeps its answer in the same transaction.
+    /// Runs `act` once for this key and keeps its answer in the same transaction; of an answer that is [`Stored::undone`] neither the answer
+    /// nor what `act` wrote is kept.
     ///
     /// # Errors
     /// Whatever `act` refuses with; 409 while the same request runs; 422 for another request under the key.
@@ -218,14 +220,17 @@ impl Idempotency {
         let _running = self.begin(&one)?;
         for _ in 0..RACES {
             let (used, act, clock) = (Arc::clone(&one), Arc::clone(&act), Arc::clone(&self.clock));
-            let attempt = self.db.write(move |conn| {
+            let work = move |conn: &mut Conn| {
                 if let Some(known) = find_in_tx(conn, &[used.as_ref()])?.remove(&0) {
                     return known.into_result();
                 }
                 let stored = act(conn)?;
-                store_in_tx(conn, &[(used.as_ref(), &stored)], clock.now())?;
+                if !stored.undone {
+                    store_in_tx(conn, &[(used.as_ref(), &stored)], clock.now())?;
+                }
                 Ok(stored)
-            });
+            };
+            let attempt = self.db.write_if(work, |stored: &Stored| !stored.undone);
             match attempt.await {
                 // Another instance committed the same key, or a lock, while we worked. Our effect is rolled back.
                 Err(error) if error.lost_a_race() => tracing::debug!(%error, "raced; trying again"),

@@ -153,6 +153,8 @@ pub struct Stored {
     pub body: String,
     /// Whether this is a repetition of an earlier answer.
     pub replayed: bool,
+    /// Whether what was written on the way to it is undone, and the answer not kept.
+    pub undone: bool,
 }
 
 impl Stored {
@@ -163,7 +165,7 @@ impl Stored {
     pub fn created(location: String, version: i64, body: &impl Serialize) -> Result<Self> {
         let body = serde_json::to_string(body).map_err(crate::error::Error::internal)?;
         let etag = Some(etag(version, body.as_bytes()));
-        Ok(Self { status: 201, location: Some(location), etag, body, replayed: false })
+        Ok(Self { status: 201, location: Some(location), etag, body, replayed: false, undone: false })
     }
 
     /// 202 with what will be made.
@@ -181,7 +183,16 @@ impl Stored {
     pub fn done(version: i64, body: &impl Serialize) -> Result<Self> {
         let body = serde_json::to_string(body).map_err(crate::error::Error::internal)?;
         let etag = Some(etag(version, body.as_bytes()));
-        Ok(Self { status: 200, location: None, etag, body, replayed: false })
+        Ok(Self { status: 200, location: None, etag, body, replayed: false, undone: false })
+    }
+
+    /// 200 with what the act would have left, and nothing left: of a trial, or where what was asked for is wrong in parts and the verdicts
+    /// are the answer. A repetition is judged again, as after a refusal.
+    ///
+    /// # Errors
+    /// Only when the body cannot be written as JSON: a bug.
+    pub fn undone(body: &impl Serialize) -> Result<Self> {
+        Ok(Self { undone: true, ..Self::done(0, body)? })
     }
 }
 

@@ -6,6 +6,9 @@
 //!   (a late cancellation            └──▶ upheld
 //!    for illness begins here)
 //! ```
+//! A penalty for not coming is set aside (`waived`) while a session of its activity is open again. Finalising it anew waives it for good,
+//! or brings it back as it was.
+//!
 //! `live` and `upheld` weigh until they expire; `contested` and `waived` weigh nothing. Legal aid and care stand outside:
 //! nobody gets a penalty from them, and no penalty has an effect on them. All figures are policies.
 
@@ -80,6 +83,11 @@ pub fn no_shows_in_tx(
         return Ok(Vec::new());
     }
     let (terms, pauses) = (store::terms(conn, now)?, store::pauses(conn)?);
+    let signups: Vec<SignupId> = absent.iter().map(|(_, signup)| *signup).collect();
+    let mut entries: Vec<Entry> = store::bring_back_in_tx(conn, &signups)?
+        .into_iter()
+        .map(|id| Entry::system("penalty.bring_back", id))
+        .collect();
     let rows = absent
         .into_iter()
         .map(|of| {
@@ -89,7 +97,14 @@ pub fn no_shows_in_tx(
         .collect();
     let written = store::give_in_tx(conn, rows)?;
     tell_in_tx(conn, ids, now, activity, &written)?;
-    Ok(written.iter().map(Penalty::entry).collect())
+    entries.extend(written.iter().map(Penalty::entry));
+    Ok(entries)
+}
+
+/// A session of the activity is open again: what not coming weighed weighs nothing until it is finalised.
+pub fn set_aside_in_tx(conn: &mut Conn, activity: ActivityId, now: DateTime<Utc>) -> Result<Vec<Entry>> {
+    let set_aside = store::set_aside_in_tx(conn, activity, now)?;
+    Ok(set_aside.into_iter().map(|id| Entry::system("penalty.set_aside", id)).collect())
 }
 
 /// Those who came after all, as scans say that were late: what not coming weighed is waived.

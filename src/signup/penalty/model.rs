@@ -111,6 +111,8 @@ pub struct Penalty {
     pub decision: Option<String>,
     /// Counts changes.
     pub version: i64,
+    /// Since when it is set aside, because a session was opened again.
+    pub set_aside_at: Option<NaiveDateTime>,
 }
 
 impl Penalty {
@@ -140,6 +142,7 @@ impl Penalty {
             decided_at: None,
             decision: None,
             version: 1,
+            set_aside_at: None,
         }
     }
 

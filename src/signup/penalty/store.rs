@@ -132,6 +132,60 @@ pub fn no_show_waive_in_tx(
     Ok(waived)
 }
 
+/// Sets aside what not coming to an activity weighs, and says which penalties those are. What was waived stays so.
+pub fn set_aside_in_tx(conn: &mut Conn, activity: ActivityId, now: DateTime<Utc>) -> Result<Vec<PenaltyId>> {
+    let theirs = signups::table.filter(signups::activity_id.eq(activity)).select(signups::id);
+    let standing = penalties::table
+        .filter(penalties::signup_id.eq_any(theirs))
+        .filter(penalties::kind.eq(PenaltyKind::NoShow))
+        .filter(penalties::state.ne(PenaltyState::Waived));
+    let ids: Vec<PenaltyId> = standing.order(penalties::id).select(penalties::id).load(conn)?;
+    for some in ids.chunks(500) {
+        diesel::update(
+            penalties::table
+                .filter(penalties::id.eq_any(some))
+                .filter(penalties::state.ne(PenaltyState::Waived)),
+        )
+        .set((
+            penalties::state.eq(PenaltyState::Waived),
+            penalties::set_aside_at.eq(db_time(now)),
+            penalties::version.eq(penalties::version + 1),
+        ))
+        .execute(conn)?;
+    }
+    Ok(ids)
+}
+
+/// Brings back, as they were, what was set aside of `of`, and says which penalties those are: decided ones are upheld again, those with a
+/// claim that nobody judged are contested again.
+pub fn bring_back_in_tx(conn: &mut Conn, of: &[SignupId]) -> Result<Vec<PenaltyId>> {
+    let mut back: Vec<PenaltyId> = Vec::new();
+    for some in of.chunks(500) {
+        let aside = || {
+            penalties::table
+                .filter(penalties::signup_id.eq_any(some))
+                .filter(penalties::state.eq(PenaltyState::Waived))
+                .filter(penalties::set_aside_at.is_not_null())
+        };
+        back.extend(aside().order(penalties::id).select(penalties::id).load::<PenaltyId>(conn)?);
+        let to = |state: PenaltyState| {
+            (
+                penalties::state.eq(state),
+                penalties::set_aside_at.eq(None::<chrono::NaiveDateTime>),
+                penalties::version.eq(penalties::version + 1),
+            )
+        };
+        diesel::update(aside().filter(penalties::decided_at.is_not_null()))
+            .set(to(PenaltyState::Upheld))
+            .execute(conn)?;
+        diesel::update(aside().filter(penalties::claimed_at.is_not_null()))
+            .set(to(PenaltyState::Contested))
+            .execute(conn)?;
+        diesel::update(aside()).set(to(PenaltyState::Live)).execute(conn)?;
+    }
+    Ok(back)
+}
+
 /// Keeps what somebody wrote when they gave back their place for illness.
 pub fn claim_in_tx(
     conn: &mut Conn,

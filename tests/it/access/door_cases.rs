@@ -94,6 +94,26 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
             let path = format!("/api/v1/checkins/{}/undoings", made["id"].as_str().unwrap());
             post(path, json!({ "reason": "扫错了人" }))
         }
+        "completion_list" => {
+            let course = crate::doors::completing::course(app, 1, "sessions", 80).await;
+            get(format!("/api/v1/activities/{}/completions", course.id))
+        }
+        "signup_completion_get" => {
+            let course = crate::doors::completing::course(app, 1, "sessions", 80).await;
+            let made = someone.sign_up(&course).await.ok(201);
+            get(format!("/api/v1/signups/{}/completion", made["id"].as_str().unwrap()))
+        }
+        "session_reopen" => {
+            let fresh = stage.fresh_activity(true).await.session;
+            app.staff("gate").await.finalise(fresh).await.ok(200);
+            post(format!("/api/v1/sessions/{fresh}/reopenings"), json!({ "reason": "漏录一张签到表" }))
+        }
+        "sheet_get" => {
+            let (fresh, signup) = stage.with_place().await;
+            let path = format!("/api/v1/sessions/{}/sheets", fresh.session);
+            let sheet = app.staff("gate").await.post(&path, json!({ "signup_ids": [signup] })).await.ok(201);
+            get(format!("/api/v1/sheets/{}", sheet["id"].as_str().unwrap()))
+        }
         "sheet_list" => get(format!("/api/v1/sessions/{session}/sheets")),
         "sheet_create" => {
             let (fresh, signup) = stage.with_place().await;

@@ -2,6 +2,7 @@
 //! not what they pretend to be.
 
 pub mod cases;
+mod closing_cases;
 pub mod coverage;
 mod desk_cases;
 mod door_cases;

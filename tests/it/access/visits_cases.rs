@@ -44,6 +44,6 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
                 }
             }
         }
-        _ => return super::plan_cases::case(stage, operation, someone).await,
+        _ => return super::closing_cases::case(stage, operation, someone).await,
     })
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -104,7 +105,7 @@ async fn order_makes_no_difference(app: TestApp, part: u64) {
         .await;
     let platform = app.app().platform();
     let clock: SharedClock = Arc::clone(&platform.clock);
-    let counting = Arc::new(PlanCounting { clock: Arc::clone(&clock), ids: app.ids().clone() });
+    let counting = Arc::new(PlanCounting::new(Arc::clone(&clock), app.ids().clone(), Duration::ZERO));
     let desk =
         Desk { clock, ids: app.ids().clone(), vault: platform.vault.clone(), subjects: Subjects::default() };
     let place = Place {
@@ -203,15 +204,15 @@ impl History {
         let mut seq = [0_i64; PHONES];
         for (phone, seq) in seq.iter_mut().enumerate() {
             for session in 0..place.sessions.len() {
-                let scans = (0..rng.random_range(0..5))
-                    .map(|_| {
-                        *seq += 1;
-                        scan(&mut rng, place, *seq)
-                    })
-                    .collect::<Vec<_>>();
-                if !scans.is_empty() {
-                    uploads.push((phone, session, scans));
+                // A phone is not at every door.
+                if rng.random_bool(0.5) {
+                    continue;
                 }
+                let scans = (0..rng.random_range(1..6)).map(|_| {
+                    *seq += 1;
+                    scan(&mut rng, place, *seq)
+                });
+                uploads.push((phone, session, scans.collect::<Vec<_>>()));
             }
         }
         let seen = (0..rng.random_range(0..3))
@@ -264,8 +265,8 @@ impl History {
             };
             let mut beside = Beside::default();
             let outcomes = place.settler.upload_in_tx(conn, &upload, now, &mut beside)?;
+            // Messages and the audit chain, which `beside` would write, are no part of what is compared.
             assert_eq!(outcomes.len(), upload.scans.len(), "an outcome for every scan");
-            beside.write_in_tx(conn, &place.settler.entrance.ids, now)?;
         }
         kept(conn, place)
     }

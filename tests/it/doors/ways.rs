@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use unionhall::ids::SessionId;
 use unionhall::platform::db::schema::{penalties, people, scans};
 
+use crate::files::{self, samples};
 use crate::harness::factory::Made;
 use crate::harness::{Actor, Test, TestApp};
 use crate::membership;
@@ -22,6 +23,7 @@ pub const TESTS: &[Test] = tests![
     two_walk_ins_of_one_number_are_one_person,
     the_list_checks_everybody_in_but_the_absent,
     a_signed_sheet_counts_when_another_has_compared_it,
+    the_checker_sees_the_paper_and_who_is_on_it,
     the_excused_owe_nothing,
     what_is_taken_back_counts_no_more_and_may_be_said_again,
     who_is_checked_out_has_their_minutes,
@@ -268,6 +270,40 @@ async fn a_signed_sheet_counts_when_another_has_compared_it(app: TestApp) {
     );
     let sheets = gate.get(&path).await.ok(200);
     assert_eq!(sheets["items"].as_array().unwrap().len(), 1);
+    app.run_jobs().await;
+}
+
+async fn the_checker_sees_the_paper_and_who_is_on_it(app: TestApp) {
+    let activity = app.activity(|a| a).await;
+    let (gate, organiser) = (app.staff("gate").await, app.staff("organiser").await);
+    let zhang = app.worker("zhang").await;
+    zhang.set_profile("张三丰", None).await;
+    let signup = zhang.sign_up(&activity).await.ok(201)["id"].clone();
+    let (photo, form) = (samples::png(2, 2), samples::pdf("x"));
+    let form = files::send(&gate, "document", "a.pdf", &form).await.ok(201)["id"].clone();
+    let picture = files::send(&gate, "photo", "a.png", &photo).await.ok(201)["id"].clone();
+    let path = format!("/api/v1/sessions/{}/sheets", activity.session);
+    let body = |photos: &[&Value]| json!({ "signup_ids": [signup], "photo_ids": photos });
+    let problem = gate.post(&path, body(&[&form])).await.problem(422, "validation_failed");
+    assert_eq!(problem["errors"][0]["pointer"], "/photo_ids");
+    organiser.post(&path, body(&[&picture])).await.problem(409, "file_unusable");
+    let reply = gate.post(&path, body(&[&picture])).await;
+    let sheet = reply.expect(201).body.clone();
+    assert_eq!(sheet["photo_ids"], json!([picture]));
+    gate.post(&path, body(&[&picture])).await.problem(409, "file_unusable");
+    // Before signing, the checker reads who was typed in, and the paper.
+    let seen = organiser.get(reply.header("location").unwrap()).await.ok(200);
+    assert_eq!((&seen["state"], &seen["photo_ids"]), (&json!("typed"), &json!([picture])));
+    let person = json!({ "number": 1, "person_id": zhang.person(), "name_masked": "张*丰" });
+    assert_eq!(seen["people"], json!([person]));
+    let content = format!("/api/v1/files/{}/content", picture.as_str().unwrap());
+    let (status, _, bytes) = files::bytes(&organiser, &content).await;
+    assert!(status == 200 && !bytes.is_empty());
+    let elsewhere = crate::access::staff_of(&app, "buji", "checkin_staff", "street-buji").await;
+    for stranger in [&elsewhere, &zhang] {
+        stranger.get(&content).await.problem(404, "not_found");
+    }
+    elsewhere.get(reply.header("location").unwrap()).await.problem(404, "not_found");
     app.run_jobs().await;
 }
 

@@ -195,7 +195,8 @@ async fn streets_stand_beside_each_other(app: TestApp) {
         .collect();
     let mut sorted = by.clone();
     sorted.sort_by_key(|one| (-one.1, one.3));
-    assert_eq!(sorted, [("平湖街道", 2, 400, 50), ("布吉街道", 2, 400, 100), ("吉华街道", 1, 200, 50)]);
+    assert_eq!(sorted.len(), 11, "who has nothing yet has a share all the same");
+    assert_eq!(sorted[..3], [("平湖街道", 2, 400, 50), ("布吉街道", 2, 400, 100), ("吉华街道", 1, 200, 50)]);
     let path = "/api/v1/plans/2025/targets/07a/ranking";
     let ranking = app.staff("planner").await.get(path).await.ok(200);
     let places: Vec<(&str, i64, i64)> = ranking["items"]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -13,7 +14,7 @@ use unionhall::attendance::model::Voiding;
 use unionhall::attendance::store;
 use unionhall::error::{Code, Error, Result};
 use unionhall::ids::{AttendanceId, PersonId};
-use unionhall::ledger::model::{Grade, SourceKind};
+use unionhall::ledger::model::{Cause, Grade, SourceKind};
 use unionhall::offering;
 use unionhall::plan::counting::PlanCounting;
 use unionhall::plan::verify::verify;
@@ -94,7 +95,7 @@ async fn whoever_was_checked_in_is_counted_once(app: TestApp) {
 /// Staff take back that somebody was there.
 async fn undo(app: &TestApp, activity: &Made, person: PersonId) {
     let (id, session, now) = (activity.id, activity.session, app.now());
-    let counting = PlanCounting { clock: app.app().platform().clock.clone(), ids: app.ids().clone() };
+    let counting = PlanCounting::new(app.app().platform().clock.clone(), app.ids().clone(), Duration::ZERO);
     app.write(move |conn| {
         let row: AttendanceId = attendances::table
             .filter(attendances::session_id.eq(session))
@@ -108,6 +109,7 @@ async fn undo(app: &TestApp, activity: &Made, person: PersonId) {
             activity: id,
             sessions: Vec::new(),
             attendances: vec![(row, person)],
+            cause: Cause::Undone,
             reason: "误扫".into(),
         };
         counting.voided_in_tx(conn, &voided)?;

@@ -204,6 +204,7 @@ impl<'a> World<'a> {
             present: 0,
             finalised_at: None,
             finalised_by: None,
+            reopened_at: None,
             version: 1,
         };
         diesel::insert_into(sessions::table).values(&session).execute(conn)?;
