@@ -15,6 +15,7 @@ use super::{completing, door};
 use crate::clock::civil_day;
 use crate::error::{Code, Error, Result};
 use crate::ids::SessionId;
+use crate::ledger::model::Cause;
 use crate::offering;
 use crate::offering::changing;
 use crate::offering::following::{Change, Followers};
@@ -87,6 +88,7 @@ pub async fn session_reopen(
                 activity: row.activity_id,
                 sessions: vec![id],
                 attendances: Vec::new(),
+                cause: Cause::Voided,
                 reason: reason.clone(),
             };
             counting.voided_in_tx(c, &voided)?;

@@ -80,7 +80,7 @@ pub(super) fn closed_in_tx(
 pub fn month_is_open_in_tx(conn: &mut Conn, day: NaiveDate) -> Result<bool> {
     let query = plan_periods::table
         .filter(plan_periods::kind.eq(MONTH))
-        .filter(plan_periods::starts_on.eq(month_of(day)))
+        .filter(plan_periods::starts_on.eq(store::month_of(day)))
         .order((plan_periods::plan_id, plan_periods::starts_on))
         .select(plan_periods::state);
     let states: Vec<String> = crate::load_shared!(&mut *conn, query)?;

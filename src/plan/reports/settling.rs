@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{rules, store};
 use crate::error::Result;
 use crate::ids::{Ids, TargetId};
-use crate::ledger::model::{Line, NewLine};
+use crate::ledger::model::{Because, Cause, Line, NewLine};
 use crate::plan::model::{CountedFrom, Target};
 use crate::platform::db::Conn;
 use crate::platform::db::schema::targets;
@@ -50,10 +50,11 @@ pub fn settle_in_tx(
         .map(|(source, _)| *source)
         .collect();
     if !other.is_empty() {
-        ledger::store::reverse_sources_in_tx(conn, ids, now, &other, reason)?;
+        let because = Because { cause: Cause::Report, reason };
+        ledger::store::reverse_sources_in_tx(conn, ids, now, &other, because)?;
     }
     // What stands already is not counted again.
-    ledger::store::post_in_tx(conn, ids, now, &expected)?;
+    ledger::store::post_in_tx(conn, ids, now, Cause::Report, &expected)?;
     Ok(())
 }
 
