@@ -6,7 +6,6 @@ use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
 
 use super::rules::{self, measure as measured_in, source, status, term_status};
 use super::sheet::{Figure, Item, Month, Part, Sheet, Term};
-use super::store;
 use crate::clock::civil_day;
 use crate::error::{Error, Result};
 use crate::ids::{OrganisationId, TargetId};
@@ -48,7 +47,7 @@ pub fn as_of(
     // Policies are those of that moment too: the figures must be the same whenever they are read.
     let measured = measure(conn, year, Some(as_of), as_of + TimeDelta::microseconds(1))?;
     let ids: Vec<TargetId> = measured.targets.iter().map(|target| target.id).collect();
-    let rollups = store::known(conn, &ids, as_of)?;
+    let rollups = ledger::store::rollups_as_of(conn, &ids, as_of)?;
     fill(conn, &measured, &rollups, focus)
 }
 

@@ -1,6 +1,6 @@
 //! Queries. Changes of state are guarded updates.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -8,16 +8,15 @@ use diesel::prelude::*;
 use super::model::{ExportState, PlanExport};
 use crate::clock::db_time;
 use crate::error::{Error, Result};
-use crate::ids::{ActivityId, LedgerLineId, OrganisationId, PlanExportId, PlanId, TargetId};
-use crate::ledger;
-use crate::ledger::model::{Grade, Line, Rollup};
+use crate::ids::{ActivityId, LedgerLineId, PlanExportId, PlanId, TargetId};
+use crate::ledger::model::Line;
 use crate::org::store::under;
 use crate::plan::model::Plan;
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{activities, ledger_lines, organisations, plan_exports, plans, targets};
 use crate::platform::vault::Vault;
 
-/// Lines and reports in one statement.
+/// Reports whose contents one run of the sweep erases.
 const PAGE: i64 = 5_000;
 
 /// A report is to be made.
@@ -143,58 +142,6 @@ pub fn resealed_in_tx(conn: &mut Conn, vault: &Vault, id: PlanExportId) -> Resul
     let changed =
         diesel::update(there).set(plan_exports::vault_key.eq(vault.active_key().to_owned())).execute(conn)?;
     Ok(changed == 1)
-}
-
-/// The sums of `targets` as they were known at `as_of`: today's, less what was recorded later.
-///
-/// Two statements: call it on one unchanging view of the database.
-pub fn known(
-    conn: &mut Conn,
-    targets: &[TargetId],
-    as_of: DateTime<Utc>,
-) -> Result<HashMap<TargetId, Vec<Rollup>>> {
-    type Later = (LedgerLineId, TargetId, OrganisationId, chrono::NaiveDate, Grade, i64);
-    let mut sums: BTreeMap<(TargetId, OrganisationId, chrono::NaiveDate, Grade), (i64, i64)> =
-        BTreeMap::new();
-    for rollup in ledger::store::rollups(conn, targets)?.into_values().flatten() {
-        let key = (rollup.target_id, rollup.organisation_id, rollup.month, rollup.grade);
-        sums.insert(key, (rollup.quantity, rollup.lines));
-    }
-    let mut after: Option<LedgerLineId> = None;
-    loop {
-        let mut query = ledger_lines::table
-            .filter(ledger_lines::target_id.eq_any(targets))
-            .filter(ledger_lines::recorded_at.gt(db_time(as_of)))
-            .order(ledger_lines::id)
-            .limit(PAGE)
-            .select((
-                ledger_lines::id,
-                ledger_lines::target_id,
-                ledger_lines::organisation_id,
-                ledger_lines::month,
-                ledger_lines::grade,
-                ledger_lines::quantity,
-            ))
-            .into_boxed();
-        if let Some(after) = after {
-            query = query.filter(ledger_lines::id.gt(after));
-        }
-        let later: Vec<Later> = query.load(conn)?;
-        let Some(last) = later.last() else { break };
-        after = Some(last.0);
-        for (_, target, organisation, month, grade, quantity) in later {
-            let sum = sums.entry((target, organisation, month, grade)).or_insert((0, 0));
-            *sum = (sum.0 - quantity, sum.1 - 1);
-        }
-    }
-    let mut known: HashMap<TargetId, Vec<Rollup>> = HashMap::new();
-    for ((target_id, organisation_id, month, grade), (quantity, lines)) in sums {
-        if lines > 0 {
-            let rollup = Rollup { target_id, organisation_id, month, grade, quantity, lines };
-            known.entry(target_id).or_default().push(rollup);
-        }
-    }
-    Ok(known)
 }
 
 /// A line with what it is called.

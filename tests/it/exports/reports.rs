@@ -223,7 +223,7 @@ async fn the_same_moment_gives_the_same_bytes_whatever_came_later(app: TestApp) 
     for kind in &kinds {
         first.push(made(&app, &planner, kind.clone()).await);
     }
-    // More comes, and something is taken back.
+    // More comes.
     let gate = app.staff("gate").await;
     let more = app.activity(|a| a.organisation("street-buji")).await;
     let chen = app.worker("chen").await;
