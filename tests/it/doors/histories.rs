@@ -105,7 +105,7 @@ async fn order_makes_no_difference(app: TestApp, part: u64) {
         .await;
     let platform = app.app().platform();
     let clock: SharedClock = Arc::clone(&platform.clock);
-    let counting = Arc::new(PlanCounting::new(Arc::clone(&clock), app.ids().clone(), Duration::ZERO));
+    let counting = Arc::new(PlanCounting::new(Arc::clone(&clock), app.ids().clone(), Duration::from_secs(1)));
     let desk =
         Desk { clock, ids: app.ids().clone(), vault: platform.vault.clone(), subjects: Subjects::default() };
     let place = Place {

@@ -8,6 +8,7 @@ use unionhall::platform::db::schema::{penalties, sessions};
 use unionhall::signup::penalty::model::PenaltyState;
 
 use super::completing::{completed, course, finalise, placed};
+use crate::closing;
 use crate::harness::{Actor, Reply, Test, TestApp};
 use crate::headcounts;
 
@@ -16,6 +17,7 @@ pub const TESTS: &[Test] = tests![
     a_penalty_comes_back_as_it_was,
     a_judged_penalty_comes_back_as_it_was,
     what_is_not_finalised_or_closed_stays,
+    a_closed_month_keeps_its_sessions,
     of_two_who_open_it_one_does,
     one_of_several_sessions_leaves_the_others,
     a_crowd_is_counted_all_the_while,
@@ -177,6 +179,20 @@ async fn what_is_not_finalised_or_closed_stays(app: TestApp) {
     finalise(&app, course.sessions[1]).await;
     app.advance(TimeDelta::days(1));
     reopen(&fresh(&app, "gate").await, course.sessions[1]).await.problem(409, "session_month_closed");
+    app.run_jobs().await;
+}
+
+async fn a_closed_month_keeps_its_sessions(app: TestApp) {
+    let made = closing::held(&app, &["zhang"]).await;
+    app.run_jobs().await;
+    closing::into_july(&app);
+    reopen(&fresh(&app, "gate").await, made.session).await.ok(200);
+    finalise(&app, made.session).await;
+    closing::soften(&app, closing::JUNE).await;
+    closing::propose(&app.staff("planner").await, closing::JUNE).await.ok(200);
+    closing::decide(&app.staff("admin").await, closing::JUNE, true).await.ok(200);
+    reopen(&fresh(&app, "gate").await, made.session).await.problem(409, "session_month_closed");
+    assert_eq!(figures(&app).await, (1, 1));
     app.run_jobs().await;
 }
 
