@@ -175,6 +175,8 @@ impl<A, B, X, Y> Pairs<A, B, X, Y> {
 
 impl<A, B, X, Y> QueryFragment<Pg> for Pairs<A, B, X, Y>
 where
+    A: 'static,
+    B: 'static,
     Pg: HasSqlType<Array<A>> + HasSqlType<Array<B>>,
     Vec<X>: ToSql<Array<A>, Pg>,
     Vec<Y>: ToSql<Array<B>, Pg>,
