@@ -11,7 +11,7 @@ pub const TESTS: &[Test] =
     tests![every_read_knows_its_own_copy, a_copy_that_no_longer_holds_is_replaced, an_act_always_answers];
 
 /// Reads that nobody keeps: what they carry is opened for whoever asks, every time.
-const KEPT_BY_NOBODY: [&str; 7] = [
+const KEPT_BY_NOBODY: [&str; 8] = [
     "bundle_get",
     "my_review_message_list",
     "my_tie_list",
@@ -19,6 +19,7 @@ const KEPT_BY_NOBODY: [&str; 7] = [
     "session_code_get",
     "session_code_picture",
     "session_code_wechat",
+    "session_sign_in_sheet",
 ];
 
 async fn ask(actor: &Actor, path: &str, tag: &str) -> Reply {
