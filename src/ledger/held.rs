@@ -153,17 +153,19 @@ pub(super) fn hold_in_tx(
 
 /// What waits already under the key of `one` waits for the same month from now on, with all that its source says of the target.
 fn gather_in_tx(conn: &mut Conn, one: &Waiting) -> Result<()> {
-    let posts = held_corrections::table
-        .filter(held_corrections::target_id.eq(one.line.target_id))
-        .filter(held_corrections::kind.eq(HeldKind::Post))
-        .filter(held_corrections::state.eq(HeldState::Held));
-    let known: Option<Vec<u8>> = posts
+    let posts = || {
+        held_corrections::table
+            .filter(held_corrections::target_id.eq(one.line.target_id))
+            .filter(held_corrections::kind.eq(HeldKind::Post))
+            .filter(held_corrections::state.eq(HeldState::Held))
+    };
+    let known: Option<Vec<u8>> = posts()
         .filter(held_corrections::dedup_key.eq(&one.line.dedup_key))
         .select(held_corrections::source_id)
         .first(conn)
         .optional()?;
     if let Some(source) = known {
-        diesel::update(posts.filter(held_corrections::source_id.eq(source)))
+        diesel::update(posts().filter(held_corrections::source_id.eq(source)))
             .set((held_corrections::plan_id.eq(one.plan), held_corrections::month.eq(one.month)))
             .execute(conn)?;
     }
