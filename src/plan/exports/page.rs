@@ -200,7 +200,7 @@ fn months(page: &mut String, figure: &Figure) {
     page.push_str("<div>");
     page.push_str(&charts::months(&figure.months, required.filter(|_| paced), &says));
     let legend = if paced {
-        "柱：当月；线：累计；虚线：均匀进度；横线：应完成"
+        "柱：当月；线：累计；虚线：按进度；横线：应完成"
     } else {
         "柱：当月；线：累计"
     };
