@@ -88,7 +88,7 @@ pub async fn session_reopen(
                 activity: row.activity_id,
                 sessions: vec![id],
                 attendances: Vec::new(),
-                cause: Cause::Undone,
+                cause: Cause::Voided,
                 reason: reason.clone(),
             };
             counting.voided_in_tx(c, &voided)?;

@@ -1,22 +1,20 @@
 //! A whole plan measured: everything that progress is made from, read once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 
 use super::cascade;
 use super::cascade::store::Agreed;
 use super::model::{Plan, PlanItem, Target};
 use super::rules::{self, Measured, Progress, Standing, Thresholds};
 use super::{reports, store};
-use crate::clock::{civil_day, db_time};
+use crate::clock::civil_day;
 use crate::error::Result;
 use crate::ids::{OrganisationId, TargetId};
-use crate::ledger::model::{Grade, Rollup};
+use crate::ledger::model::Rollup;
 use crate::org::model::Organisation;
 use crate::platform::db::Conn;
-use crate::platform::db::schema::ledger_lines;
 use crate::{ledger, org, policy};
 
 /// A plan with how far everything in it is.
@@ -89,37 +87,16 @@ pub fn measure(
     Ok(Measurement { plan, items, targets, progress, agreed, organisations, root, thresholds, as_of: at })
 }
 
-/// The sums of today, or those that were known at `as_of`: today's without the lines that were recorded later.
+/// The sums of today, or those that were known at `as_of`.
 fn rollups(
     conn: &mut Conn,
     targets: &[TargetId],
     as_of: Option<DateTime<Utc>>,
 ) -> Result<HashMap<TargetId, Vec<Rollup>>> {
-    let mut by_target = ledger::store::rollups(conn, targets)?;
-    let Some(at) = as_of else { return Ok(by_target) };
-    let later: Vec<(TargetId, OrganisationId, chrono::NaiveDate, Grade, i64)> = ledger_lines::table
-        .filter(ledger_lines::target_id.eq_any(targets))
-        .filter(ledger_lines::recorded_at.gt(db_time(at)))
-        .select((
-            ledger_lines::target_id,
-            ledger_lines::organisation_id,
-            ledger_lines::month,
-            ledger_lines::grade,
-            ledger_lines::quantity,
-        ))
-        .load(conn)?;
-    let mut less: BTreeMap<(TargetId, OrganisationId, chrono::NaiveDate, Grade), i64> = BTreeMap::new();
-    for (target, organisation, month, grade, quantity) in later {
-        *less.entry((target, organisation, month, grade)).or_default() += quantity;
+    match as_of {
+        None => ledger::store::rollups(conn, targets),
+        Some(at) => ledger::store::rollups_as_of(conn, targets, at),
     }
-    for row in by_target.values_mut().flatten() {
-        let key = (row.target_id, row.organisation_id, row.month, row.grade);
-        row.quantity -= less.get(&key).copied().unwrap_or(0);
-    }
-    for rows in by_target.values_mut() {
-        rows.retain(|row| row.quantity != 0);
-    }
-    Ok(by_target)
 }
 
 /// What the house calls ahead, behind and at risk.

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::model::{PlanReport, ReportState, ReportUnit};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Result};
-use crate::ids::{OrganisationId, PlanId, PlanReportId, ReviewId, SubjectId, TargetId};
+use crate::ids::{OrganisationId, PlanReportId, ReviewId, SubjectId, TargetId};
 use crate::plan::model::{Plan, PlanItem, Target};
 use crate::plan::rules::Reported;
 use crate::platform::db::Conn;
@@ -187,16 +187,6 @@ pub fn ever_approved(conn: &mut Conn, target: TargetId) -> Result<Vec<PlanReport
         .filter(plan_reports::state.eq_any([ReportState::Approved, ReportState::Superseded]))
         .order(plan_reports::id);
     Ok(rows.select(plan_reports::id).load(conn)?)
-}
-
-/// How many reports of a plan about months up to `month` wait for signatures: whoever closes a month asks.
-pub fn waiting_until(conn: &mut Conn, plan: PlanId, month: NaiveDate) -> Result<i64> {
-    let rows = plan_reports::table
-        .inner_join(targets::table)
-        .filter(targets::plan_id.eq(plan))
-        .filter(plan_reports::state.eq(ReportState::Proposed))
-        .filter(plan_reports::month.le(month));
-    Ok(rows.count().get_result(conn)?)
 }
 
 /// Which reports of a target to list.
