@@ -212,10 +212,9 @@ fn ranking(page: &mut String, figure: &Figure) {
     if most <= 0 {
         return;
     }
-    page.push_str(&format!(
-        "<table><caption>按单位（{}；斜线后为认领指标）</caption><tbody>",
-        html(&figure.part_unit)
-    ));
+    let agreed =
+        if figure.parts.iter().any(|part| part.share.is_some()) { "；斜线后为认领指标" } else { "" };
+    page.push_str(&format!("<table><caption>按单位（{}{agreed}）</caption><tbody>", html(&figure.part_unit)));
     for part in &figure.parts {
         let share = part.share.map(|share| format!(" / {}", number(share))).unwrap_or_default();
         page.push_str(&format!(
