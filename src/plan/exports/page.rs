@@ -96,11 +96,11 @@ pub fn report(sheet: &Sheet, digest: &str) -> String {
 fn summary(page: &mut String, sheet: &Sheet) {
     page.push_str(
         "<h2>目标一览</h2><div class=\"wide\"><table><thead><tr><th>目标</th><th>内容</th><th class=\"n\">完成</th>\
-         <th class=\"n\">应完成</th><th class=\"n\">完成率</th><th>状态</th></tr></thead><tbody>",
+         <th class=\"n\">应完成</th><th class=\"n opt\">完成率</th><th>状态</th></tr></thead><tbody>",
     );
     for figure in sheet.figures() {
         page.push_str(&format!(
-            "<tr><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{} {}</td><td class=\"n\">{}%</td><td>{}</td></tr>",
+            "<tr><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{} {}</td><td class=\"n opt\">{}%</td><td>{}</td></tr>",
             html(&figure.code),
             html(&figure.clause),
             number(figure.value),
