@@ -62,7 +62,7 @@ CREATE TABLE ledger_lines_new (
     -- a key that was reversed may be counted again, as the next generation
     generation BIGINT NOT NULL,
     is_reversal BOOLEAN NOT NULL,
-    reverses BLOB UNIQUE REFERENCES ledger_lines_new (id),
+    reverses BLOB REFERENCES ledger_lines_new (id),
     source_kind TEXT NOT NULL CHECK (source_kind IN ('attendance', 'session', 'activity', 'headcount', 'case', 'report')),
     source_id BLOB NOT NULL,
     activity_id BLOB,
@@ -82,6 +82,8 @@ SELECT id, target_id, organisation_id, day, month, quantity, dedup_key, generati
 FROM ledger_lines;
 DROP TABLE ledger_lines;
 ALTER TABLE ledger_lines_new RENAME TO ledger_lines;
+-- A line is taken back once. Most lines take nothing back, and are not in this key.
+CREATE UNIQUE INDEX ledger_lines_reverses ON ledger_lines (reverses) WHERE reverses IS NOT NULL;
 CREATE INDEX ledger_lines_target ON ledger_lines (target_id, id);
 CREATE INDEX ledger_lines_source ON ledger_lines (source_id);
 CREATE INDEX ledger_lines_recorded ON ledger_lines (target_id, recorded_at);
