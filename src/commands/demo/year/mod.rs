@@ -7,6 +7,7 @@ mod book;
 mod compare;
 mod desk;
 pub mod events;
+mod expecting;
 mod meeting;
 mod pictures;
 mod play;

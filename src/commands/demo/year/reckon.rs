@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::book::{Book, Entry, Source, Sums};
 use super::events::{
-    About, Came, DISTRICT, Event, Figure, How, Meeting, Report, STREETS, Sitting, Visits, What, When,
+    About, Came, DISTRICT, Event, Figure, How, Meeting, Report, Sitting, Visits, What, When,
     street_of, workplace,
 };
+use super::expecting::expected;
 
 /// All targets of the plan.
 pub const TARGETS: [&str; 46] = [
@@ -18,12 +19,6 @@ pub const TARGETS: [&str; 46] = [
     "19b", "19c", "20a", "21a", "21b", "23a", "24a", "25a", "25b", "27a", "28a", "28b", "29a", "29b", "29c",
     "29d",
 ];
-/// Counts of people.
-const OF_PEOPLE: [&str; 4] = ["09e", "19a", "19b", "19c"];
-/// The stations of the city's level and above.
-const STATIONS: [&str; 3] = ["demo-station-bantian-1", "demo-station-buji-1", "demo-station-longcheng-1"];
-/// 直管基层工会.
-const DIRECT_UNIONS: i64 = 7;
 
 /// What a target's figures must be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,6 +68,9 @@ pub fn reckon(events: &[Event]) -> Reckoned {
     let targets = TARGETS.iter().map(|code| (*code, expected(code, &year.book, &year.reports))).collect();
     Reckoned { targets, closed }
 }
+
+/// The versions that count, by target, unit and month.
+pub(super) type Reports = BTreeMap<(&'static str, &'static str, u32), Report>;
 
 /// Whose figure something is.
 #[derive(Debug, Clone, Copy)]
@@ -139,7 +137,7 @@ struct Year {
     moved: HashMap<u32, &'static str>,
     meetings: HashMap<usize, (When, Meeting)>,
     visited: HashMap<u32, u32>,
-    reports: BTreeMap<(&'static str, &'static str, u32), Report>,
+    reports: Reports,
     closed: BTreeMap<u32, ClosedMonth>,
 }
 
@@ -306,96 +304,6 @@ fn whose_of(whose: Whose, meeting: &Meeting, works: Option<&str>) -> String {
         Whose::Station => meeting.organiser,
     }
     .to_owned()
-}
-
-fn expected(
-    code: &'static str,
-    book: &Book,
-    reports: &BTreeMap<(&'static str, &'static str, u32), Report>,
-) -> Expected {
-    let of_people = OF_PEOPLE.contains(&code);
-    let mut out = Expected::default();
-    let mut by_unit_and_month: BTreeMap<(&str, u32), i64> = BTreeMap::new();
-    for entry in book.of(code) {
-        let district = entry.organisation == DISTRICT;
-        if !of_people || district {
-            out.value += entry.quantity;
-            *out.months.entry(entry.month).or_default() += entry.quantity;
-        }
-        if !(of_people && district) {
-            *out.by_organisation.entry(entry.organisation.clone()).or_default() += entry.quantity;
-        }
-        *by_unit_and_month.entry((&entry.organisation, entry.month)).or_default() += entry.quantity;
-    }
-    out.by_organisation.retain(|_, value| *value != 0);
-    out.months.retain(|_, value| *value != 0);
-    if of_people {
-        out.overlap = (out.by_organisation.values().sum::<i64>() - out.value).max(0);
-    }
-    let own: Vec<&Report> = reports.values().filter(|report| report.code == code).collect();
-    let reached = |code: &str, due: i64| out.by_organisation.get(code).is_some_and(|value| *value >= due);
-    let count = |units: &[&str], reached: &dyn Fn(&str) -> bool| {
-        i64::try_from(units.iter().filter(|unit| reached(unit)).count()).unwrap_or(i64::MAX)
-    };
-    match code {
-        // 每月不少于1场: a month without one cannot be made up.
-        "16b" => {
-            let all = |station: &str| {
-                (1..=12).all(|month| by_unit_and_month.get(&(station, month)).is_some_and(|n| *n >= 1))
-            };
-            out.value = count(&STATIONS, &all);
-        }
-        // 每季度1次.
-        "27a" => {
-            let quarters: BTreeSet<u32> = out.months.keys().map(|month| (month - 1) / 3).collect();
-            out.value = i64::try_from(quarters.len()).unwrap_or(i64::MAX);
-        }
-        "24a" => out.value = count(&STREETS, &|street| reached(street, 2)),
-        "25b" => out.value = count(&STREETS, &|street| reached(street, 1)),
-        "11a" => {
-            out.parts = vec![0; 3];
-            for report in &own {
-                if let Figure::Parts(parts) = &report.figure {
-                    for (sum, part) in out.parts.iter_mut().zip(parts) {
-                        *sum += part;
-                    }
-                }
-            }
-        }
-        "10a" | "10b" | "12a" | "15a" | "25a" | "28b" => {
-            out.snapshots = snapshots(&own);
-            let last = out.snapshots.last();
-            out.value = last.map_or(0, |(_, numerator, denominator)| numerator * 100 / denominator);
-        }
-        _ => {}
-    }
-    out
-}
-
-/// A rate, month by month. Of a list: how much of it is covered by then.
-fn snapshots(own: &[&Report]) -> Vec<(u32, i64, i64)> {
-    let months: BTreeSet<u32> = own.iter().map(|report| report.month).collect();
-    let mut covered: BTreeSet<&str> = BTreeSet::new();
-    let mut snapshots = Vec::new();
-    for month in months {
-        let (mut numerator, mut denominator) = (0, 0);
-        for report in own.iter().filter(|report| report.month == month) {
-            match &report.figure {
-                Figure::Ratio(holds, of) => {
-                    numerator += holds;
-                    denominator += of;
-                }
-                Figure::Covered(units) => {
-                    covered.extend(units);
-                    numerator = i64::try_from(covered.len()).unwrap_or(i64::MAX);
-                    denominator = DIRECT_UNIONS;
-                }
-                Figure::Value(_) | Figure::Parts(_) => {}
-            }
-        }
-        snapshots.push((month, numerator, denominator));
-    }
-    snapshots
 }
 
 #[cfg(test)]
