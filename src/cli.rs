@@ -95,7 +95,7 @@ pub enum Command {
     },
     /// 演示：抢名额、候补递补、签到、结算 / Demonstration over real HTTP: a rush, a waiting list moves up, workers are checked in, the plan moves
     #[command(
-        after_help = "示例 / Example:\n  unionhall demo                                  # an own temporary server\n  unionhall demo --url http://127.0.0.1:8080 --workers 500"
+        after_help = "示例 / Example:\n  unionhall demo                                  # an own temporary server\n  unionhall demo --url http://127.0.0.1:8080 --workers 500\n  unionhall demo --year                           # the year 2025 in some minutes: all 46 targets"
     )]
     Demo {
         /// A running server; an own temporary one when left out
@@ -107,6 +107,9 @@ pub enum Command {
         /// How many workers
         #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=20_000))]
         workers: u32,
+        /// The year 2025 in some minutes, on an own temporary server with a clock of its own: every target to a known value
+        #[arg(long, conflicts_with_all = ["url", "workers"])]
+        year: bool,
     },
 }
 

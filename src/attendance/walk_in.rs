@@ -42,13 +42,15 @@ pub struct WalkInInput {
     pub name: String,
     /// Where they work, if they say so.
     pub workplace_id: Option<OrganisationId>,
+    /// As what they come, such as `expert`; as participants when left out. Never `gift`, which is of visits only.
+    pub role: Option<AttendanceRole>,
     /// That they agree to name, number and attendance being kept; without it they are not recorded.
     pub consent: bool,
 }
 
 /// Check in somebody who did not sign up / 现场登记签到
 ///
-/// The person is found by number and name, or made known. What they were eligible by is kept in the audit chain. Refusals:
+/// The person is found by number and name, or made known. Who has signed up comes as what they signed up as. What they were eligible by is kept in the audit chain. Refusals:
 /// `checkin_not_eligible`, `checkin_full` (seats of those who are expected are kept), `checkin_not_signed_up` (they wait for a place),
 /// and those of `checkin_create`.
 #[utoipa::path(
@@ -70,7 +72,7 @@ pub async fn walk_in_create(
     let input = body.body;
     let one = Use { principal: actor, request: body.key };
     let _running = platform.idempotency.begin(&one)?;
-    let known = WalkIn::read(&input)?;
+    let (known, role) = (WalkIn::read(&input)?, input.role.unwrap_or(AttendanceRole::Participant));
     let (now, ids, vault) = (platform.clock.now(), platform.ids.clone(), platform.vault.clone());
     let reach = scope.clone();
     let come = move |c: &mut Conn| {
@@ -93,7 +95,7 @@ pub async fn walk_in_create(
         method: CheckinMethod::WalkIn,
         distance: None,
         code_hash: None,
-        unregistered: Some(AttendanceRole::Participant),
+        unregistered: Some(role),
         scope: Some(scope),
         one,
     };
@@ -118,6 +120,10 @@ impl WalkIn {
         if !input.consent {
             let text = Text::new("未取得本人同意，不能登记", "without their consent they are not recorded");
             faults.push(Fault::new("/consent", "required", text));
+        }
+        if input.role == Some(AttendanceRole::Gift) {
+            let text = Text::new("慰问在探视中登记", "a gift is recorded with a visit");
+            faults.push(Fault::new("/role", "enum", text));
         }
         if input.name.trim() != input.name {
             faults.push(Fault::new("/name", "pattern", Text::new("前后不能有空格", "no space around it")));

@@ -60,7 +60,10 @@ fn with_config(command: Command, config: &Config) -> Result<bool, StartError> {
         Command::Audit(AuditCommand::Verify) => check::audit_verify(config),
         Command::Vault(VaultCommand::Rotate) => check::vault_rotate(config),
         Command::WechatSim { listen, appid, secret } => serve::wechat_sim(config, listen, appid, secret),
-        Command::Demo { url, wechat_sim, workers } => demo::demo(config, url, wechat_sim, workers),
+        Command::Demo { year: true, .. } => demo::demo_year(config),
+        Command::Demo { url, wechat_sim, workers, year: false } => {
+            demo::demo(config, url, wechat_sim, workers)
+        }
         // Answered before the settings are read.
         Command::Openapi => openapi(),
     }

@@ -53,6 +53,7 @@ mod storage;
 mod templates;
 mod vault;
 mod visits;
+mod year;
 
 use harness::suite::Test;
 
@@ -152,6 +153,7 @@ const ROOMS: &[&[Test]] = &[
     visits::counting::TESTS,
     visits::scope::TESTS,
     visits::warnings::TESTS,
+    year::TESTS,
 ];
 
 fn main() -> std::process::ExitCode {

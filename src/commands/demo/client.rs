@@ -65,6 +65,15 @@ fn access_token(tokens: &Value) -> Option<String> {
     field(tokens, "access_token").as_str().map(ToOwned::to_owned)
 }
 
+/// What is sent.
+#[derive(Clone, Copy)]
+enum Content<'a> {
+    Nothing,
+    Json(&'a Value),
+    /// Of this media type.
+    File(&'a str, &'a [u8]),
+}
+
 /// Somebody who is logged in, or nobody.
 pub(super) struct Session {
     site: Site,
@@ -79,7 +88,7 @@ impl Session {
     }
 
     pub(super) async fn get(&self, path: &str) -> Outcome<Value> {
-        self.call(Method::GET, path, None, None, &[]).await.map(|(body, _)| body)
+        self.call(Method::GET, path, Content::Nothing, None, &[]).await.map(|(body, _)| body)
     }
 
     /// The items of all pages of a list.
@@ -102,20 +111,31 @@ impl Session {
 
     /// A post that may be refused with one of these codes: the answer is the refusal then.
     pub(super) async fn post_or(&self, path: &str, body: &Value, refusals: &[&str]) -> Outcome<Value> {
-        self.call(Method::POST, path, Some(body), None, refusals).await.map(|(body, _)| body)
+        self.call(Method::POST, path, Content::Json(body), None, refusals).await.map(|(body, _)| body)
+    }
+
+    /// Posts a file of this media type.
+    pub(super) async fn post_file(&self, path: &str, media: &str, file: &[u8]) -> Outcome<Value> {
+        self.call(Method::POST, path, Content::File(media, file), None, &[]).await.map(|(body, _)| body)
+    }
+
+    /// Posts `body` at `path` with the version of what is read at `of`.
+    pub(super) async fn post_to(&self, of: &str, path: &str, body: &Value) -> Outcome<Value> {
+        let (_, etag) = self.call(Method::GET, of, Content::Nothing, None, &[]).await?;
+        self.call(Method::POST, path, Content::Json(body), etag, &[]).await.map(|(body, _)| body)
     }
 
     /// Puts `body` at `path` with the version of what is read at `of`.
     pub(super) async fn put(&self, of: &str, path: &str, body: &Value) -> Outcome<Value> {
-        let (_, etag) = self.call(Method::GET, of, None, None, &[]).await?;
-        self.call(Method::PUT, path, Some(body), etag, &[]).await.map(|(body, _)| body)
+        let (_, etag) = self.call(Method::GET, of, Content::Nothing, None, &[]).await?;
+        self.call(Method::PUT, path, Content::Json(body), etag, &[]).await.map(|(body, _)| body)
     }
 
     async fn call(
         &self,
         method: Method,
         path: &str,
-        body: Option<&Value>,
+        content: Content<'_>,
         etag: Option<String>,
         refusals: &[&str],
     ) -> Outcome<(Value, Option<String>)> {
@@ -127,9 +147,13 @@ impl Session {
             if let Some(token) = self.token.read().await.as_ref() {
                 request = request.bearer_auth(token);
             }
-            if let Some(body) = body {
-                request = request.header("Idempotency-Key", &key).json(body);
-            }
+            request = match content {
+                Content::Nothing => request,
+                Content::Json(body) => request.header("Idempotency-Key", &key).json(body),
+                Content::File(media, file) => {
+                    request.header("Idempotency-Key", &key).header("Content-Type", media).body(file.to_vec())
+                }
+            };
             if let Some(etag) = &etag {
                 request = request.header("If-Match", etag);
             }

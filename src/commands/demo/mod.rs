@@ -9,6 +9,7 @@ mod client;
 mod own;
 mod rush;
 mod table;
+pub mod year;
 
 use chrono::TimeDelta;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -31,6 +32,11 @@ const OFFERS: [(&str, &str, &str); 3] = [
 
 /// Failures of the demonstration, for people.
 pub(super) type Outcome<T> = Result<T, String>;
+
+/// Plays the whole year 2025 against an own temporary server.
+pub(super) fn demo_year(config: &Config) -> Result<bool, StartError> {
+    year::run(config)
+}
 
 /// Runs the demonstration against `url`, or against an own temporary server.
 pub(super) fn demo(

@@ -1,15 +1,18 @@
 //! A temporary server for the demonstration: a SQLite file in a temporary folder, free ports.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use tokio::sync::watch;
 
 use crate::app::{self, App, Injected, StartError};
+use crate::clock::SharedClock;
 use crate::commands::serve::{bind, start_simulator};
 use crate::commands::{check, real_world};
 use crate::config::Config;
+use crate::ids::{Ids, SystemEntropy};
 use crate::platform::wechat::simulator::SimulatorHandle;
 
 pub(super) struct OwnServer {
@@ -23,10 +26,23 @@ pub(super) struct OwnServer {
 
 impl OwnServer {
     pub(super) fn start(config: &Config) -> Result<Self, StartError> {
-        let (clock, ids) = real_world();
-        let folder = std::env::temp_dir().join(format!("unionhall-demo-{}", hex::encode(ids.bytes::<6>())));
+        Self::launch(config.clone(), real_world())
+    }
+
+    /// A server whose clock somebody moves. While it stands still, what is kept for a moment would be kept for ever.
+    pub(super) fn start_at(config: &Config, clock: SharedClock) -> Result<Self, StartError> {
         let mut config = config.clone();
+        config.auth.standing_memory_ms = 0;
+        config.cache.memory_ms = 0;
+        config.limits.per_person = 0;
+        let ids = Ids::new(Arc::clone(&clock), Arc::new(SystemEntropy));
+        Self::launch(config, (clock, ids))
+    }
+
+    fn launch(mut config: Config, (clock, ids): (SharedClock, Ids)) -> Result<Self, StartError> {
+        let folder = std::env::temp_dir().join(format!("unionhall-demo-{}", hex::encode(ids.bytes::<6>())));
         config.database.url = format!("sqlite://{}", folder.join("demo.db").display()).into();
+        config.files.path = folder.join("files").display().to_string();
         config.cache.kind = "memory".into();
         config.wechat.simulator = true;
         config.wechat.simulator_listen = "127.0.0.1:0".into();

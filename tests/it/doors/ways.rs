@@ -19,6 +19,7 @@ pub const TESTS: &[Test] = tests![
     six_digits_are_good_for_five_tries,
     a_walk_in_is_known_at_once_and_again,
     seats_of_those_who_are_expected_are_kept_from_walk_ins,
+    a_walk_in_may_come_to_help,
     a_walk_in_needs_consent_and_what_the_activity_asks_for,
     two_walk_ins_of_one_number_are_one_person,
     the_list_checks_everybody_in_but_the_absent,
@@ -173,6 +174,26 @@ async fn seats_of_those_who_are_expected_are_kept_from_walk_ins(app: TestApp) {
     gate.scan(activity.session, &zhang.pass().await).await.ok(200);
     gate.post(&path, walk_in("13800138001", "王五")).await.problem(409, "checkin_full");
     assert_eq!(outcomes(&app).await, ["accepted", "accepted", "full", "full"]);
+    app.run_jobs().await;
+}
+
+async fn a_walk_in_may_come_to_help(app: TestApp) {
+    let activity = app.activity(|a| a.programme("demo-craftsman-support").capacity(1)).await;
+    let gate = app.staff("gate").await;
+    let path = format!("/api/v1/sessions/{}/walk-ins", activity.session);
+    let as_role = |number: u32, role: &str| {
+        let mut body = walk_in(&format!("1380013800{number}"), "张三丰");
+        body["role"] = json!(role);
+        body
+    };
+    gate.post(&path, as_role(0, "participant")).await.ok(200);
+    // Who helps takes nobody's place.
+    gate.post(&path, as_role(1, "expert")).await.ok(200);
+    gate.post(&path, as_role(2, "participant")).await.problem(409, "checkin_full");
+    assert_eq!((figure(&app, "09c").await, figure(&app, "09e").await), (1, 1));
+    let problem = gate.post(&path, as_role(3, "gift")).await.problem(422, "validation_failed");
+    assert_eq!(problem["errors"][0]["pointer"], "/role");
+    gate.post(&path, as_role(3, "guest")).await.problem(422, "validation_failed");
     app.run_jobs().await;
 }
 
