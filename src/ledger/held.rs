@@ -1,5 +1,6 @@
 //! Closed months: what came too late for them is held, and posted by a restatement.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -107,13 +108,18 @@ pub(super) struct Waiting {
     pub(super) plan: PlanId,
     pub(super) month: NaiveDate,
     pub(super) kind: HeldKind,
-    /// Whether it waits for a line under the same key to be taken back.
-    pub(super) behind: bool,
     pub(super) line: Line,
 }
 
-/// Keys whose next line is for a closed month, and which.
-pub type Replacing = HashMap<(TargetId, String), (PlanId, NaiveDate)>;
+/// Keys whose next line is for a closed month, and which. Those of a person go together.
+#[derive(Debug, Default)]
+pub struct Replacing(HashMap<(TargetId, String), (PlanId, NaiveDate)>);
+
+impl Replacing {
+    pub(super) fn month(&self, line: &Line) -> Option<(PlanId, NaiveDate)> {
+        self.0.get(&(line.target_id, family(&line.dedup_key).to_owned())).copied()
+    }
+}
 
 /// Which of `lines` are for closed months.
 pub fn closed_of_in_tx(conn: &mut Conn, lines: &[NewLine]) -> Result<Replacing> {
@@ -121,9 +127,9 @@ pub fn closed_of_in_tx(conn: &mut Conn, lines: &[NewLine]) -> Result<Replacing> 
     let closed = closed_in_tx(conn, lines.iter().map(month))?;
     let of = |line: &NewLine| {
         let (target, month) = month(line);
-        Some(((target, line.dedup_key.clone()), (closed.plan(target, month)?, month)))
+        Some(((target, family(&line.dedup_key).to_owned()), (closed.plan(target, month)?, month)))
     };
-    Ok(lines.iter().filter_map(of).collect())
+    Ok(Replacing(lines.iter().filter_map(of).collect()))
 }
 
 /// Holds what is not held yet, and says which of `waiting` that were, by the line's id.
@@ -133,17 +139,21 @@ pub(super) fn hold_in_tx(
     now: DateTime<Utc>,
     waiting: &[Waiting],
 ) -> Result<HashSet<LedgerLineId>> {
-    // What one source says of one target is posted together: an organisation's figure does not change without the whole.
-    let mut behind: HashMap<(TargetId, &[u8]), (PlanId, NaiveDate)> = HashMap::new();
-    for one in waiting.iter().filter(|one| one.behind) {
-        behind.insert((one.line.target_id, one.line.source_id.as_slice()), (one.plan, one.month));
-        gather_in_tx(conn, one)?;
-    }
     let mut rows: Vec<HeldCorrection> = waiting.iter().map(|one| row(ids, now, one)).collect();
-    for row in rows.iter_mut().filter(|row| row.kind == HeldKind::Post) {
-        if let Some((plan, month)) = behind.get(&(row.target_id, row.source_id.as_slice())) {
-            (row.plan_id, row.month) = (*plan, *month);
-        }
+    // What is said of one person waits for one month: the whole and its parts change together.
+    let mut together: HashMap<(TargetId, &str), (PlanId, NaiveDate)> = HashMap::new();
+    for (row, one) in
+        rows.iter_mut().zip(waiting).filter(|(_, one)| one.line.dedup_key.starts_with(OF_PERSON))
+    {
+        let person = family(&one.line.dedup_key);
+        let month = match together.entry((row.target_id, person)) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                let own = (row.plan_id, row.month);
+                *new.insert(waits_already(conn, row.target_id, person)?.unwrap_or(own))
+            }
+        };
+        (row.plan_id, row.month) = month;
     }
     let made = crate::insert_new!(conn, held_corrections::table, rows.as_slice(), held_corrections::id => |row: &HeldCorrection| row.id)?;
     let made: HashSet<HeldCorrectionId> = made.into_iter().collect();
@@ -151,25 +161,26 @@ pub(super) fn hold_in_tx(
     Ok(of.map(|(_, one)| one.line.id).collect())
 }
 
-/// What waits already under the key of `one` waits for the same month from now on, with all that its source says of the target.
-fn gather_in_tx(conn: &mut Conn, one: &Waiting) -> Result<()> {
-    let posts = || {
-        held_corrections::table
-            .filter(held_corrections::target_id.eq(one.line.target_id))
-            .filter(held_corrections::kind.eq(HeldKind::Post))
-            .filter(held_corrections::state.eq(HeldState::Held))
-    };
-    let known: Option<Vec<u8>> = posts()
-        .filter(held_corrections::dedup_key.eq(&one.line.dedup_key))
-        .select(held_corrections::source_id)
-        .first(conn)
-        .optional()?;
-    if let Some(source) = known {
-        diesel::update(posts().filter(held_corrections::source_id.eq(source)))
-            .set((held_corrections::plan_id.eq(one.plan), held_corrections::month.eq(one.month)))
-            .execute(conn)?;
+/// A person's figures: the district's under one key, each sub-district's under a key below it.
+const OF_PERSON: &str = "person/";
+
+/// The key of the whole, of which `key` is a part: `person/…` of `person/…/…`. Other keys have no parts.
+fn family(key: &str) -> &str {
+    match key.rsplit_once('/') {
+        Some((whole, _)) if key.starts_with(OF_PERSON) && whole.len() > OF_PERSON.len() => whole,
+        _ => key,
     }
-    Ok(())
+}
+
+/// For which month something of a person waits.
+fn waits_already(conn: &mut Conn, target: TargetId, person: &str) -> Result<Option<(PlanId, NaiveDate)>> {
+    let parts = held_corrections::dedup_key.like(format!("{person}/%"));
+    let query = held_corrections::table
+        .filter(held_corrections::target_id.eq(target))
+        .filter(held_corrections::state.eq(HeldState::Held))
+        .filter(held_corrections::dedup_key.eq(person).or(parts))
+        .select((held_corrections::plan_id, held_corrections::month));
+    Ok(query.first(conn).optional()?)
 }
 
 fn row(ids: &Ids, now: DateTime<Utc>, one: &Waiting) -> HeldCorrection {
@@ -434,4 +445,17 @@ pub fn count(conn: &mut Conn, (plan, month): (PlanId, NaiveDate)) -> Result<i64>
 pub(super) fn all(conn: &mut Conn) -> Result<Vec<HeldCorrection>> {
     let held = held_corrections::table.filter(held_corrections::state.eq(HeldState::Held));
     Ok(held.select(HeldCorrection::as_select()).load(conn)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::family;
+
+    #[test]
+    fn only_people_have_parts() {
+        assert_eq!(family("person/per_1/org_2"), "person/per_1");
+        for key in ["person/per_1", "attendance/att_1", "report/26a/org_1/2025-03", "person/", "x", ""] {
+            assert_eq!(family(key), key);
+        }
+    }
 }

@@ -12,7 +12,7 @@ use super::held::{self, Closed, Replacing, Waiting};
 use super::model::{Because, Cause, Grade, HeldKind, Line, NewLine, Rollup};
 use crate::clock::{civil_day, db_time};
 use crate::error::{Code, Error, Result};
-use crate::ids::{HeldCorrectionId, Ids, LedgerLineId, OrganisationId, TargetId};
+use crate::ids::{HeldCorrectionId, Ids, LedgerLineId, OrganisationId, SubjectId, TargetId};
 use crate::platform::db::schema::{ledger_lines, ledger_rollups};
 use crate::platform::db::{Conn, unique_violation};
 
@@ -181,9 +181,11 @@ struct Latest {
     day: NaiveDate,
     quantity: i64,
     grade: Grade,
+    source: SubjectId,
 }
 
-type LatestRow = (TargetId, String, (i64, bool, LedgerLineId, OrganisationId, NaiveDate, i64, Grade));
+type LatestRow =
+    (TargetId, String, (i64, bool, LedgerLineId, OrganisationId, NaiveDate, i64, Grade, SubjectId));
 
 /// Of each line: whether its key was reversed, so that it counts again; or waits to be; or counts.
 fn judge(conn: &mut Conn, missed: &[&Line], closed: &Closed) -> Result<Judged> {
@@ -200,7 +202,6 @@ fn judge(conn: &mut Conn, missed: &[&Line], closed: &Closed) -> Result<Judged> {
         let backing = held::reversals_of(conn, &live)?;
         for line in some {
             let here = closed.plan(line.target_id, line.month).map(|plan| (plan, line.month));
-            let mut behind = false;
             let for_month = match latest(line) {
                 Some(of) if !of.is_reversal => match backing.get(&of.id) {
                     // It counts.
@@ -211,10 +212,7 @@ fn judge(conn: &mut Conn, missed: &[&Line], closed: &Closed) -> Result<Judged> {
                         continue;
                     }
                     // It counts once that is taken back.
-                    Some((_, plan, month)) => {
-                        behind = true;
-                        Some((*plan, *month))
-                    }
+                    Some((_, plan, month)) => Some((*plan, *month)),
                 },
                 Some(of) if here.is_none() => {
                     judged.again.push(Line { generation: of.generation + 1, ..(*line).clone() });
@@ -224,7 +222,7 @@ fn judge(conn: &mut Conn, missed: &[&Line], closed: &Closed) -> Result<Judged> {
             };
             if let Some((plan, month)) = for_month {
                 let line = (*line).clone();
-                judged.waiting.push(Waiting { plan, month, kind: HeldKind::Post, behind, line });
+                judged.waiting.push(Waiting { plan, month, kind: HeldKind::Post, line });
             }
         }
     }
@@ -234,6 +232,7 @@ fn judge(conn: &mut Conn, missed: &[&Line], closed: &Closed) -> Result<Judged> {
 fn is_same(line: &Line, of: &Latest) -> bool {
     (line.organisation_id, line.day, line.quantity, line.grade)
         == (of.organisation, of.day, of.quantity, of.grade)
+        && line.source_id == of.source.0.as_bytes()
 }
 
 /// The last that is known of the keys of `some`.
@@ -261,12 +260,13 @@ fn latest_in_tx(conn: &mut Conn, some: &[&Line]) -> Result<HashMap<TargetId, Has
             ledger_lines::day,
             ledger_lines::quantity,
             ledger_lines::grade,
+            ledger_lines::source_id,
         ),
     );
     let rows: Vec<LatestRow> = of_these().select(columns).load(conn)?;
     let mut known: HashMap<TargetId, HashMap<String, Latest>> = HashMap::new();
-    for (target, key, (generation, is_reversal, id, organisation, day, quantity, grade)) in rows {
-        let one = Latest { generation, is_reversal, id, organisation, day, quantity, grade };
+    for (target, key, (generation, is_reversal, id, organisation, day, quantity, grade, source)) in rows {
+        let one = Latest { generation, is_reversal, id, organisation, day, quantity, grade, source };
         let of = known.entry(target).or_default().entry(key).or_insert(one);
         *of = (*of).max(one);
     }
@@ -354,7 +354,7 @@ pub fn replace_sources_in_tx(
     lock_in_tx(conn, &live)?;
     let waits = |line: &Line| {
         let own = closed.plan(line.target_id, line.month).map(|plan| (plan, line.month));
-        own.or_else(|| replacing.get(&(line.target_id, line.dedup_key.clone())).copied())
+        own.or_else(|| replacing.month(line))
     };
     let (shut, mut live): (Vec<Line>, Vec<Line>) = live.into_iter().partition(|line| waits(line).is_some());
     let reason = Some(because.reason.to_owned());
@@ -376,7 +376,7 @@ pub fn replace_sources_in_tx(
         .filter_map(|line| {
             let (plan, month) = waits(line)?;
             let line = Line { reason: reason.clone(), cause: because.cause, ..line.clone() };
-            Some(Waiting { plan, month, kind: HeldKind::Reverse, behind: false, line })
+            Some(Waiting { plan, month, kind: HeldKind::Reverse, line })
         })
         .collect();
     let held = held::hold_in_tx(conn, ids, now, &waiting)?;
