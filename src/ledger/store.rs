@@ -317,7 +317,8 @@ pub fn standing_locked_in_tx(conn: &mut Conn, sources: &[uuid::Uuid]) -> Result<
     let seen = standing_of_sources(conn, sources)?;
     // Months before lines, as everywhere.
     held::share_in_tx(conn, seen.iter().map(|line| line.target_id).collect())?;
-    lock_in_tx(conn, &live_of_sources(conn, sources)?)?;
+    let live = live_of_sources(conn, sources)?;
+    lock_in_tx(conn, &live)?;
     standing_of_sources(conn, sources)
 }
 
