@@ -43,7 +43,7 @@ pub fn tone_word(tone: Tone) -> &'static str {
     match tone {
         Tone::Good => "已完成",
         Tone::Fair => "正常推进",
-        Tone::Poor => "落后",
+        Tone::Poor => "落后或有风险",
         Tone::Bad => "未达标",
         Tone::Silent => "待上报",
     }
