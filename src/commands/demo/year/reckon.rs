@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::book::{Book, Entry, Source, Sums};
 use super::events::{
-    About, Came, DISTRICT, Event, Figure, How, Meeting, Report, Sitting, Visits, What, When,
-    street_of, workplace,
+    About, Came, DISTRICT, Event, Figure, How, Meeting, Report, Sitting, Visits, What, When, street_of,
+    workplace,
 };
 use super::expecting::expected;
 
