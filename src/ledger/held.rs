@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::model::{HeldCorrection, HeldKind, HeldState, Line};
+use super::model::{HeldCorrection, HeldKind, HeldState, Line, NewLine};
 use super::store::{self, SOME};
 use crate::clock::db_time;
 use crate::error::Result;
@@ -76,6 +76,21 @@ pub(super) fn closed_in_tx(
     Ok(Closed(wanted.into_iter().filter_map(closed).collect()))
 }
 
+/// Until the commit nobody closes or restates a month of the plans of `of`.
+pub(super) fn share_in_tx(conn: &mut Conn, of: BTreeSet<TargetId>) -> Result<()> {
+    if of.is_empty() {
+        return Ok(());
+    }
+    let plans = targets::table.filter(targets::id.eq_any(of)).select(targets::plan_id);
+    let query = plan_periods::table
+        .filter(plan_periods::kind.eq(MONTH))
+        .filter(plan_periods::plan_id.eq_any(plans))
+        .order((plan_periods::plan_id, plan_periods::starts_on))
+        .select(plan_periods::starts_on);
+    let _shared: Vec<NaiveDate> = crate::load_shared!(&mut *conn, query)?;
+    Ok(())
+}
+
 /// Whether no plan has closed the month of `day`; it stays so until the commit.
 pub fn month_is_open_in_tx(conn: &mut Conn, day: NaiveDate) -> Result<bool> {
     let query = plan_periods::table
@@ -92,7 +107,23 @@ pub(super) struct Waiting {
     pub(super) plan: PlanId,
     pub(super) month: NaiveDate,
     pub(super) kind: HeldKind,
+    /// Whether it waits for a line under the same key to be taken back.
+    pub(super) behind: bool,
     pub(super) line: Line,
+}
+
+/// Keys whose next line is for a closed month, and which.
+pub type Replacing = HashMap<(TargetId, String), (PlanId, NaiveDate)>;
+
+/// Which of `lines` are for closed months.
+pub fn closed_of_in_tx(conn: &mut Conn, lines: &[NewLine]) -> Result<Replacing> {
+    let month = |line: &NewLine| (line.target, store::month_of(line.day));
+    let closed = closed_in_tx(conn, lines.iter().map(month))?;
+    let of = |line: &NewLine| {
+        let (target, month) = month(line);
+        Some(((target, line.dedup_key.clone()), (closed.plan(target, month)?, month)))
+    };
+    Ok(lines.iter().filter_map(of).collect())
 }
 
 /// Holds what is not held yet, and says which of `waiting` that were, by the line's id.
@@ -102,11 +133,43 @@ pub(super) fn hold_in_tx(
     now: DateTime<Utc>,
     waiting: &[Waiting],
 ) -> Result<HashSet<LedgerLineId>> {
-    let rows: Vec<HeldCorrection> = waiting.iter().map(|one| row(ids, now, one)).collect();
+    // What one source says of one target is posted together: an organisation's figure does not change without the whole.
+    let mut behind: HashMap<(TargetId, &[u8]), (PlanId, NaiveDate)> = HashMap::new();
+    for one in waiting.iter().filter(|one| one.behind) {
+        behind.insert((one.line.target_id, one.line.source_id.as_slice()), (one.plan, one.month));
+        gather_in_tx(conn, one)?;
+    }
+    let mut rows: Vec<HeldCorrection> = waiting.iter().map(|one| row(ids, now, one)).collect();
+    for row in rows.iter_mut().filter(|row| row.kind == HeldKind::Post) {
+        if let Some((plan, month)) = behind.get(&(row.target_id, row.source_id.as_slice())) {
+            (row.plan_id, row.month) = (*plan, *month);
+        }
+    }
     let made = crate::insert_new!(conn, held_corrections::table, rows.as_slice(), held_corrections::id => |row: &HeldCorrection| row.id)?;
     let made: HashSet<HeldCorrectionId> = made.into_iter().collect();
     let of = rows.iter().zip(waiting).filter(|(row, _)| made.contains(&row.id));
     Ok(of.map(|(_, one)| one.line.id).collect())
+}
+
+/// What waits already under the key of `one` waits for the same month from now on, with all that its source says of the target.
+fn gather_in_tx(conn: &mut Conn, one: &Waiting) -> Result<()> {
+    let posts = || {
+        held_corrections::table
+            .filter(held_corrections::target_id.eq(one.line.target_id))
+            .filter(held_corrections::kind.eq(HeldKind::Post))
+            .filter(held_corrections::state.eq(HeldState::Held))
+    };
+    let known: Option<Vec<u8>> = posts()
+        .filter(held_corrections::dedup_key.eq(&one.line.dedup_key))
+        .select(held_corrections::source_id)
+        .first(conn)
+        .optional()?;
+    if let Some(source) = known {
+        diesel::update(posts().filter(held_corrections::source_id.eq(source)))
+            .set((held_corrections::plan_id.eq(one.plan), held_corrections::month.eq(one.month)))
+            .execute(conn)?;
+    }
+    Ok(())
 }
 
 fn row(ids: &Ids, now: DateTime<Utc>, one: &Waiting) -> HeldCorrection {

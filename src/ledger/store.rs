@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Binary, Text};
 use diesel::upsert::excluded;
 
-use super::held::{self, Closed, Waiting};
+use super::held::{self, Closed, Replacing, Waiting};
 use super::model::{Because, Cause, Grade, HeldKind, Line, NewLine, Rollup};
 use crate::clock::{civil_day, db_time};
 use crate::error::{Code, Error, Result};
@@ -200,6 +200,7 @@ fn judge(conn: &mut Conn, missed: &[&Line], closed: &Closed) -> Result<Judged> {
         let backing = held::reversals_of(conn, &live)?;
         for line in some {
             let here = closed.plan(line.target_id, line.month).map(|plan| (plan, line.month));
+            let mut behind = false;
             let for_month = match latest(line) {
                 Some(of) if !of.is_reversal => match backing.get(&of.id) {
                     // It counts.
@@ -210,7 +211,10 @@ fn judge(conn: &mut Conn, missed: &[&Line], closed: &Closed) -> Result<Judged> {
                         continue;
                     }
                     // It counts once that is taken back.
-                    Some((_, plan, month)) => Some((*plan, *month)),
+                    Some((_, plan, month)) => {
+                        behind = true;
+                        Some((*plan, *month))
+                    }
                 },
                 Some(of) if here.is_none() => {
                     judged.again.push(Line { generation: of.generation + 1, ..(*line).clone() });
@@ -220,7 +224,7 @@ fn judge(conn: &mut Conn, missed: &[&Line], closed: &Closed) -> Result<Judged> {
             };
             if let Some((plan, month)) = for_month {
                 let line = (*line).clone();
-                judged.waiting.push(Waiting { plan, month, kind: HeldKind::Post, line });
+                judged.waiting.push(Waiting { plan, month, kind: HeldKind::Post, behind, line });
             }
         }
     }
@@ -308,6 +312,15 @@ pub fn standing_of_sources(conn: &mut Conn, sources: &[uuid::Uuid]) -> Result<Ve
     Ok(live)
 }
 
+/// [`standing_of_sources`], held until the commit, as are the months of their plans: nobody closes or restates one meanwhile.
+pub fn standing_locked_in_tx(conn: &mut Conn, sources: &[uuid::Uuid]) -> Result<Vec<Line>> {
+    let seen = standing_of_sources(conn, sources)?;
+    // Months before lines, as everywhere.
+    held::share_in_tx(conn, seen.iter().map(|line| line.target_id).collect())?;
+    lock_in_tx(conn, &live_of_sources(conn, sources)?)?;
+    standing_of_sources(conn, sources)
+}
+
 /// Takes back what `sources` count for, and gives the lines that were taken back. Those of closed months are held to be, and what was
 /// held to be written for one is written no more.
 pub fn reverse_sources_in_tx(
@@ -317,6 +330,19 @@ pub fn reverse_sources_in_tx(
     sources: &[uuid::Uuid],
     because: Because<'_>,
 ) -> Result<Vec<Line>> {
+    replace_sources_in_tx(conn, ids, now, sources, because, &Replacing::default())
+}
+
+/// [`reverse_sources_in_tx`], where lines under some keys stand until the next line under the key can be written, for a closed month:
+/// whoever counts goes on counting meanwhile.
+pub fn replace_sources_in_tx(
+    conn: &mut Conn,
+    ids: &Ids,
+    now: DateTime<Utc>,
+    sources: &[uuid::Uuid],
+    because: Because<'_>,
+    replacing: &Replacing,
+) -> Result<Vec<Line>> {
     let mut live = live_of_sources(conn, sources)?;
     let posts = held::posts_of_sources(conn, sources)?;
     let months = live.iter().map(|line| (line.target_id, line.month));
@@ -325,16 +351,12 @@ pub fn reverse_sources_in_tx(
         // A restatement may have taken some back until a moment ago.
         live = live_of_sources(conn, sources)?;
     }
-    for some in live.chunks(SOME) {
-        // Held until the commit: who counts the same key meanwhile waits, and then sees that it is taken back.
-        let these: Vec<LedgerLineId> = some.iter().map(|line| line.id).collect();
-        let query = ledger_lines::table
-            .filter(ledger_lines::id.eq_any(these))
-            .order((ledger_lines::target_id, ledger_lines::dedup_key, ledger_lines::generation))
-            .select(ledger_lines::id);
-        let _locked: Vec<LedgerLineId> = crate::load_locked!(&mut *conn, query)?;
-    }
-    let (shut, mut live): (Vec<Line>, Vec<Line>) = live.into_iter().partition(|line| closed.has(line));
+    lock_in_tx(conn, &live)?;
+    let waits = |line: &Line| {
+        let own = closed.plan(line.target_id, line.month).map(|plan| (plan, line.month));
+        own.or_else(|| replacing.get(&(line.target_id, line.dedup_key.clone())).copied())
+    };
+    let (shut, mut live): (Vec<Line>, Vec<Line>) = live.into_iter().partition(|line| waits(line).is_some());
     let reason = Some(because.reason.to_owned());
     let back =
         |line: &Line| Line { reason: reason.clone(), cause: because.cause, ..reversal(ids, now, line) };
@@ -352,9 +374,9 @@ pub fn reverse_sources_in_tx(
     let waiting: Vec<Waiting> = shut
         .iter()
         .filter_map(|line| {
-            let plan = closed.plan(line.target_id, line.month)?;
+            let (plan, month) = waits(line)?;
             let line = Line { reason: reason.clone(), cause: because.cause, ..line.clone() };
-            Some(Waiting { plan, month: line.month, kind: HeldKind::Reverse, line })
+            Some(Waiting { plan, month, kind: HeldKind::Reverse, behind: false, line })
         })
         .collect();
     let held = held::hold_in_tx(conn, ids, now, &waiting)?;
@@ -362,6 +384,19 @@ pub fn reverse_sources_in_tx(
     let cancelled = held::cancel_in_tx(conn, now, &posts.iter().map(|row| row.id).collect::<Vec<_>>())?;
     live.extend(posts.iter().filter(|row| cancelled.contains(&row.id)).map(held::as_line));
     Ok(live)
+}
+
+/// Held until the commit: who counts the same key meanwhile waits, and then sees that it is taken back.
+fn lock_in_tx(conn: &mut Conn, lines: &[Line]) -> Result<()> {
+    for some in lines.chunks(SOME) {
+        let these: Vec<LedgerLineId> = some.iter().map(|line| line.id).collect();
+        let query = ledger_lines::table
+            .filter(ledger_lines::id.eq_any(these))
+            .order((ledger_lines::target_id, ledger_lines::dedup_key, ledger_lines::generation))
+            .select(ledger_lines::id);
+        let _locked: Vec<LedgerLineId> = crate::load_locked!(&mut *conn, query)?;
+    }
+    Ok(())
 }
 
 /// The line that takes `line` back.

@@ -27,6 +27,8 @@ pub struct Measurement {
     pub targets: Vec<Target>,
     /// How far each is.
     pub progress: HashMap<TargetId, Progress>,
+    /// The sums that it was worked out from.
+    pub rollups: HashMap<TargetId, Vec<Rollup>>,
     /// What the sub-districts have agreed to.
     pub agreed: Agreed,
     /// The union tree.
@@ -84,7 +86,18 @@ pub fn measure(
             (target.id, rules::progress(&ground, target, own, said))
         })
         .collect();
-    Ok(Measurement { plan, items, targets, progress, agreed, organisations, root, thresholds, as_of: at })
+    Ok(Measurement {
+        plan,
+        items,
+        targets,
+        progress,
+        rollups,
+        agreed,
+        organisations,
+        root,
+        thresholds,
+        as_of: at,
+    })
 }
 
 /// The sums of today, or those that were known at `as_of`.

@@ -35,11 +35,12 @@ pub(super) fn void_in_tx(conn: &mut Conn, ids: &Ids, now: DateTime<Utc>, voided:
         sources.push(voided.activity.0);
     }
     let because = Because { cause: voided.cause, reason: &voided.reason };
-    let reversed = ledger::store::reverse_sources_in_tx(conn, ids, now, &sources, because)?;
-    if reversed.is_empty() {
+    // Held before it is asked what stands elsewhere: somebody who is checked in there meanwhile is counted by one of the two.
+    let standing = ledger::store::standing_locked_in_tx(conn, &sources)?;
+    if standing.is_empty() {
         return Ok(());
     }
-    let people = people(voided, &reversed);
+    let people = people(voided, &standing);
     let elsewhere = attendance::store::standing_of(conn, &people)?;
     let mut activities: Vec<ActivityId> = elsewhere.iter().map(|(_, activity, _)| *activity).collect();
     activities.push(voided.activity);
@@ -48,8 +49,11 @@ pub(super) fn void_in_tx(conn: &mut Conn, ids: &Ids, now: DateTime<Utc>, voided:
     again.extend(people_again(conn, &ground, voided, &elsewhere)?);
     // The rest counts as before.
     let keys: HashSet<(TargetId, &str)> =
-        reversed.iter().map(|line| (line.target_id, line.dedup_key.as_str())).collect();
+        standing.iter().map(|line| (line.target_id, line.dedup_key.as_str())).collect();
     again.retain(|line| keys.contains(&(line.target, line.dedup_key.as_str())));
+    // Whoever counts again in a month that is closed counts where they did until that is restated.
+    let replacing = ledger::held::closed_of_in_tx(conn, &again)?;
+    ledger::store::replace_sources_in_tx(conn, ids, now, &sources, because, &replacing)?;
     ledger::store::post_in_tx(conn, ids, now, voided.cause, &again)?;
     Ok(())
 }

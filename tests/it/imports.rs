@@ -332,6 +332,8 @@ async fn a_workbook_and_a_windows_csv_say_the_same(app: TestApp) {
         "资源",
         "发布",
         "仅限会员",
+        "结业依据",
+        "结业比例",
     ];
     let (mut names, mut reversed) = (chinese.to_vec(), values);
     names.reverse();

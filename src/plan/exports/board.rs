@@ -111,7 +111,7 @@ pub fn board(sheet: &Sheet, least: i64) -> String {
         shown.push_str("</div>");
     }
     shown.push_str(&format!(
-        "</main><footer class=\"soft\"><p>条形：已完成；竖线：应完成；空心竖线：按均匀进度应完成。成对目标须同时完成。</p>\
+        "</main><footer class=\"soft\"><p>条形：已完成；竖线：应完成；空心竖线：按进度应完成。成对目标须同时完成。</p>\
          <p>人数少于 {least} 的数字不公开。数字由签到、现场计数和经审核的上报逐笔汇总。本页每分钟更新。</p></footer></body></html>\n"
     ));
     shown

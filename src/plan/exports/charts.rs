@@ -88,7 +88,7 @@ pub fn months(months: &[Month], required: Option<i64>, says: &str) -> String {
     let y = |value: i64| top + high - share(value, most, high);
     let middle = |at: usize| left + (i64::try_from(at).unwrap_or(0) * 2 + 1) * wide / (count * 2);
     let mut drawn =
-        format!("<svg class=\"months\" viewBox=\"0 0 360 160\" role=\"img\" aria-label=\"{}\">", html(says));
+        format!("<svg class=\"months\" viewBox=\"0 0 360 148\" role=\"img\" aria-label=\"{}\">", html(says));
     // Writing into a string cannot fail.
     let mut draw = |text: std::fmt::Arguments<'_>| {
         let _written = drawn.write_fmt(text);

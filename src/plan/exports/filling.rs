@@ -9,7 +9,6 @@ use super::sheet::{Figure, Item, Month, Part, Sheet, Term};
 use crate::clock::civil_day;
 use crate::error::{Error, Result};
 use crate::ids::{OrganisationId, TargetId};
-use crate::ledger;
 use crate::ledger::model::{Grade, Rollup};
 use crate::org::model::Organisation;
 use crate::plan::measuring::{Measurement, measure};
@@ -30,7 +29,6 @@ const NOTES: &[&str] = &[
 struct Ground<'a> {
     measured: &'a Measurement,
     focus: Option<&'a Organisation>,
-    rollups: &'a HashMap<TargetId, Vec<Rollup>>,
     rules: HashMap<TargetId, Vec<String>>,
 }
 
@@ -46,9 +44,7 @@ pub fn as_of(
 ) -> Result<Sheet> {
     // Policies are those of that moment too: the figures must be the same whenever they are read.
     let measured = measure(conn, year, Some(as_of), as_of + TimeDelta::microseconds(1))?;
-    let ids: Vec<TargetId> = measured.targets.iter().map(|target| target.id).collect();
-    let rollups = ledger::store::rollups_as_of(conn, &ids, as_of)?;
-    fill(conn, &measured, &rollups, focus)
+    fill(conn, &measured, focus)
 }
 
 /// A plan's figures as they are known now, and of how many people the fewest are that everybody may be told.
@@ -57,17 +53,10 @@ pub fn as_of(
 /// 404 where there is no such plan.
 pub fn today(conn: &mut Conn, year: i64, now: DateTime<Utc>) -> Result<(Sheet, i64)> {
     let measured = measure(conn, year, None, now)?;
-    let ids: Vec<TargetId> = measured.targets.iter().map(|target| target.id).collect();
-    let rollups = ledger::store::rollups(conn, &ids)?;
-    Ok((fill(conn, &measured, &rollups, None)?, measured.thresholds.small))
+    Ok((fill(conn, &measured, None)?, measured.thresholds.small))
 }
 
-fn fill(
-    conn: &mut Conn,
-    measured: &Measurement,
-    rollups: &HashMap<TargetId, Vec<Rollup>>,
-    focus: Option<&Organisation>,
-) -> Result<Sheet> {
+fn fill(conn: &mut Conn, measured: &Measurement, focus: Option<&Organisation>) -> Result<Sheet> {
     let mut counted: HashMap<TargetId, Vec<String>> = HashMap::new();
     let in_force: Vec<(CountingRule, Target)> = plans::rules_on(conn, measured.plan.counts_from)?;
     for (rule, target) in &in_force {
@@ -75,7 +64,7 @@ fn fill(
     }
     // Their ids are of no order that a second database would have.
     counted.values_mut().for_each(|rules| rules.sort());
-    let ground = Ground { measured, focus, rollups, rules: counted };
+    let ground = Ground { measured, focus, rules: counted };
     let items = measured.items.iter().map(|item| filled(&ground, item)).collect::<Result<_>>()?;
     Ok(Sheet {
         title: measured.plan.title.clone(),
@@ -106,7 +95,7 @@ fn filled(ground: &Ground<'_>, item: &PlanItem) -> Result<Item> {
 fn figure(ground: &Ground<'_>, target: &Target) -> Option<Figure> {
     let own = ground.measured.of(target)?;
     let pair = target.pair.clone().zip(ground.measured.pair_standing(target).map(status));
-    let rollups = ground.rollups.get(&target.id).map(Vec::as_slice).unwrap_or_default();
+    let rollups = ground.measured.rollups.get(&target.id).map(Vec::as_slice).unwrap_or_default();
     // Of people the district's line is the figure; everybody else's are parts of it.
     let people = target.measure == Measure::DistinctPersons;
     let whole = |id: OrganisationId| match ground.focus {

@@ -29,8 +29,6 @@ pub const KEEP: &str = "report.keep";
 pub const LINES: i64 = 200_000;
 /// Lines of each target in a workbook.
 const NEWEST: i64 = 200;
-/// Lines that are read at once.
-const PAGE: i64 = 5_000;
 
 /// Makes one report. Whoever takes the job over after a crash writes the same bytes to the same place.
 pub struct Make {
@@ -127,7 +125,7 @@ fn newest(conn: &mut Conn, row: &PlanExport, sheet: &Sheet) -> Result<Newest> {
     for target in plans::targets(conn, row.plan_id)? {
         let wanted =
             store::Wanted { target: target.id, pattern: pattern.clone(), as_of: row.as_of.and_utc() };
-        newest.lines.extend(store::lines(conn, &wanted, None, true, NEWEST)?);
+        newest.lines.extend(store::newest(conn, &wanted, NEWEST)?);
     }
     Ok(newest)
 }
@@ -141,11 +139,13 @@ fn lines(db: &Db, row: &PlanExport, tell: impl Fn(i64) -> Result<()>) -> Result<
     let mut table = csv::Lines::new()?;
     let (mut after, mut done) = (None, 0);
     loop {
-        let page = db.read_blocking(|conn| store::lines(conn, &wanted, after, false, PAGE))?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.line.id);
+        let (page, next) = db.read_blocking(|conn| store::page(conn, &wanted, after))?;
+        if next.is_none() {
+            break;
+        }
+        after = next;
         table.add(&page)?;
-        done += PAGE;
+        done += store::PAGE;
         tell(5 + (85 * done / all).min(85))?;
     }
     table.finish()

@@ -96,11 +96,11 @@ pub fn report(sheet: &Sheet, digest: &str) -> String {
 fn summary(page: &mut String, sheet: &Sheet) {
     page.push_str(
         "<h2>目标一览</h2><div class=\"wide\"><table><thead><tr><th>目标</th><th>内容</th><th class=\"n\">完成</th>\
-         <th class=\"n\">应完成</th><th class=\"n\">完成率</th><th>状态</th></tr></thead><tbody>",
+         <th class=\"n\">应完成</th><th class=\"n opt\">完成率</th><th>状态</th></tr></thead><tbody>",
     );
     for figure in sheet.figures() {
         page.push_str(&format!(
-            "<tr><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{} {}</td><td class=\"n\">{}%</td><td>{}</td></tr>",
+            "<tr><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{} {}</td><td class=\"n opt\">{}%</td><td>{}</td></tr>",
             html(&figure.code),
             html(&figure.clause),
             number(figure.value),
@@ -200,7 +200,7 @@ fn months(page: &mut String, figure: &Figure) {
     page.push_str("<div>");
     page.push_str(&charts::months(&figure.months, required.filter(|_| paced), &says));
     let legend = if paced {
-        "柱：当月；线：累计；虚线：均匀进度；横线：应完成"
+        "柱：当月；线：累计；虚线：按进度；横线：应完成"
     } else {
         "柱：当月；线：累计"
     };
@@ -212,10 +212,9 @@ fn ranking(page: &mut String, figure: &Figure) {
     if most <= 0 {
         return;
     }
-    page.push_str(&format!(
-        "<table><caption>按单位（{}；斜线后为认领指标）</caption><tbody>",
-        html(&figure.part_unit)
-    ));
+    let agreed =
+        if figure.parts.iter().any(|part| part.share.is_some()) { "；斜线后为认领指标" } else { "" };
+    page.push_str(&format!("<table><caption>按单位（{}{agreed}）</caption><tbody>", html(&figure.part_unit)));
     for part in &figure.parts {
         let share = part.share.map(|share| format!(" / {}", number(share))).unwrap_or_default();
         page.push_str(&format!(

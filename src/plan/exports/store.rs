@@ -16,8 +16,8 @@ use crate::platform::db::Conn;
 use crate::platform::db::schema::{activities, ledger_lines, organisations, plan_exports, plans, targets};
 use crate::platform::vault::Vault;
 
-/// Reports whose contents one run of the sweep erases.
-const PAGE: i64 = 5_000;
+/// Lines that are read at once, and reports whose contents one run of the sweep erases.
+pub const PAGE: i64 = 5_000;
 
 /// A report is to be made.
 pub fn create_in_tx(conn: &mut Conn, row: &PlanExport) -> Result<()> {
@@ -168,21 +168,39 @@ pub struct Wanted {
     pub as_of: DateTime<Utc>,
 }
 
-/// Lines by id after `after`; or the newest ones, newest first.
-pub fn lines(
-    conn: &mut Conn,
-    wanted: &Wanted,
-    after: Option<LedgerLineId>,
-    newest: bool,
-    limit: i64,
-) -> Result<Vec<NamedLine>> {
+/// The newest lines, newest first.
+pub fn newest(conn: &mut Conn, wanted: &Wanted, limit: i64) -> Result<Vec<NamedLine>> {
     let mut query = ledger_lines::table
         .inner_join(targets::table)
         .inner_join(organisations::table)
         .filter(ledger_lines::target_id.eq(wanted.target))
         .filter(ledger_lines::recorded_at.le(db_time(wanted.as_of)))
+        .order((ledger_lines::recorded_at.desc(), ledger_lines::id.desc()))
         .select((Line::as_select(), targets::code, organisations::short_name))
         .limit(limit)
+        .into_boxed();
+    if let Some(pattern) = &wanted.pattern {
+        query = query.filter(under(vec![pattern.clone()]));
+    }
+    let rows = query.load(conn)?;
+    named(conn, rows)
+}
+
+/// A page of lines by id after `after`, and where the next one begins; none behind the last one.
+///
+/// What was recorded later is left out here and not by the database, which would choose that index and sort every page anew.
+pub fn page(
+    conn: &mut Conn,
+    wanted: &Wanted,
+    after: Option<LedgerLineId>,
+) -> Result<(Vec<NamedLine>, Option<LedgerLineId>)> {
+    let mut query = ledger_lines::table
+        .inner_join(targets::table)
+        .inner_join(organisations::table)
+        .filter(ledger_lines::target_id.eq(wanted.target))
+        .order(ledger_lines::id)
+        .select((Line::as_select(), targets::code, organisations::short_name))
+        .limit(PAGE)
         .into_boxed();
     if let Some(pattern) = &wanted.pattern {
         query = query.filter(under(vec![pattern.clone()]));
@@ -190,9 +208,14 @@ pub fn lines(
     if let Some(after) = after {
         query = query.filter(ledger_lines::id.gt(after));
     }
-    let query =
-        if newest { query.order(ledger_lines::id.desc()) } else { query.order(ledger_lines::id.asc()) };
-    let rows: Vec<(Line, String, String)> = query.load(conn)?;
+    let mut rows: Vec<(Line, String, String)> = query.load(conn)?;
+    let next = rows.last().map(|(line, _, _)| line.id);
+    rows.retain(|(line, _, _)| line.recorded_at <= db_time(wanted.as_of));
+    Ok((named(conn, rows)?, next))
+}
+
+/// Lines with the titles of their activities.
+fn named(conn: &mut Conn, rows: Vec<(Line, String, String)>) -> Result<Vec<NamedLine>> {
     let mut ids: Vec<ActivityId> = rows.iter().filter_map(|(line, _, _)| line.activity_id).collect();
     ids.sort_unstable();
     ids.dedup();

@@ -4,7 +4,8 @@
 //! formula. Its date is the moment that it is as of, so that the same sheet is the same bytes.
 
 use rust_xlsxwriter::{
-    Chart, ChartLegendPosition, ChartType, DocProperties, ExcelDateTime, Workbook, Worksheet, XlsxError,
+    Chart, ChartFont, ChartLegendPosition, ChartType, DocProperties, ExcelDateTime, Workbook, Worksheet,
+    XlsxError,
 };
 
 use super::csv::{LINES, line_cells};
@@ -113,7 +114,7 @@ fn overview(page: &mut Worksheet, pens: &Pens, sheet: &Sheet, digest: &str) -> R
         .set_categories(("概览", 5, 0, 9, 0))
         .set_values(("概览", 5, 1, 9, 1))
         .set_point_colors(&colours);
-    states.title().set_name("目标状态");
+    titled(&mut states, "目标状态");
     states.legend().set_hidden();
     page.insert_chart(17, 0, &states)?;
     let last = last_row(ABOVE, sheet.figures().count());
@@ -126,14 +127,19 @@ fn overview(page: &mut Worksheet, pens: &Pens, sheet: &Sheet, digest: &str) -> R
             last,
             8,
         ));
-        shares.title().set_name("各目标完成率");
+        titled(&mut shares, "各目标完成率");
         shares.legend().set_hidden();
-        shares.y_axis().set_num_format("0%");
-        shares.x_axis().set_reverse();
+        // Twice as much is as far as anybody looks.
+        shares.x_axis().set_num_format("0%").set_min(0).set_max(2);
+        shares.y_axis().set_reverse().set_label_interval(1);
         shares.set_width(620).set_height((last - ABOVE).saturating_mul(17).max(240));
         page.insert_chart(17, 2, &shares)?;
     }
     Ok(())
+}
+
+fn titled(chart: &mut Chart, title: &str) {
+    chart.title().set_name(title).set_font(ChartFont::new().set_size(12));
 }
 
 /// The last row of a table of `count` rows below its heads.
@@ -240,7 +246,7 @@ fn block(page: &mut Worksheet, pens: &Pens, name: &str, figure: &Figure, top: u3
     pen.number(top + 2, 4, figure.expected)?;
     pen.status(top + 2, 5, figure.status)?;
     let heads = top + 4;
-    pen.heads(heads, 0, &["月份", "当月", "累计", "均匀进度"])?;
+    pen.heads(heads, 0, &["月份", "当月", "累计", "按进度"])?;
     pen.heads(heads, 7, &["单位", &figure.part_unit, "认领指标"])?;
     for (row, month) in (heads + 1..).zip(&figure.months) {
         pen.text(row, 0, &month.label())?;
@@ -280,7 +286,8 @@ fn block(page: &mut Worksheet, pens: &Pens, name: &str, figure: &Figure, top: u3
     }
     if !figure.parts.is_empty() {
         page.insert_chart(heads, 19, &parts_chart(name, figure, heads, parts))?;
-        bottom = bottom.max(heads + CHART_ROWS);
+        let rows = u32::try_from(figure.parts.len()).unwrap_or(0);
+        bottom = bottom.max(heads + CHART_ROWS).max(heads + rows.saturating_mul(22) / 20 + 2);
     }
     Ok(bottom + 1)
 }
@@ -313,7 +320,7 @@ fn months_chart(name: &str, figure: &Figure, heads: u32, last: u32) -> Chart {
         ));
     }
     chart.combine(&lines);
-    chart.title().set_name(&format!("{} 按月（{}）", figure.code, figure.part_unit));
+    titled(&mut chart, &format!("{} 按月（{}）", figure.code, figure.part_unit));
     chart.legend().set_position(ChartLegendPosition::Bottom);
     chart
 }
@@ -327,10 +334,12 @@ fn parts_chart(name: &str, figure: &Figure, heads: u32, last: u32) -> Chart {
         last,
         8,
     ));
-    chart.title().set_name(&format!("{} 按单位（{}）", figure.code, figure.part_unit));
+    titled(&mut chart, &format!("{} 按单位（{}）", figure.code, figure.part_unit));
     chart.legend().set_hidden();
-    // The largest above.
-    chart.x_axis().set_reverse();
+    // The largest above, and every name.
+    chart.y_axis().set_reverse().set_label_interval(1);
+    let rows = u32::try_from(figure.parts.len()).unwrap_or(0);
+    chart.set_height(rows.saturating_mul(22).clamp(288, 2_000));
     chart
 }
 

@@ -190,7 +190,7 @@ fn check_unit(ground: &Ground<'_>, unit: OrganisationId, faults: &mut Faults) ->
     }
     let groups: Vec<ParticipantGroup> =
         serde_json::from_str(&ground.item.participants).map_err(Error::internal)?;
-    let takes_part = row.parent_id.is_none()
+    let takes_part = row.kind == OrganisationKind::District
         || leads(ground.item)?.contains(&row.code)
         || groups.iter().any(|group| units::members(*group, ground.organisations).contains(&unit));
     if !takes_part {

@@ -28,7 +28,7 @@ async fn a_month_is_closed_by_streets_and_then_by_two_officers(app: TestApp) {
     let planner = app.staff("planner").await;
     let street = json!({ "organisation_id": streets(&app).await[0] });
     planner.post(&format!("{JUNE}/street-closings"), street.clone()).await.problem(409, "period_not_over");
-    into_july(&app);
+    into_july(&app).await;
     let (planner, admin) = (app.staff("planner").await, app.staff("admin").await);
     let open = propose(&planner, JUNE).await.problem(409, "period_open_items");
     let kinds: Vec<&str> =
@@ -65,7 +65,7 @@ async fn whatever_is_open_is_named_and_nothing_changes(app: TestApp) {
     let unfinalised = app.activity(|a| a).await;
     let crowd = app.activity(headcounts::on_the_square).await;
     let headcount = headcounts::count(&gate, crowd.session, 20).await.ok(201);
-    into_july(&app);
+    into_july(&app).await;
     let pinghu = app.organisation("street-pinghu").await;
     let admin = app.staff("admin").await;
     let list = admin.get(&format!("{JUNE}/checklist?street={pinghu}")).await.ok(200);
@@ -118,7 +118,7 @@ async fn a_quarter_needs_its_three_months(app: TestApp) {
 }
 
 async fn a_street_closes_its_own_part_only(app: TestApp) {
-    into_july(&app);
+    into_july(&app).await;
     let officer = app.staff("planner-pinghu").await;
     let own = json!({ "organisation_id": app.organisation("street-pinghu").await });
     let other = json!({ "organisation_id": app.organisation("street-nanwan").await });

@@ -85,7 +85,7 @@ async fn faults_of_reversals_are_found(app: TestApp) {
                  ALTER TABLE lines_bare RENAME TO ledger_lines",
             )?,
             Engine::Postgres => conn.batch_execute(
-                "DO $$ DECLARE one record; BEGIN FOR one IN SELECT conname FROM pg_constraint \
+                "DROP INDEX ledger_lines_reverses; DO $$ DECLARE one record; BEGIN FOR one IN SELECT conname FROM pg_constraint \
                  WHERE conrelid = 'ledger_lines'::regclass AND contype = 'u' LOOP \
                  EXECUTE format('ALTER TABLE ledger_lines DROP CONSTRAINT %I', one.conname); END LOOP; END $$",
             )?,

@@ -10,14 +10,16 @@ pub mod rolling;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use diesel::prelude::*;
 use serde_json::{Value, json};
 use unionhall::attendance::entering::{Candidate, Entrance, Left};
 use unionhall::attendance::model::CheckinMethod;
 use unionhall::error::Result;
 use unionhall::ids::{PersonId, SessionId};
-use unionhall::offering::model::AttendanceRole;
+use unionhall::offering::model::{AttendanceRole, SessionState};
 use unionhall::plan::counting::PlanCounting;
 use unionhall::platform::db::Conn;
+use unionhall::platform::db::schema::{activities, sessions};
 
 use crate::harness::factory::Made;
 use crate::harness::{Actor, Reply, TestApp};
@@ -38,8 +40,16 @@ pub async fn held(app: &TestApp, names: &[&str]) -> Made {
     made
 }
 
-/// Goes into July.
-pub fn into_july(app: &TestApp) {
+/// Goes into July. The demonstration's own sessions are called off: nobody settles them.
+pub async fn into_july(app: &TestApp) {
+    app.write(|conn| {
+        let demo = activities::table.filter(activities::code.is_not_null()).select(activities::id);
+        diesel::update(sessions::table.filter(sessions::activity_id.eq_any(demo)))
+            .set(sessions::state.eq(SessionState::Cancelled))
+            .execute(conn)?;
+        Ok(())
+    })
+    .await;
     app.advance(TimeDelta::days(16));
 }
 
@@ -69,7 +79,7 @@ pub async fn decide(officer: &Actor, period: &str, agree: bool) -> Reply {
 
 /// June is closed, by everybody who has to.
 pub async fn close_june(app: &TestApp) -> Value {
-    into_july(app);
+    into_july(app).await;
     soften(app, JUNE).await;
     propose(&app.staff("planner").await, JUNE).await.ok(200);
     decide(&app.staff("admin").await, JUNE, true).await.ok(200)

@@ -96,6 +96,7 @@ fn is_macro(name: &str) -> bool {
         "insert_new",
         "load_locked",
         "load_pairs",
+        "load_shared",
         "load_unclaimed",
     ]
     .contains(&name)

@@ -3,12 +3,12 @@
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use serde_json::{Value, json};
+use unionhall::clock::db_time;
 use unionhall::ids::SessionId;
-use unionhall::platform::db::schema::{penalties, sessions};
+use unionhall::platform::db::schema::{penalties, plan_periods, sessions};
 use unionhall::signup::penalty::model::PenaltyState;
 
 use super::completing::{completed, course, finalise, placed};
-use crate::closing;
 use crate::harness::{Actor, Reply, Test, TestApp};
 use crate::headcounts;
 
@@ -72,6 +72,8 @@ async fn what_finalising_did_is_taken_back_and_done_anew(app: TestApp) {
     let entries = trail.get(&format!("/api/v1/audit-entries?object={}", course.session)).await.ok(200);
     let entry = entries["items"].as_array().unwrap().iter().find(|one| one["action"] == "session.reopen");
     assert_eq!(entry.unwrap()["detail"]["reason"], "漏录一张签到表");
+    let mut li = li;
+    li.log_in().await;
     gate.scan(course.session, &li.pass().await).await.problem(409, "checkin_not_open");
     let sheet = json!({ "signup_ids": [of_li] });
     let sheet = gate.post(&format!("/api/v1/sessions/{}/sheets", course.session), sheet).await.ok(201);
@@ -183,16 +185,35 @@ async fn what_is_not_finalised_or_closed_stays(app: TestApp) {
 }
 
 async fn a_closed_month_keeps_its_sessions(app: TestApp) {
-    let made = closing::held(&app, &["zhang"]).await;
+    let course = course(&app, 1, "sessions", 100).await;
+    let (zhang, _) = placed(&app, &course, "zhang").await;
+    app.staff("gate").await.scan(course.session, &zhang.pass().await).await.ok(200);
+    finalise(&app, course.session).await;
     app.run_jobs().await;
-    closing::into_july(&app);
-    reopen(&fresh(&app, "gate").await, made.session).await.ok(200);
-    finalise(&app, made.session).await;
-    closing::soften(&app, closing::JUNE).await;
-    closing::propose(&app.staff("planner").await, closing::JUNE).await.ok(200);
-    closing::decide(&app.staff("admin").await, closing::JUNE, true).await.ok(200);
-    reopen(&fresh(&app, "gate").await, made.session).await.problem(409, "session_month_closed");
-    assert_eq!(figures(&app).await, (1, 1));
+    app.advance(TimeDelta::days(16));
+    reopen(&fresh(&app, "gate").await, course.session).await.ok(200);
+    finalise(&app, course.session).await;
+    let (one, other) = (app.staff("planner").await.person(), app.staff("admin").await.person());
+    let at = db_time(app.now());
+    // As two officers of the district leave it.
+    app.write(move |c| {
+        let june = chrono::NaiveDate::from_ymd_opt(2025, 6, 1).unwrap();
+        let month = plan_periods::table
+            .filter(plan_periods::kind.eq("month"))
+            .filter(plan_periods::starts_on.eq(june));
+        let closed = (
+            plan_periods::state.eq("hard"),
+            plan_periods::proposed_by.eq(one),
+            plan_periods::proposed_at.eq(at),
+            plan_periods::closed_by.eq(other),
+            plan_periods::closed_at.eq(at),
+        );
+        assert!(diesel::update(month).set(closed).execute(c)? > 0);
+        Ok(())
+    })
+    .await;
+    reopen(&fresh(&app, "gate").await, course.session).await.problem(409, "session_month_closed");
+    assert_eq!((figures(&app).await, completed(&app, course.id).await.len()), ((1, 1), 1));
     app.run_jobs().await;
 }
 

@@ -11,8 +11,8 @@ pub use crate::headcounts::{approve, decide, text};
 
 /// The sub-districts, by code.
 pub const STREETS: [&str; 11] = [
-    "street-baolong",
     "street-bantian",
+    "street-baolong",
     "street-buji",
     "street-henggang",
     "street-jihua",

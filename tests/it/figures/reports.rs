@@ -1,5 +1,7 @@
 //! Figures that units report: signed by the lead departments, counted once, corrected by versions.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use futures_util::future::join_all;
@@ -27,12 +29,14 @@ pub const TESTS: &[Test] = tests![
     evidence_may_be_demanded,
 ];
 
-/// The lines behind a figure: quantity and whether it takes back another.
+/// The lines behind a figure, by quantity, and whether they take back another.
 async fn lines(app: &TestApp, code: &str) -> Vec<(i64, bool)> {
     let path = format!("/api/v1/plans/2025/targets/{code}/lines?limit=100");
     let page = app.staff("planner").await.get(&path).await.ok(200);
     let line = |one: &Value| (one["quantity"].as_i64().unwrap(), one.get("reverses").is_some());
-    page["items"].as_array().unwrap().iter().map(line).collect()
+    let mut lines: Vec<_> = page["items"].as_array().unwrap().iter().map(line).collect();
+    lines.sort_unstable();
+    lines
 }
 
 async fn a_figure_counts_when_every_lead_department_has_signed(app: TestApp) {
@@ -94,7 +98,7 @@ async fn a_new_version_takes_the_place_of_the_old(app: TestApp) {
     assert_eq!(stands(&app, "09a").await.0, 12, "what is not signed changes nothing");
     approve(&rights, &second).await.ok(200);
     assert_eq!(stands(&app, "09a").await.0, 9);
-    assert_eq!(lines(&app, "09a").await, [(12, false), (-12, true), (9, false)]);
+    assert_eq!(lines(&app, "09a").await, [(-12, true), (9, false), (12, false)]);
     // What was known then is still known.
     let at = format!("&as_of={}", then.format("%Y-%m-%dT%H:%M:%SZ"));
     assert_eq!(target(&app, "09a", &at).await["value"], 12);
@@ -106,13 +110,14 @@ async fn a_new_version_takes_the_place_of_the_old(app: TestApp) {
     approve(&rights, &back).await.ok(200);
     assert_eq!(stands(&app, "09a").await, (0, "not_reported".into()));
     let list = planner.get("/api/v1/plans/2025/targets/09a/reports?month=2025-06").await.ok(200);
-    let states: Vec<(i64, &str)> = list["items"]
+    let mut states: Vec<(i64, &str)> = list["items"]
         .as_array()
         .unwrap()
         .iter()
         .map(|one| (one["number"].as_i64().unwrap(), one["state"].as_str().unwrap()))
         .collect();
-    assert_eq!(states, [(3, "approved"), (2, "superseded"), (1, "superseded")]);
+    states.sort_unstable();
+    assert_eq!(states, [(1, "superseded"), (2, "superseded"), (3, "approved")]);
     // There is nothing left to take back, and a figure may come again.
     let again = report(&planner, "09a", "street-pinghu", json!({ "withdraws": true })).await;
     assert_eq!(faults(&again.problem(422, "validation_failed")), pairs(&[("/withdraws", "nothing_there")]));
@@ -137,8 +142,10 @@ async fn a_figure_that_is_not_approved_counts_nothing(app: TestApp) {
     assert_eq!(stands(&app, "09a").await, (0, "not_reported".into()));
     assert_eq!(lines(&app, "09a").await, []);
     let list = planner.get("/api/v1/plans/2025/targets/09a/reports").await.ok(200);
-    let states: Vec<&Value> = list["items"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
-    assert_eq!(states, ["withdrawn", "proposed", "rejected"]);
+    let mut states: Vec<String> =
+        list["items"].as_array().unwrap().iter().map(|one| text(one, "state")).collect();
+    states.sort();
+    assert_eq!(states, ["proposed", "rejected", "withdrawn"]);
     app.run_jobs().await;
 }
 
@@ -358,7 +365,8 @@ async fn a_rate_that_did_not_hold_once_stays_so(app: TestApp) {
     approve(&rights, &made).await.ok(200);
     assert_eq!(stands(&app, "12a").await, (90, "on_pace".into()));
     let list = planner.get("/api/v1/plans/2025/targets/12a/reports?month=2025-03").await.ok(200);
-    assert_eq!(list["items"][1]["numerator"], 84);
+    let first = list["items"].as_array().unwrap().iter().find(|one| one["number"] == 1).unwrap();
+    assert_eq!((&first["numerator"], &first["state"]), (&json!(84), &json!("superseded")));
     app.run_jobs().await;
 }
 
@@ -397,12 +405,15 @@ async fn who_may_report_and_see(app: TestApp) {
     buji.get(&path(&own)).await.problem(404, "not_found");
     rights.get(&path(&own)).await.ok(200);
     let list = "/api/v1/plans/2025/targets/09a/reports";
-    let seen =
-        |list: Value| list["items"].as_array().unwrap().iter().map(|one| text(one, "id")).collect::<Vec<_>>();
-    assert_eq!(seen(buji.get(list).await.ok(200)), [text(&made, "id")]);
-    assert_eq!(seen(rights.get(list).await.ok(200)), [text(&own, "id"), text(&made, "id")]);
+    let seen = |list: Value| -> BTreeSet<String> {
+        list["items"].as_array().unwrap().iter().map(|one| text(one, "id")).collect()
+    };
+    let these =
+        |reports: &[&Value]| -> BTreeSet<String> { reports.iter().map(|one| text(one, "id")).collect() };
+    assert_eq!(seen(buji.get(list).await.ok(200)), these(&[&made]));
+    assert_eq!(seen(rights.get(list).await.ok(200)), these(&[&own, &made]));
     let unit = app.organisation("street-pinghu").await;
-    assert_eq!(seen(rights.get(&format!("{list}?unit={unit}")).await.ok(200)), [text(&own, "id")]);
+    assert_eq!(seen(rights.get(&format!("{list}?unit={unit}")).await.ok(200)), these(&[&own]));
     // Nobody signs what they reported themselves.
     let both = staff_of(&app, "both", "reviewer", "dept-rights").await;
     staff_of(&app, "both", "plan_officer", "dept-rights").await;

@@ -114,6 +114,8 @@ impl Operation {
             let example = match name {
                 "year" => "2025",
                 "code" => "07a",
+                "number" => "7",
+                "period" => "03",
                 _ => schema["examples"][0].as_str().unwrap(),
             };
             path = path.replace(&format!("{{{name}}}"), example);
