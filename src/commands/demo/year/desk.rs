@@ -1,7 +1,7 @@
 //! Visits, reported figures, audits, closing and restating.
 
 use chrono::{Days, NaiveDate};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::client::{field, id};
 use super::super::{Outcome, name};

@@ -165,10 +165,11 @@ impl Writer {
                 helpers.push(came(MOVER, How::Scan));
             }
             self.meeting((month, 18), PREVENTION, street(month), vec![sitting(helpers)]);
-            self.meeting((month, 19), EXCHANGE, street(month / 3), vec![sitting(self.fresh_pair())]);
+            let hosts = self.walk_ins(2);
+            self.meeting((month, 19), EXCHANGE, street(month / 3), vec![sitting(hosts)]);
         }
         if month == 5 {
-            let hosts = self.fresh_pair();
+            let hosts = self.walk_ins(2);
             self.meeting((month, 19), EXCHANGE, street(7), vec![sitting(hosts)]);
             self.add(month, 20, What::Moves { worker: MOVER, workplace: "demo-enterprise-buji-2" });
         }
@@ -179,10 +180,6 @@ impl Writer {
         if (6..=9).contains(&month) {
             self.cooling(month);
         }
-    }
-
-    fn fresh_pair(&mut self) -> Vec<Came> {
-        self.walk_ins(2)
     }
 
     /// 送清凉, where the crowds are.
