@@ -183,6 +183,36 @@ fn waits_already(conn: &mut Conn, target: TargetId, person: &str) -> Result<Opti
     Ok(query.first(conn).optional()?)
 }
 
+/// Of `lines`, those of people of whom something waits already, and for which month.
+pub(super) fn waiting_people(
+    conn: &mut Conn,
+    lines: &[Line],
+) -> Result<HashMap<LedgerLineId, (PlanId, NaiveDate)>> {
+    let mut found = HashMap::new();
+    let of_people: Vec<&Line> = lines.iter().filter(|line| line.dedup_key.starts_with(OF_PERSON)).collect();
+    let mut ids: Vec<TargetId> = of_people.iter().map(|line| line.target_id).collect();
+    ids.sort();
+    ids.dedup();
+    if ids.is_empty() {
+        return Ok(found);
+    }
+    let any: Vec<TargetId> = held_corrections::table
+        .filter(held_corrections::target_id.eq_any(&ids))
+        .filter(held_corrections::state.eq(HeldState::Held))
+        .select(held_corrections::target_id)
+        .distinct()
+        .load(conn)?;
+    for line in of_people {
+        if !any.contains(&line.target_id) {
+            continue;
+        }
+        if let Some(month) = waits_already(conn, line.target_id, family(&line.dedup_key))? {
+            found.insert(line.id, month);
+        }
+    }
+    Ok(found)
+}
+
 fn row(ids: &Ids, now: DateTime<Utc>, one: &Waiting) -> HeldCorrection {
     let line = &one.line;
     HeldCorrection {

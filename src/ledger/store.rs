@@ -353,9 +353,10 @@ pub fn replace_sources_in_tx(
         live = live_of_sources(conn, sources)?;
     }
     lock_in_tx(conn, &live)?;
+    let people = held::waiting_people(conn, &live)?;
     let waits = |line: &Line| {
         let own = closed.plan(line.target_id, line.month).map(|plan| (plan, line.month));
-        own.or_else(|| replacing.month(line))
+        own.or_else(|| replacing.month(line)).or_else(|| people.get(&line.id).copied())
     };
     let (shut, mut live): (Vec<Line>, Vec<Line>) = live.into_iter().partition(|line| waits(line).is_some());
     let reason = Some(because.reason.to_owned());
