@@ -95,6 +95,7 @@ async fn whatever_is_open_is_named_and_nothing_changes(app: TestApp) {
     gate.finalise(crowd.session).await.ok(200);
     gate.finalise(unfinalised.session).await.ok(200);
     admin.post(&format!("{JUNE}/street-closings"), body).await.ok(200);
+    app.run_jobs().await;
 }
 
 async fn a_quarter_needs_its_three_months(app: TestApp) {

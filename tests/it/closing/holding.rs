@@ -24,6 +24,7 @@ pub const TESTS: &[Test] = tests![
 ];
 
 async fn clean(app: &TestApp) {
+    app.run_jobs().await;
     assert_eq!(app.read(|conn| verify(conn, |_| ())).await.differences, []);
 }
 

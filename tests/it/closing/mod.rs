@@ -37,6 +37,7 @@ pub async fn held(app: &TestApp, names: &[&str]) -> Made {
         gate.scan(made.session, &person.pass().await).await.ok(200);
     }
     gate.finalise(made.session).await.ok(200);
+    app.run_jobs().await;
     made
 }
 
