@@ -158,7 +158,7 @@ macro_rules! load_pairs {
     }};
 }
 
-/// What `load_pairs!` asks PostgreSQL. Unlike `sql_query` it is prepared once a connection.
+/// What `load_pairs!` asks PostgreSQL.
 pub struct Pairs<A, B, X, Y> {
     a: Vec<X>,
     b: Vec<Y>,
@@ -182,6 +182,8 @@ where
     Vec<Y>: ToSql<Array<B>, Pg>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        // A plan that is kept was made when a table was nearly empty, and goes through all of it when it is full.
+        out.unsafe_to_cache_prepared();
         out.push_sql("SELECT kept.* FROM unnest(");
         out.push_bind_param::<Array<A>, _>(&self.a)?;
         out.push_sql(", ");
