@@ -140,13 +140,17 @@ fn insert_many(conn: &mut Conn, lines: &[Line]) -> Result<HashSet<LedgerLineId>>
         .filter(|line| !known.contains(&(line.target_id, line.dedup_key.as_str())))
         .cloned()
         .collect();
-    match crate::insert_rows!(conn, ledger_lines::table, new.as_slice()) {
+    match write_new(conn, &new) {
         Err(error) if unique_violation(&error) => {
             Err(Error::new(Code::Overloaded).retry_after(Duration::from_secs(1)).cause(error))
         }
         Err(error) => Err(error.into()),
         Ok(_) => Ok(new.iter().map(|line| line.id).collect()),
     }
+}
+
+fn write_new(conn: &mut Conn, lines: &[Line]) -> QueryResult<usize> {
+    crate::insert_rows!(conn, ledger_lines::table, lines)
 }
 
 /// A key of a line.
