@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -12,10 +12,13 @@ use crate::error::Result;
 /// So many are remembered at most; then all are forgotten.
 const MOST: usize = 1000;
 
+/// Values with the moment at which they were read.
+type Known<K, V> = HashMap<K, (DateTime<Utc>, Arc<V>)>;
+
 /// What hardly ever changes and is asked for by every batch: used again for as long as `moment`, nothing when that is zero.
 pub struct Lately<K, V> {
     moment: Duration,
-    known: Mutex<HashMap<K, (DateTime<Utc>, Arc<V>)>>,
+    known: Mutex<Known<K, V>>,
 }
 
 impl<K: Eq + Hash, V> Lately<K, V> {
@@ -42,7 +45,7 @@ impl<K: Eq + Hash, V> Lately<K, V> {
         Ok(value)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<K, (DateTime<Utc>, Arc<V>)>> {
+    fn lock(&self) -> MutexGuard<'_, Known<K, V>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -121,7 +121,7 @@ impl Writer {
         }
         self.meeting((month, 6), SKILLS, street(month), skills);
         let riders = [vec![regular(8)], self.walk_ins(1)].concat();
-        let organiser = if month % 2 == 0 { "demo-industry-express" } else { street(month + 3) };
+        let organiser = if month.is_multiple_of(2) { "demo-industry-express" } else { street(month + 3) };
         self.meeting((month, 8), SKILLS_RIDERS, organiser, vec![sitting(riders)]);
         let undone = Came { undone: month == 7, ..self.fresh(How::WalkIn) };
         let crowd = Some(40 + 7 * i64::from(month));
