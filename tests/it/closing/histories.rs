@@ -187,6 +187,8 @@ struct Kept {
     void: bool,
 }
 
+/// The lines of one key: of each generation, whether one takes back, and how much.
+type Generations = BTreeMap<i64, Vec<(bool, i64)>>;
 type Figures = BTreeMap<(TargetId, OrganisationId), i64>;
 
 struct History<'a> {
@@ -484,7 +486,7 @@ impl<'a> History<'a> {
                 ledger_lines::quantity,
             ))
             .load(conn)?;
-        let mut keys: BTreeMap<(TargetId, String), BTreeMap<i64, Vec<(bool, i64)>>> = BTreeMap::new();
+        let mut keys: BTreeMap<(TargetId, String), Generations> = BTreeMap::new();
         for (target, key, generation, is_reversal, quantity) in lines {
             keys.entry((target, key))
                 .or_default()
