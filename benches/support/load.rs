@@ -56,7 +56,7 @@ async fn drive(
         .map(|mut stream| {
             let (requests, next, answers) = (Rc::clone(&requests), Rc::clone(&next), Rc::clone(&answers));
             tokio::task::spawn_local(async move {
-                let mut buffer = vec![0; 64 * 1024];
+                let mut buffer = vec![0; 1024 * 1024];
                 loop {
                     let number = next.get();
                     if number >= total {
