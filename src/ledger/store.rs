@@ -506,5 +506,3 @@ pub fn lines(
     }
     Ok(query.load(conn)?)
 }
-
-pub use super::past::rollups_as_of;

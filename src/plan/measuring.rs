@@ -108,7 +108,7 @@ fn rollups(
 ) -> Result<HashMap<TargetId, Vec<Rollup>>> {
     match as_of {
         None => ledger::store::rollups(conn, targets),
-        Some(at) => ledger::store::rollups_as_of(conn, targets, at),
+        Some(at) => ledger::past::rollups_as_of(conn, targets, at),
     }
 }
 

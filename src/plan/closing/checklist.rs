@@ -9,7 +9,7 @@ use crate::attendance::headcounts::model::HeadcountState;
 use crate::attendance::model::ConflictState;
 use crate::clock::{day_start, db_time};
 use crate::error::Result;
-use crate::ids::{ActivityId, ConflictId, HeadcountId, OrganisationId, PlanReportId, SessionId};
+use crate::ids::{ConflictId, HeadcountId, OrganisationId, PlanReportId, SessionId};
 use crate::offering::model::{ActivityState, SessionState};
 use crate::plan::reports::model::ReportState;
 use crate::platform::db::Conn;
@@ -36,7 +36,7 @@ pub fn open(conn: &mut Conn, part: Part, now: DateTime<Utc>) -> Result<Vec<Item>
     let of = Asked {
         from: db_time(day_start(part.starts_on)),
         until: db_time(day_start(rules::until(part.kind, part.starts_on))),
-        activities: part.street.map(|street| activities_of(conn, street)).transpose()?,
+        street: part.street,
         now: db_time(now),
     };
     let mut items = sessions_unfinalised(conn, &of)?;
@@ -49,35 +49,33 @@ pub fn open(conn: &mut Conn, part: Part, now: DateTime<Utc>) -> Result<Vec<Item>
 struct Asked {
     from: NaiveDateTime,
     until: NaiveDateTime,
-    /// Only these; none for all.
-    activities: Option<Vec<ActivityId>>,
+    /// Only what its organisations hold; none for all.
+    street: Option<OrganisationId>,
     now: NaiveDateTime,
 }
 
-impl Asked {
-    fn covers(&self, activity: ActivityId) -> bool {
-        self.activities.as_ref().is_none_or(|of| of.binary_search(&activity).is_ok())
-    }
-
-    fn items<I: ToString>(&self, kind: ItemKind, rows: Vec<(I, ActivityId, String)>) -> Vec<Item> {
-        let mine = rows.into_iter().filter(|(_, activity, _)| self.covers(*activity));
-        mine.map(|(id, _, title)| Item { kind, id: id.to_string(), name: Some(title) }).collect()
-    }
+/// Activities that the part is about, as a condition on `activities::organisation_id`; before the limit, so that a street's own items
+/// are named however many others have.
+macro_rules! of_street {
+    ($query:expr, $of:expr) => {{
+        let mut query = $query.into_boxed();
+        if let Some(street) = $of.street {
+            let own =
+                organisations::table.filter(organisations::street_id.eq(street)).select(organisations::id);
+            query = query.filter(activities::organisation_id.eq_any(own));
+        }
+        query
+    }};
 }
 
-/// The activities that organisations of a sub-district hold.
-fn activities_of(conn: &mut Conn, street: OrganisationId) -> Result<Vec<ActivityId>> {
-    let of = organisations::table.filter(organisations::street_id.eq(street)).select(organisations::id);
-    let query = activities::table.filter(activities::organisation_id.eq_any(of)).select(activities::id);
-    let mut ids: Vec<ActivityId> = query.load(conn)?;
-    ids.sort();
-    Ok(ids)
+fn items<I: ToString>(kind: ItemKind, rows: Vec<(I, String)>) -> Vec<Item> {
+    rows.into_iter().map(|(id, title)| Item { kind, id: id.to_string(), name: Some(title) }).collect()
 }
 
 /// Sessions that are over, of activities that take place, and of which nobody has said whether they were held.
 fn sessions_unfinalised(conn: &mut Conn, of: &Asked) -> Result<Vec<Item>> {
     let takes_place = [ActivityState::Published, ActivityState::Allocated, ActivityState::Finished];
-    let rows: Vec<(SessionId, ActivityId, String)> = sessions::table
+    let query = sessions::table
         .inner_join(activities::table)
         .filter(sessions::state.eq(SessionState::Planned))
         .filter(sessions::starts_at.ge(of.from))
@@ -86,14 +84,14 @@ fn sessions_unfinalised(conn: &mut Conn, of: &Asked) -> Result<Vec<Item>> {
         .filter(activities::state.eq_any(takes_place))
         .order(sessions::id)
         .limit(NAMED)
-        .select((sessions::id, activities::id, activities::title))
-        .load(conn)?;
-    Ok(of.items(ItemKind::SessionUnfinalised, rows))
+        .select((sessions::id, activities::title));
+    let rows: Vec<(SessionId, String)> = of_street!(query, of).load(conn)?;
+    Ok(items(ItemKind::SessionUnfinalised, rows))
 }
 
 /// Scans without a signal that contradict each other.
 fn conflicts_open(conn: &mut Conn, of: &Asked) -> Result<Vec<Item>> {
-    let rows: Vec<(ConflictId, ActivityId, String)> = checkin_conflicts::table
+    let query = checkin_conflicts::table
         .inner_join(sessions::table.on(sessions::id.eq(checkin_conflicts::session_id)))
         .inner_join(activities::table.on(activities::id.eq(sessions::activity_id)))
         .filter(checkin_conflicts::state.eq(ConflictState::Open))
@@ -101,14 +99,14 @@ fn conflicts_open(conn: &mut Conn, of: &Asked) -> Result<Vec<Item>> {
         .filter(sessions::starts_at.lt(of.until))
         .order(checkin_conflicts::id)
         .limit(NAMED)
-        .select((checkin_conflicts::id, activities::id, activities::title))
-        .load(conn)?;
-    Ok(of.items(ItemKind::ConflictOpen, rows))
+        .select((checkin_conflicts::id, activities::title));
+    let rows: Vec<(ConflictId, String)> = of_street!(query, of).load(conn)?;
+    Ok(items(ItemKind::ConflictOpen, rows))
 }
 
 /// Crowds that one officer counted and no other has agreed to.
 fn headcounts_unsigned(conn: &mut Conn, of: &Asked) -> Result<Vec<Item>> {
-    let rows: Vec<(HeadcountId, ActivityId, String)> = headcounts::table
+    let query = headcounts::table
         .inner_join(sessions::table.on(sessions::id.eq(headcounts::session_id)))
         .inner_join(activities::table.on(activities::id.eq(sessions::activity_id)))
         .filter(headcounts::state.eq(HeadcountState::Proposed))
@@ -116,9 +114,9 @@ fn headcounts_unsigned(conn: &mut Conn, of: &Asked) -> Result<Vec<Item>> {
         .filter(sessions::starts_at.lt(of.until))
         .order(headcounts::id)
         .limit(NAMED)
-        .select((headcounts::id, activities::id, activities::title))
-        .load(conn)?;
-    Ok(of.items(ItemKind::HeadcountUnsigned, rows))
+        .select((headcounts::id, activities::title));
+    let rows: Vec<(HeadcountId, String)> = of_street!(query, of).load(conn)?;
+    Ok(items(ItemKind::HeadcountUnsigned, rows))
 }
 
 /// Reported figures of the period that nobody has approved or rejected.

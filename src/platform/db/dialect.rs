@@ -3,14 +3,6 @@
 //! These are macros, because diesel types a statement per engine: the body is checked twice, once for
 //! each. Budget: ten.
 
-use std::marker::PhantomData;
-
-use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::serialize::ToSql;
-use diesel::sql_types::{Array, HasSqlType, Untyped};
-use diesel::{QueryResult, RunQueryDsl};
-
 /// Runs `$body` with `$c` bound to the connection of the engine at hand.
 #[macro_export]
 macro_rules! on_each {
@@ -129,7 +121,8 @@ macro_rules! load_unclaimed {
 /// Loads the rows whose two key columns are one of `$pairs`, as `$row`. `$one` is the query for one pair; PostgreSQL is given
 /// all in one query, for which the names of the table and of the columns, and these columns' SQL types, are said once more, and a condition if there is one.
 /// Two lists of alternatives would not do: either engine may go through all combinations, or through the whole table. `OFFSET 0`
-/// keeps PostgreSQL from joining otherwise than pair by pair: with many pairs it would go through all rows of the first column.
+/// keeps PostgreSQL from joining otherwise than pair by pair (a plan is made anew each time: one that is kept from when a table was nearly
+/// empty goes through all of it later): with many pairs it would go through all rows of the first column.
 /// After the condition, `"FOR UPDATE"` locks the rows, pair by pair.
 #[macro_export]
 macro_rules! load_pairs {
@@ -138,14 +131,15 @@ macro_rules! load_pairs {
         let pairs = $pairs;
         match $conn {
             $crate::platform::db::Conn::Postgres(c) => {
+                use diesel::sql_types::Array;
                 let (a, b): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();
-                let rest = concat!(
-                    ") AS pair (a, b) CROSS JOIN LATERAL (SELECT * FROM ", $table, " AS one WHERE one.", $a,
-                    " = pair.a AND one.", $b, " = pair.b" $(, " AND one.", $and)?, " OFFSET 0" $($(, " ", $lock)?)?,
-                    ") AS kept"
-                );
-                let query = $crate::platform::db::dialect::Pairs::<$A, $B, _, _>::new(a, b, rest);
-                diesel::RunQueryDsl::load::<$row>(query, c)
+                #[rustfmt::skip]
+                let query = diesel::sql_query(concat!(
+                    "SELECT kept.* FROM unnest($1, $2) AS pair (a, b) CROSS JOIN LATERAL (SELECT * FROM ", $table,
+                    " AS one WHERE one.", $a, " = pair.a AND one.", $b, " = pair.b" $(, " AND one.", $and)?,
+                    " OFFSET 0" $($(, " ", $lock)?)?, ") AS kept"
+                ));
+                diesel::RunQueryDsl::load::<$row>(query.bind::<Array<$A>, _>(a).bind::<Array<$B>, _>(b), c)
             }
             $crate::platform::db::Conn::Sqlite(c) => {
                 let mut rows: Vec<$row> = Vec::new();
@@ -157,50 +151,3 @@ macro_rules! load_pairs {
         }
     }};
 }
-
-/// What `load_pairs!` asks PostgreSQL.
-pub struct Pairs<A, B, X, Y> {
-    a: Vec<X>,
-    b: Vec<Y>,
-    rest: &'static str,
-    types: PhantomData<(A, B)>,
-}
-
-impl<A, B, X, Y> Pairs<A, B, X, Y> {
-    /// The pairs of `a` and `b`, and what follows them.
-    pub fn new(a: Vec<X>, b: Vec<Y>, rest: &'static str) -> Self {
-        Self { a, b, rest, types: PhantomData }
-    }
-}
-
-impl<A, B, X, Y> QueryFragment<Pg> for Pairs<A, B, X, Y>
-where
-    A: 'static,
-    B: 'static,
-    Pg: HasSqlType<Array<A>> + HasSqlType<Array<B>>,
-    Vec<X>: ToSql<Array<A>, Pg>,
-    Vec<Y>: ToSql<Array<B>, Pg>,
-{
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        // A plan that is kept was made when a table was nearly empty, and goes through all of it when it is full.
-        out.unsafe_to_cache_prepared();
-        out.push_sql("SELECT kept.* FROM unnest(");
-        out.push_bind_param::<Array<A>, _>(&self.a)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<B>, _>(&self.b)?;
-        out.push_sql(self.rest);
-        Ok(())
-    }
-}
-
-impl<A, B, X, Y> QueryId for Pairs<A, B, X, Y> {
-    type QueryId = ();
-    // Known by its text.
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<A, B, X, Y> Query for Pairs<A, B, X, Y> {
-    type SqlType = Untyped;
-}
-
-impl<A, B, X, Y, C> RunQueryDsl<C> for Pairs<A, B, X, Y> {}

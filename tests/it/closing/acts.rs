@@ -1,14 +1,18 @@
 //! Who closes what, in which order, and what keeps it open.
 
+use chrono::TimeDelta;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use serde_json::json;
 use unionhall::clock::db_time;
 use unionhall::ids::{LedgerLineId, PlanId, RestatementId};
 use unionhall::ledger::model::Line;
+use unionhall::offering;
+use unionhall::offering::model::Session;
+use unionhall::plan::closing::checklist::NAMED;
 use unionhall::plan::closing::model::{Restatement, RestatementState};
 use unionhall::plan::closing::store as closing;
-use unionhall::platform::db::schema::{ledger_lines, plans};
+use unionhall::platform::db::schema::{ledger_lines, plans, sessions};
 
 use super::{JUNE, close_june, decide, held, into_july, propose, soften, streets};
 use crate::harness::{Test, TestApp};
@@ -17,6 +21,7 @@ use crate::headcounts;
 pub const TESTS: &[Test] = tests![
     a_month_is_closed_by_streets_and_then_by_two_officers,
     whatever_is_open_is_named_and_nothing_changes,
+    a_street_is_told_of_its_own_however_much_others_have,
     a_quarter_needs_its_three_months,
     a_street_closes_its_own_part_only,
     the_database_takes_no_line_for_a_closed_month,
@@ -96,6 +101,34 @@ async fn whatever_is_open_is_named_and_nothing_changes(app: TestApp) {
     gate.finalise(unfinalised.session).await.ok(200);
     admin.post(&format!("{JUNE}/street-closings"), body).await.ok(200);
     app.run_jobs().await;
+}
+
+async fn a_street_is_told_of_its_own_however_much_others_have(app: TestApp) {
+    let elsewhere = app.activity(|a| a.organisation("street-nanwan")).await;
+    let ids = app.ids().clone();
+    app.write(move |conn| {
+        let (row, _) = offering::store::session_get(conn, elsewhere.session)?;
+        let many: Vec<Session> = (2..)
+            .map(|number| Session { id: ids.id(), number, ..row.clone() })
+            .take(NAMED as usize)
+            .collect();
+        for one in &many {
+            diesel::insert_into(sessions::table).values(one).execute(conn)?;
+        }
+        Ok(())
+    })
+    .await;
+    // Ids of one instant have no order: the street's own session comes after all others.
+    app.advance(TimeDelta::seconds(1));
+    let own = app.activity(|a| a).await;
+    into_july(&app).await;
+    let (admin, pinghu) = (app.staff("admin").await, app.organisation("street-pinghu").await);
+    let list = admin.get(&format!("{JUNE}/checklist?street={pinghu}")).await.ok(200);
+    let open = list["items"].as_array().unwrap();
+    assert_eq!(open.len(), 1, "{list}");
+    assert_eq!(headcounts::text(&open[0], "id"), own.session.to_string());
+    let body = json!({ "organisation_id": pinghu });
+    admin.post(&format!("{JUNE}/street-closings"), body).await.problem(409, "period_open_items");
 }
 
 async fn a_quarter_needs_its_three_months(app: TestApp) {

@@ -462,7 +462,7 @@ impl<'a> History<'a> {
     ) -> Result<Figures> {
         let of = [self.place.held, self.place.people_counted, self.place.times];
         let rollups = match as_of {
-            Some(at) => ledger::store::rollups_as_of(conn, &of, at)?,
+            Some(at) => ledger::past::rollups_as_of(conn, &of, at)?,
             None => ledger::store::rollups(conn, &of)?,
         };
         let mut figures = Figures::new();

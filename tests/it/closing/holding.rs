@@ -76,13 +76,13 @@ async fn what_comes_late_is_held_and_posted_by_a_restatement(app: TestApp) {
             .filter(unionhall::platform::db::schema::plan_periods::state.eq("hard"))
             .select(unionhall::platform::db::schema::plan_periods::closed_at)
             .first::<Option<chrono::NaiveDateTime>>(conn)?;
-        let known = ledger::store::rollups_as_of(conn, &ids, closed_at.unwrap().and_utc())?;
+        let known = ledger::past::rollups_as_of(conn, &ids, closed_at.unwrap().and_utc())?;
         let now = ledger::store::rollups(conn, &ids)?;
         let sum = |of: &std::collections::HashMap<TargetId, Vec<ledger::model::Rollup>>| -> i64 {
             of.values().flatten().map(|row| row.quantity).sum()
         };
         assert_eq!((sum(&known), sum(&now)), (4, 8));
-        let before = ledger::store::rollups_as_of(conn, &ids, chrono::DateTime::UNIX_EPOCH)?;
+        let before = ledger::past::rollups_as_of(conn, &ids, chrono::DateTime::UNIX_EPOCH)?;
         assert!(before.is_empty(), "nothing was known: {before:?}");
         Ok(())
     })

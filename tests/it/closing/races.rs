@@ -44,7 +44,7 @@ fn known(
     as_of: Option<DateTime<Utc>>,
 ) -> Result<(i64, i64)> {
     let all = match as_of {
-        Some(at) => ledger::store::rollups_as_of(conn, &[target], at)?,
+        Some(at) => ledger::past::rollups_as_of(conn, &[target], at)?,
         None => ledger::store::rollups(conn, &[target])?,
     };
     let rows = all.get(&target).map(Vec::as_slice).unwrap_or_default();

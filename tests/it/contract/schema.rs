@@ -1,4 +1,4 @@
-//! Two migration trees and `schema.rs` say the same, and the trees can be walked both ways.
+//! Two migration trees and `db/schema` say the same, and the trees can be walked both ways.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::harness::{Test, TestApp, ground};
 
 pub const TESTS: &[Test] = plain_tests![both_trees_are_written_alike];
 pub const ON_EACH_ENGINE: &[Test] = tests![
-    the_tables_are_what_schema_rs_says,
+    the_tables_are_what_the_schema_says,
     keys_and_indexes_are_those_of_sqlite,
     up_down_up_leaves_the_same_schema,
     down_works_on_a_full_database,
@@ -23,7 +23,7 @@ pub const ON_EACH_ENGINE: &[Test] = tests![
 
 const MIGRATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
 
-/// A column's type as `schema.rs` names it, and whether it may be empty.
+/// A column's type as `db/schema` names it, and whether it may be empty.
 type Column = (String, String, bool);
 
 #[derive(Debug, Default, PartialEq, Eq, Clone)]
@@ -174,10 +174,11 @@ fn rule(name: &str, unique: bool, columns: &[String], condition: Option<&str>) -
     format!("{kind} {name} ({}) {condition}", columns.join(", ")).trim().to_owned()
 }
 
-/// The tables as `schema.rs` says them.
+/// The tables as the files of `schema` say them.
 fn written_schema() -> Schema {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/platform/db/schema.rs");
-    let text = std::fs::read_to_string(path).unwrap();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/platform/db/schema");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let text: String = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
     let mut schema = Schema::new();
     for block in text.split("diesel::table! {").skip(1) {
         let (head, rest) = block.split_once('{').unwrap();
@@ -197,7 +198,7 @@ fn written_schema() -> Schema {
         };
         schema.insert(name.to_owned(), table);
     }
-    assert!(schema.contains_key("people") && schema.len() > 20, "schema.rs is read wrongly: {schema:?}");
+    assert!(schema.contains_key("people") && schema.len() > 20, "the schema is read wrongly: {schema:?}");
     schema
 }
 
@@ -215,7 +216,7 @@ fn assert_same(found: &Schema, expected: &Schema) {
     }
 }
 
-async fn the_tables_are_what_schema_rs_says(app: TestApp) {
+async fn the_tables_are_what_the_schema_says(app: TestApp) {
     let found = app.read(|conn| Ok(read_schema(conn))).await;
     assert_same(&without_rules(&found), &written_schema());
 }
