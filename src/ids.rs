@@ -309,6 +309,36 @@ mod kinds {
         FindingId, "fnd");
     crate::id_type!(/// A report that was asked for.
         PlanExportId, "rpt");
+    crate::id_type!(/// A request for legal aid, and the case that it becomes.
+        CaseId, "cas");
+    crate::id_type!(/// A term of the law that runs for a case.
+        LegalClockId, "lck");
+    crate::id_type!(/// That somebody is of the team of a case.
+        TeamMemberId, "ltm");
+    crate::id_type!(/// Something that happened to a case.
+        CaseEventId, "cev");
+    crate::id_type!(/// A document of a case.
+        CaseDocumentId, "doc");
+    crate::id_type!(/// An objection to what was decided about legal aid.
+        ObjectionId, "obj");
+    crate::id_type!(/// A lawyer who takes cases of legal aid.
+        LawyerId, "law");
+    crate::id_type!(/// A legal service station.
+        LegalStationId, "lst");
+    crate::id_type!(/// A worker of a group case.
+        CaseMemberId, "cmb");
+    crate::id_type!(/// That a case was referred elsewhere.
+        ReferralId, "ref");
+    crate::id_type!(/// That somebody asks for another lawyer.
+        LawyerChangeId, "lcg");
+    crate::id_type!(/// What applicant and team of a case say to each other.
+        CaseMessageId, "cmg");
+    crate::id_type!(/// A consultation without a case.
+        ConsultationId, "cns");
+    crate::id_type!(/// That somebody opened a case that is not theirs.
+        GlassId, "gls");
+    crate::id_type!(/// A text or picture that is checked for what must not be shown.
+        ContentCheckId, "cck");
     crate::id_type!(/// A message in the inbox.
         NoticeId, "ntc");
     crate::id_type!(/// Work that follows a commit.

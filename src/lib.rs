@@ -15,6 +15,7 @@ pub mod identity;
 pub mod ids;
 pub mod jobs;
 pub mod ledger;
+pub mod legal_aid;
 pub mod membership;
 pub mod notify;
 pub mod offering;

@@ -15,6 +15,12 @@ crate::text_enum! {
         Auditor = "auditor",
         /// 管理员: grants roles and disables accounts.
         Admin = "admin",
+        /// 法律援助专员: receives requests for legal aid, decides about them, and leads the cases that are theirs.
+        LegalOfficer = "legal_officer",
+        /// 法律援助负责人: hands requests out, keeps stations and lawyers, answers objections.
+        LegalLead = "legal_lead",
+        /// 援助律师: handles the cases that were assigned to them.
+        LegalLawyer = "legal_lawyer",
     }
 }
 
@@ -113,6 +119,24 @@ permissions! {
     PersonManage = "person:manage" [Admin];
     /// See one masked value in clear, with a purpose; every time audited.
     PersonReveal = "person:reveal" [Admin];
+    /// See which requests for legal aid wait at one's desk, without names, and take them.
+    LegalIntake = "legal:intake" [LegalOfficer, LegalLead];
+    /// Work on the cases of whose team one is.
+    LegalWork = "legal:work" [LegalOfficer, LegalLead, LegalLawyer];
+    /// Decide about requests of whose team one is.
+    LegalDecide = "legal:decide" [LegalOfficer, LegalLead];
+    /// Hand requests out, and answer objections.
+    LegalLeadership = "legal:lead" [LegalLead];
+    /// Keep legal service stations, lawyers and their turns.
+    LegalHands = "legal:hands" [LegalLead, Admin];
+    /// Open a case that is not one's own, for a while and with a reason.
+    LegalGlass = "legal:break_glass" [LegalOfficer, LegalLead];
+    /// See who opened cases that were not theirs.
+    LegalGlassRead = "legal:glass_read" [Auditor];
+    /// See how many requests and cases there are, without names.
+    LegalStatistics = "legal:statistics" [LegalOfficer, LegalLead, PlanOfficer, Auditor];
+    /// Judge what the content check held.
+    ContentDecide = "content:decide" [LegalLead, Reviewer, Admin];
     /// Read the audit chain.
     AuditRead = "audit:read" [Auditor];
     /// See and revive dead jobs.

@@ -5,6 +5,7 @@
 mod catalogue;
 mod desk;
 mod door;
+mod legal;
 mod persons;
 mod places;
 mod planning;
@@ -13,6 +14,7 @@ mod platform;
 pub use catalogue::*;
 pub use desk::*;
 pub use door::*;
+pub use legal::*;
 pub use persons::*;
 pub use places::*;
 pub use planning::*;
@@ -183,3 +185,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     plan_cascades,
     plan_shares,
 );
+
+// Legal aid is joined with two tables of other rooms only.
+diesel::allow_tables_to_appear_in_same_query!(legal_cases, people);
+diesel::allow_tables_to_appear_in_same_query!(legal_cases, organisations);
+diesel::allow_tables_to_appear_in_same_query!(legal_team, people);
