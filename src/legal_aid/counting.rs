@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::model::Case;
+use super::model::{Case, CaseState};
 use crate::error::Result;
 use crate::platform::db::Conn;
 
@@ -18,11 +18,11 @@ pub trait CaseCounting: Send + Sync {
     /// More or fewer members belong to a case that was accepted before. `case` is as it stands now.
     fn members_changed_in_tx(&self, conn: &mut Conn, case: &Case, now: DateTime<Utc>) -> Result<()>;
 
-    /// An acceptance was annulled: what it counted for is taken back.
-    fn annulled_in_tx(&self, conn: &mut Conn, case: &Case, reason: &str, now: DateTime<Utc>) -> Result<()>;
+    /// An acceptance was annulled: what it counted for is taken back. Why is not told: whoever reads the plan would read it.
+    fn annulled_in_tx(&self, conn: &mut Conn, case: &Case, now: DateTime<Utc>) -> Result<()>;
 }
 
 /// Whether `case` counts at all, as far as its life goes.
 pub fn counts(case: &Case) -> bool {
-    case.number.is_some() && case.state != super::model::CaseState::Annulled
+    case.number.is_some() && case.state != CaseState::Annulled
 }
