@@ -12,3 +12,4 @@
 //! not their superiors, not an administrator.
 
 pub mod model;
+pub mod papers;
