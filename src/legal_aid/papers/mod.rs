@@ -9,5 +9,6 @@ pub mod model;
 pub mod naming;
 pub mod numbering;
 pub mod page;
+pub mod sealing;
 pub mod store;
 pub mod templates;
