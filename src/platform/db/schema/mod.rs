@@ -98,6 +98,7 @@ diesel::joinable!(plan_reports -> organisations (organisation_id));
 diesel::joinable!(plan_report_units -> plan_reports (report_id));
 diesel::joinable!(plan_cascades -> targets (target_id));
 diesel::joinable!(plan_shares -> plan_cascades (cascade_id));
+diesel::joinable!(legal_cases -> people (person_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     idempotency_keys,
