@@ -11,6 +11,7 @@ use super::{rules, store};
 use crate::clock::{civil_day, db_time};
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{CaseDocumentId, CaseId, PersonId};
+use crate::legal_aid::LegalTools;
 use crate::legal_aid::acting;
 use crate::legal_aid::clocks;
 use crate::legal_aid::machine::Act;
@@ -20,7 +21,6 @@ use crate::legal_aid::papers;
 use crate::legal_aid::papers::issuing::{Ending, Office, Words};
 use crate::legal_aid::papers::model::DocumentKind;
 use crate::legal_aid::team;
-use crate::legal_aid::tools::LegalTools;
 use crate::platform::audit::Entry;
 use crate::platform::db::Conn;
 use crate::platform::vault::{Field, Vault};
@@ -62,7 +62,7 @@ pub fn report_in_tx(
     report: &Report,
     now: DateTime<Utc>,
 ) -> Result<Entry> {
-    let case = team::locked_in_tx(conn, person, id, now)?.case;
+    let case = held_in_tx(conn, person, id, &[TeamRole::Handler, TeamRole::Deputy, TeamRole::Lawyer], now)?;
     in_state(&case, CaseState::Handling)?;
     let row = CaseReport {
         case_id: id,
@@ -91,7 +91,7 @@ pub fn close_in_tx(
     id: CaseId,
     now: DateTime<Utc>,
 ) -> Result<(Case, Entry)> {
-    let case = team::locked_in_tx(conn, person, id, now)?.case;
+    let case = held_in_tx(conn, person, id, LEADS, now)?;
     in_state(&case, CaseState::Handling)?;
     let report = store::report(conn, id)?.ok_or_else(|| Error::new(Code::LegalReportMissing))?;
     let summary = opened(&tools.vault, SUMMARY, id, &report.summary_sealed)?;
@@ -240,7 +240,7 @@ pub fn subsidise_in_tx(
     lawyer: PersonId,
     now: DateTime<Utc>,
 ) -> Result<Entry> {
-    let case = team::locked_in_tx(conn, person, id, now)?.case;
+    let case = held_in_tx(conn, person, id, LEADS, now)?;
     in_state(&case, CaseState::Closed)?;
     let checked = store::file_check(conn, id)?.is_some_and(|check| check.complete);
     if !checked {
@@ -286,9 +286,31 @@ pub fn file_items(conn: &mut Conn, now: DateTime<Utc>) -> Result<Vec<(String, St
 
 /// The report of a closed case of the team that `person` is of, whose row is held.
 fn closed(conn: &mut Conn, person: PersonId, id: CaseId, now: DateTime<Utc>) -> Result<CaseReport> {
-    let case = team::locked_in_tx(conn, person, id, now)?.case;
+    let case = held_in_tx(conn, person, id, LEADS, now)?;
     in_state(&case, CaseState::Closed)?;
     store::report(conn, id)?.ok_or_else(|| Error::internal(format!("{id} was closed without a report")))
+}
+
+/// Who leads a case.
+pub const LEADS: &[TeamRole] = &[TeamRole::Handler, TeamRole::Deputy];
+
+/// The case `id`, held, for whoever is of its team as one of `roles`.
+///
+/// # Errors
+/// 404 for whoever is not of its team, whether it is there or not; `forbidden` for those who are of it as something else.
+pub fn held_in_tx(
+    conn: &mut Conn,
+    person: PersonId,
+    id: CaseId,
+    roles: &[TeamRole],
+    now: DateTime<Utc>,
+) -> Result<Case> {
+    let case = team::locked_in_tx(conn, person, id, now)?.case;
+    let is_one = team::of(conn, id)?.iter().any(|one| one.person_id == person && roles.contains(&one.role));
+    if is_one {
+        return Ok(case);
+    }
+    Err(Error::new(Code::Forbidden).detail("此事由本案承办人办理", "This is for whoever leads the case"))
 }
 
 /// The lawyers of a case.
