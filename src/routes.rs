@@ -3,6 +3,7 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::legal_aid;
 use crate::platform::files;
 use crate::{
     attendance, identity, membership, notify, offering, ops, org, people, plan, review, signup, visits,
@@ -175,6 +176,15 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(visits::visit_api::visit_topic_list)
         .service(visits::visit_api::visit_create)
         .service(visits::visit_api::visit_undo)
+        // Legal aid: cases that others opened, consultations
+        .service(legal_aid::glass_api::legal_glass_open)
+        .service(legal_aid::glass_api::legal_glass_close)
+        .service(legal_aid::glass_api::legal_glass_list)
+        .service(legal_aid::glass_api::legal_glass_get)
+        .service(legal_aid::consultation_api::legal_consultation_record)
+        .service(legal_aid::consultation_api::legal_consultation_list)
+        .service(legal_aid::consultation_api::legal_consultation_undo)
+        .service(legal_aid::consultation_api::legal_consultation_counts)
         // The plan
         .service(plan::api::plan_list)
         .service(plan::api::plan_get)

@@ -12,5 +12,12 @@
 //! not their superiors, not an administrator.
 
 pub mod closing;
+pub mod consultation_api;
+pub mod consultations;
+pub mod counting;
+pub mod glass;
+pub mod glass_api;
+pub mod glass_jobs;
+pub mod glass_sealing;
 pub mod model;
 pub mod papers;
