@@ -11,6 +11,7 @@
 //! Whoever asked may withdraw until the case has ended. Nobody but the team of a case knows of it ([`team`]): not the desk's other officers,
 //! not their superiors, not an administrator.
 
+pub mod closing;
 pub mod consultation_api;
 pub mod consultations;
 pub mod counting;
@@ -19,3 +20,4 @@ pub mod glass_api;
 pub mod glass_jobs;
 pub mod glass_sealing;
 pub mod model;
+pub mod papers;
