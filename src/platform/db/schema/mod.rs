@@ -5,6 +5,7 @@
 mod catalogue;
 mod desk;
 mod door;
+mod hands;
 mod legal;
 mod persons;
 mod places;
@@ -14,6 +15,7 @@ mod platform;
 pub use catalogue::*;
 pub use desk::*;
 pub use door::*;
+pub use hands::*;
 pub use legal::*;
 pub use persons::*;
 pub use places::*;
