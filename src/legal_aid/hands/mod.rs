@@ -9,9 +9,12 @@
 //! it is, never which case. The stations that are open are what a figure of item 11 is held against ([`stations::open_parts`]).
 
 pub mod conflicts;
+pub mod lawyer_api;
 pub mod lawyers;
 pub mod model;
 pub mod rota;
+pub mod station_api;
+pub mod stations;
 pub mod turns;
 
 use secrecy::ExposeSecret;
