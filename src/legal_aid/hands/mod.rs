@@ -8,11 +8,16 @@
 //! What is accepted elsewhere may still be returned. A conflict is found by keyed hashes over all cases ([`conflicts`]): it says which kind
 //! it is, never which case. The stations that are open are what a figure of item 11 is held against ([`stations::open_parts`]).
 
+pub mod change_api;
+pub mod changes;
 pub mod conflicts;
 pub mod lawyer_api;
 pub mod lawyers;
 pub mod model;
+pub mod referral_api;
+pub mod referrals;
 pub mod rota;
+pub mod rota_api;
 pub mod station_api;
 pub mod stations;
 pub mod turns;
