@@ -3,6 +3,7 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::legal_aid;
 use crate::platform::files;
 use crate::{
     attendance, identity, membership, notify, offering, ops, org, people, plan, review, signup, visits,
@@ -175,6 +176,34 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(visits::visit_api::visit_topic_list)
         .service(visits::visit_api::visit_create)
         .service(visits::visit_api::visit_undo)
+        // Legal aid: stations, lawyers and turns, groups, referrals
+        .service(legal_aid::hands::station_api::legal_station_list)
+        .service(legal_aid::hands::station_api::legal_station_get)
+        .service(legal_aid::hands::station_api::legal_station_create)
+        .service(legal_aid::hands::station_api::legal_station_update)
+        .service(legal_aid::hands::lawyer_api::legal_lawyer_list)
+        .service(legal_aid::hands::lawyer_api::legal_lawyer_get)
+        .service(legal_aid::hands::lawyer_api::legal_lawyer_create)
+        .service(legal_aid::hands::lawyer_api::legal_lawyer_update)
+        .service(legal_aid::hands::lawyer_api::legal_lawyer_client_record)
+        .service(legal_aid::hands::rota_api::legal_rota_suggest)
+        .service(legal_aid::hands::rota_api::legal_turn_list)
+        .service(legal_aid::hands::change_api::legal_lawyer_change_list)
+        .service(legal_aid::hands::change_api::legal_lawyer_change_decide)
+        .service(legal_aid::hands::change_api::my_legal_lawyer_change_list)
+        .service(legal_aid::hands::change_api::my_legal_lawyer_change_ask)
+        .service(legal_aid::hands::change_api::my_legal_lawyer_change_withdraw)
+        .service(legal_aid::hands::referral_api::legal_referral_propose)
+        .service(legal_aid::hands::referral_api::legal_referral_list)
+        .service(legal_aid::hands::referral_api::legal_referral_send)
+        .service(legal_aid::hands::referral_api::legal_referral_settle)
+        .service(legal_aid::hands::referral_api::my_legal_referral_list)
+        .service(legal_aid::hands::referral_api::my_legal_referral_consent)
+        .service(legal_aid::group_api::my_legal_member_name)
+        .service(legal_aid::group_api::my_legal_member_list)
+        .service(legal_aid::group_api::legal_member_list)
+        .service(legal_aid::group_api::my_legal_group_list)
+        .service(legal_aid::group_api::my_legal_group_answer)
         // The plan
         .service(plan::api::plan_list)
         .service(plan::api::plan_get)

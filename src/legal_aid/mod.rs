@@ -11,5 +11,7 @@
 //! Whoever asked may withdraw until the case has ended. Nobody but the team of a case knows of it ([`team`]): not the desk's other officers,
 //! not their superiors, not an administrator.
 
+pub mod group_api;
+pub mod groups;
 pub mod hands;
 pub mod model;

@@ -131,9 +131,12 @@ fn workplace(conn: &mut Conn, person: PersonId) -> Result<Option<Organisation>> 
 
 /// Whether it is the candidate's own case.
 fn is_own(conn: &mut Conn, case: &Case, candidate: PersonId) -> Result<bool> {
+    let phone: Option<Vec<u8>> =
+        people::table.find(candidate).select(people::phone_index).first(conn).optional()?.flatten();
+    // Whoever is named by their number may not have answered yet.
     let member = legal_members::table
         .filter(legal_members::case_id.eq(case.id))
-        .filter(legal_members::person_id.eq(candidate));
+        .filter(legal_members::person_id.eq(candidate).or(legal_members::phone_index.eq(phone)));
     let is_member: bool = diesel::select(exists(member)).get_result(conn)?;
     Ok(is_member || case.person_id == candidate)
 }

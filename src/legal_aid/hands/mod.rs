@@ -18,6 +18,7 @@ pub mod referral_api;
 pub mod referrals;
 pub mod rota;
 pub mod rota_api;
+pub mod sealing;
 pub mod station_api;
 pub mod stations;
 pub mod turns;
@@ -28,11 +29,11 @@ use crate::error::{Error, Result};
 use crate::platform::vault::{Field, Vault};
 
 /// Seals a text for a column of a row.
-fn sealed(vault: &Vault, field: Field, row: &[u8], text: &str) -> Result<String> {
+pub(super) fn sealed(vault: &Vault, field: Field, row: &[u8], text: &str) -> Result<String> {
     vault.seal(field, row, text).map_err(Error::internal)
 }
 
 /// Opens it.
-fn opened(vault: &Vault, field: Field, row: &[u8], text: &str) -> Result<String> {
+pub(super) fn opened(vault: &Vault, field: Field, row: &[u8], text: &str) -> Result<String> {
     Ok(vault.open(field, row, text).map_err(Error::internal)?.expose_secret().to_owned())
 }
