@@ -332,8 +332,7 @@ pub async fn my_legal_group_answer(
     body: Idempotent<GroupAnswerInput>,
 ) -> Result<Stored> {
     let (person, now, id) = (guard.person(), platform.clock.now(), id.0);
-    let (ids, vault, counting) =
-        (platform.ids.clone(), platform.vault.clone(), Arc::clone(&tools.counting));
+    let (ids, vault, counting) = (platform.ids.clone(), platform.vault.clone(), Arc::clone(&tools.counting));
     let GroupAnswerInput { agrees, amount_fen } = body.body;
     let act = move |c: &mut Conn| {
         let mut beside = Beside::default();

@@ -208,8 +208,10 @@ pub fn form_in_tx(
     beside: &mut Beside,
 ) -> Result<Vec<Member>> {
     if case.decided_at.is_some() || case.ended_at.is_some() {
-        return Err(Error::new(Code::StateForbids)
-            .detail("该申请已有决定，不能再改为集体案件", "It is decided; it does not become a group's any more"));
+        return Err(Error::new(Code::StateForbids).detail(
+            "该申请已有决定，不能再改为集体案件",
+            "It is decided; it does not become a group's any more",
+        ));
     }
     if !of_case(conn, case.id)?.is_empty() {
         return Err(Error::new(Code::StateForbids)
@@ -375,7 +377,8 @@ fn update_in_tx(conn: &mut Conn, before: &Member, after: &Member) -> Result<()> 
         Ok(_) => Err(Error::internal(format!("{} changed behind its case's lock", before.id))),
         // Named twice, by two numbers of one person.
         Err(error) if crate::platform::db::unique_violation(&error) => {
-            Err(Error::new(Code::UniqueTaken).detail("您已是该案成员", "You are a member of this case already"))
+            Err(Error::new(Code::UniqueTaken)
+                .detail("您已是该案成员", "You are a member of this case already"))
         }
         Err(error) => Err(error.into()),
     }
@@ -399,9 +402,8 @@ fn recount_in_tx(
     if members == case.members {
         return Ok(case.clone());
     }
-    let same = legal_cases::table
-        .filter(legal_cases::id.eq(case.id))
-        .filter(legal_cases::version.eq(case.version));
+    let same =
+        legal_cases::table.filter(legal_cases::id.eq(case.id)).filter(legal_cases::version.eq(case.version));
     let changed = diesel::update(same)
         .set((legal_cases::members.eq(members), legal_cases::version.eq(case.version + 1)))
         .execute(conn)?;

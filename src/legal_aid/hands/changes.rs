@@ -98,7 +98,9 @@ pub fn ask_in_tx(
             .detail("您已申请更换律师，正在等待决定", "You have asked already; it is being decided"));
     }
     let handlers = members.iter().filter(|one| one.role == TeamRole::Handler);
-    beside.messages.extend(handlers.map(|one| to_staff(one.person_id, case, "受援人申请更换律师，请按期决定。")));
+    beside
+        .messages
+        .extend(handlers.map(|one| to_staff(one.person_id, case, "受援人申请更换律师，请按期决定。")));
     let detail = json!({ "by": "applicant", "change": id });
     beside.entries.push(Entry::system("legal_lawyer_change.ask", case.id).detail(detail));
     Ok(row)
@@ -176,7 +178,8 @@ pub fn decide_in_tx(
         rota::choose_in_tx(conn, vault, &case, successor, decision.note.as_deref(), now)?;
         team::leave_in_tx(conn, case.id, before.lawyer_id, now)?;
         team::join_in_tx(conn, ids, case.id, successor, TeamRole::Lawyer, now)?;
-        case = acting::act_in_tx(conn, ids, vault, &case, Act::Reassign, Some(decision.actor), None, None, now)?;
+        case =
+            acting::act_in_tx(conn, ids, vault, &case, Act::Reassign, Some(decision.actor), None, None, now)?;
         beside.messages.push(to_staff(successor, &case, "您已被指派承办一宗法律援助案件，请打开查看。"));
         beside.messages.push(to_staff(before.lawyer_id, &case, "该案已改由其他律师承办，请办理材料移交。"));
     }

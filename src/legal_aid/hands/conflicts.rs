@@ -78,7 +78,11 @@ impl Sides {
         let name: Option<String> =
             people::table.find(case.person_id).select(people::name).first(conn).optional()?.flatten();
         applicant_opposed.extend(name.map(|name| parties::index(vault, Side::Employer, &name)));
-        Ok(Self { employer: index(Side::Employer), employer_asking: index(Side::Applicant), applicant_opposed })
+        Ok(Self {
+            employer: index(Side::Employer),
+            employer_asking: index(Side::Applicant),
+            applicant_opposed,
+        })
     }
 }
 
@@ -174,13 +178,7 @@ fn names<'a>(name: &'a str, short: &'a str) -> BTreeSet<&'a str> {
 }
 
 /// Whether the candidate has declared to be the applicant's kin, or to have an interest in the employer.
-fn is_tied(
-    conn: &mut Conn,
-    vault: &Vault,
-    case: &Case,
-    sides: &Sides,
-    candidate: PersonId,
-) -> Result<bool> {
+fn is_tied(conn: &mut Conn, vault: &Vault, case: &Case, sides: &Sides, candidate: PersonId) -> Result<bool> {
     let one_way = review_ties::person_id.eq(candidate).and(review_ties::kin_id.eq(case.person_id));
     let other_way = review_ties::person_id.eq(case.person_id).and(review_ties::kin_id.eq(candidate));
     let kin = review_ties::table.filter(review_ties::ended_at.is_null()).filter(one_way.or(other_way));
@@ -202,9 +200,8 @@ fn on_the_other_side(
     candidate: PersonId,
     licence: &[u8],
 ) -> Result<bool> {
-    let asking = legal_parties::side
-        .eq(Side::Applicant)
-        .and(legal_parties::who.eq_any(sides.employer_asking.clone()));
+    let asking =
+        legal_parties::side.eq(Side::Applicant).and(legal_parties::who.eq_any(sides.employer_asking.clone()));
     let opposed = legal_parties::side
         .eq(Side::Employer)
         .and(legal_parties::who.eq_any(sides.applicant_opposed.clone()));
@@ -237,12 +234,7 @@ fn has_acted(conn: &mut Conn, sides: &Sides, candidate: PersonId) -> Result<bool
 }
 
 /// Whether somebody else of the candidate's firm does.
-fn firm_has_acted(
-    conn: &mut Conn,
-    sides: &Sides,
-    candidate: PersonId,
-    firm: Option<String>,
-) -> Result<bool> {
+fn firm_has_acted(conn: &mut Conn, sides: &Sides, candidate: PersonId, firm: Option<String>) -> Result<bool> {
     let acted = legal_lawyer_clients::table
         .inner_join(legal_lawyers::table)
         .filter(legal_lawyer_clients::who.eq_any(&sides.employer))

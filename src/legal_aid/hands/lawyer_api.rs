@@ -361,8 +361,7 @@ pub async fn legal_lawyer_client_record(
                 lawyers::client_remove_in_tx(c, &row)?;
             }
         }
-        let entry =
-            Entry::new(actor, "legal_lawyer.client", id).detail(json!({ "acts": input.acts }));
+        let entry = Entry::new(actor, "legal_lawyer.client", id).detail(json!({ "acts": input.acts }));
         audit::append_in_tx(c, now, vec![entry])?;
         Stored::done(version, &LawyerView::one(c, id, &vault)?)
     };
@@ -393,6 +392,7 @@ fn check_duty(duty: &LawyerDutyInput, at: &str) -> Result<()> {
 }
 
 fn phone(text: &str) -> Result<Phone> {
-    Phone::parse(text)
-        .map_err(|fault| Error::invalid(vec![Fault::new("/phone", "phone", Text::new(fault.zh(), fault.en()))]))
+    Phone::parse(text).map_err(|fault| {
+        Error::invalid(vec![Fault::new("/phone", "phone", Text::new(fault.zh(), fault.en()))])
+    })
 }

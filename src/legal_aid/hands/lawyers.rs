@@ -102,9 +102,8 @@ pub fn insert_in_tx(conn: &mut Conn, row: &Lawyer) -> Result<()> {
 /// # Errors
 /// 412 when they are not; `unique_taken` for a licence that another has.
 pub fn update_in_tx(conn: &mut Conn, version: i64, row: &Lawyer) -> Result<()> {
-    let same = legal_lawyers::table
-        .filter(legal_lawyers::id.eq(row.id))
-        .filter(legal_lawyers::version.eq(version));
+    let same =
+        legal_lawyers::table.filter(legal_lawyers::id.eq(row.id)).filter(legal_lawyers::version.eq(version));
     let changed = diesel::update(same)
         .set((
             legal_lawyers::station_id.eq(row.station_id),

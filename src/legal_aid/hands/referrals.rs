@@ -9,9 +9,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde_json::json;
 
-use super::model::{
-    Destination, REFERRAL_DATA, REFERRAL_OUTCOME, REFERRAL_REASON, Referral, ReferralState,
-};
+use super::model::{Destination, REFERRAL_DATA, REFERRAL_OUTCOME, REFERRAL_REASON, Referral, ReferralState};
 use super::{opened, sealed};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Fault, Result, Text};
@@ -200,9 +198,10 @@ pub fn propose_in_tx(
         return Err(Error::new(Code::StateForbids)
             .detail("已有一项同类转介正在进行", "A referral to such a place is under way already"));
     }
-    beside.messages.push(to_applicant(case, "承办人建议将您的事项转介其他机构，需要您同意后才会移送，请打开查看。"));
-    let detail =
-        json!({ "referral": id, "destination": row.destination, "fields": proposal.fields });
+    beside
+        .messages
+        .push(to_applicant(case, "承办人建议将您的事项转介其他机构，需要您同意后才会移送，请打开查看。"));
+    let detail = json!({ "referral": id, "destination": row.destination, "fields": proposal.fields });
     beside.entries.push(Entry::new(proposal.actor, "legal_referral.propose", case.id).detail(detail));
     Ok(row)
 }
@@ -248,9 +247,8 @@ pub fn of_case(conn: &mut Conn, case: CaseId) -> Result<Vec<Referral>> {
 
 /// A referral of a case, or 404: also for another case's.
 pub fn get(conn: &mut Conn, case: CaseId, id: ReferralId) -> Result<Referral> {
-    let query = legal_referrals::table
-        .filter(legal_referrals::id.eq(id))
-        .filter(legal_referrals::case_id.eq(case));
+    let query =
+        legal_referrals::table.filter(legal_referrals::id.eq(id)).filter(legal_referrals::case_id.eq(case));
     query.select(Referral::as_select()).first(conn).optional()?.ok_or_else(Error::not_found)
 }
 
@@ -316,8 +314,7 @@ pub fn send_in_tx(
 ) -> Result<Referral> {
     let before = get(conn, case.id, id)?;
     let state = transition(ReferralAct::Send, before.state)?;
-    let after =
-        Referral { state, sent_by: Some(actor), sent_at: Some(db_time(now)), ..before.clone() };
+    let after = Referral { state, sent_by: Some(actor), sent_at: Some(db_time(now)), ..before.clone() };
     let after = update_in_tx(conn, &before, after)?;
     beside.messages.push(to_applicant(case, "您同意转介的事项已移送。"));
     let detail = json!({ "referral": id, "destination": after.destination });
@@ -372,7 +369,11 @@ fn update_in_tx(conn: &mut Conn, before: &Referral, after: Referral) -> Result<R
             legal_referrals::version.eq(after.version),
         ))
         .execute(conn)?;
-    if changed == 1 { Ok(after) } else { Err(Error::internal(format!("{} changed behind its lock", before.id))) }
+    if changed == 1 {
+        Ok(after)
+    } else {
+        Err(Error::internal(format!("{} changed behind its lock", before.id)))
+    }
 }
 
 fn to_applicant(case: &Case, detail: &str) -> Message {
@@ -424,6 +425,9 @@ mod tests {
         let refusal = check(&proposal(Destination::Hotline, &[Name, Facts, Name, Wishes])).unwrap_err();
         let faults: Vec<_> =
             refusal.inner().faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
-        assert_eq!(faults, [("/fields/1", "not_needed"), ("/fields/2", "duplicate"), ("/fields/3", "not_needed")]);
+        assert_eq!(
+            faults,
+            [("/fields/1", "not_needed"), ("/fields/2", "duplicate"), ("/fields/3", "not_needed")]
+        );
     }
 }

@@ -264,13 +264,8 @@ mod tests {
     use proptest::prelude::*;
     use uuid::Uuid;
 
-    const FREE: Obstacles = Obstacles {
-        on_duty: true,
-        takes_kind: true,
-        has_role: true,
-        same_lawyer: false,
-        conflict: false,
-    };
+    const FREE: Obstacles =
+        Obstacles { on_duty: true, takes_kind: true, has_role: true, same_lawyer: false, conflict: false };
 
     fn instant(seconds: i64) -> NaiveDateTime {
         DateTime::from_timestamp(1_750_000_000 + seconds, 0).unwrap().naive_utc()

@@ -78,7 +78,8 @@ pub fn rotate(db: &Db, vault: &Vault, mut progress: impl FnMut()) -> Result<usiz
     );
     done += column!((db, vault, &mut progress), legal_referrals, reason_sealed, REFERRAL_REASON, ReferralId);
     done += column!((db, vault, &mut progress), legal_referrals, data_sealed, REFERRAL_DATA, ReferralId);
-    done += column!((db, vault, &mut progress), legal_referrals, outcome_sealed, REFERRAL_OUTCOME, ReferralId);
+    done +=
+        column!((db, vault, &mut progress), legal_referrals, outcome_sealed, REFERRAL_OUTCOME, ReferralId);
     done += column!((db, vault, &mut progress), legal_members, name_sealed, MEMBER_NAME, CaseMemberId);
     done += column!((db, vault, &mut progress), legal_members, phone_sealed, MEMBER_PHONE, CaseMemberId);
     done += column!((db, vault, &mut progress), legal_members, amount_sealed, MEMBER_AMOUNT, CaseMemberId);

@@ -202,11 +202,7 @@ pub async fn legal_station_create(
         };
         stations::insert_in_tx(c, &row)?;
         let detail = json!({ "kind": row.kind, "organisation": row.organisation_id });
-        audit::append_in_tx(
-            c,
-            now,
-            vec![Entry::new(actor, "legal_station.create", id).detail(detail)],
-        )?;
+        audit::append_in_tx(c, now, vec![Entry::new(actor, "legal_station.create", id).detail(detail)])?;
         Stored::created(format!("/api/v1/legal-stations/{id}"), 1, &LegalStationView::new((row, keeper)))
     };
     platform.idempotency.run(actor, body.key, act).await
@@ -269,11 +265,7 @@ pub async fn legal_station_update(
         };
         stations::update_in_tx(c, seen.version(), &row)?;
         let detail = json!({ "opened_on": row.opened_on, "closed_on": row.closed_on });
-        audit::append_in_tx(
-            c,
-            now,
-            vec![Entry::new(actor, "legal_station.update", id).detail(detail)],
-        )?;
+        audit::append_in_tx(c, now, vec![Entry::new(actor, "legal_station.update", id).detail(detail)])?;
         stations::get(c, id)
     };
     let found = platform.db.write(act).await?;
@@ -298,10 +290,8 @@ fn check_days(opened_on: NaiveDate, closed_on: Option<NaiveDate>, today: NaiveDa
         faults.push(Fault::new("/opened_on", "range", text));
     }
     if closed_on.is_some_and(|last| last < opened_on || last > today) {
-        let text = Text::new(
-            "应在启用日期与今天之间",
-            "must lie between the day on which it opened and today",
-        );
+        let text =
+            Text::new("应在启用日期与今天之间", "must lie between the day on which it opened and today");
         faults.push(Fault::new("/closed_on", "range", text));
     }
     if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }

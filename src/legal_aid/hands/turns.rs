@@ -66,6 +66,7 @@ pub fn of_case(conn: &mut Conn, case: CaseId) -> Result<Vec<Turn>> {
 
 /// Why an officer passed somebody over, if they did.
 pub fn note(vault: &Vault, turn: &Turn) -> Result<Option<String>> {
-    let open = |text: &str| opened(vault, TURN_NOTE, &row_key(turn.case_id, turn.round, turn.lawyer_id), text);
+    let open =
+        |text: &str| opened(vault, TURN_NOTE, &row_key(turn.case_id, turn.round, turn.lawyer_id), text);
     turn.note_sealed.as_deref().map(open).transpose()
 }

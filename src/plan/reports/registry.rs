@@ -57,10 +57,14 @@ impl Registry {
             let over = |stand: &&Stand| of(&stand.told, place).saturating_add(*part) > of(&stand.kept, place);
             if let Some(stand) = self.later.iter().find(over) {
                 let month = stand.month.format("%Y-%m");
-                faults.push(Fault::new(at, "told_later", Text::new(
-                    format!("{month} 的上报数已包含这些站点，请先更正该月数据"),
-                    format!("the figure of {month} holds these stations already: correct that one first"),
-                )));
+                faults.push(Fault::new(
+                    at,
+                    "told_later",
+                    Text::new(
+                        format!("{month} 的上报数已包含这些站点，请先更正该月数据"),
+                        format!("the figure of {month} holds these stations already: correct that one first"),
+                    ),
+                ));
             }
         }
         faults
@@ -147,7 +151,8 @@ mod tests {
         let own = stand("2025-09-01", [1, 12, 9], [1, 10, 9]);
         let registry = Registry { own, later: Vec::new() };
         assert_eq!(faults(&registry, [0, 2, 0]), []);
-        let wrong = [("/parts/0".to_owned(), "registry_differs"), ("/parts/2".to_owned(), "registry_differs")];
+        let wrong =
+            [("/parts/0".to_owned(), "registry_differs"), ("/parts/2".to_owned(), "registry_differs")];
         assert_eq!(faults(&registry, [1, 2, 9]), wrong);
     }
 
@@ -157,10 +162,10 @@ mod tests {
         // September's figure holds everything.
         let all = stand("2025-09-01", [1, 12, 0], [1, 12, 0]);
         let registry = Registry { own: own.clone(), later: vec![all] };
-        assert_eq!(faults(&registry, [1, 10, 0]), [
-            ("/parts/0".to_owned(), "told_later"),
-            ("/parts/1".to_owned(), "told_later")
-        ]);
+        assert_eq!(
+            faults(&registry, [1, 10, 0]),
+            [("/parts/0".to_owned(), "told_later"), ("/parts/1".to_owned(), "told_later")]
+        );
         let rest = stand("2025-09-01", [1, 12, 0], [0, 2, 0]);
         assert_eq!(faults(&Registry { own, later: vec![rest] }, [1, 10, 0]), []);
     }

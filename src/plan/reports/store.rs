@@ -57,11 +57,7 @@ pub fn versions(
 }
 
 /// The versions of a unit's figures that count or are to be signed, by month and number.
-pub fn standing_of_unit(
-    conn: &mut Conn,
-    target: TargetId,
-    unit: OrganisationId,
-) -> Result<Vec<PlanReport>> {
+pub fn standing_of_unit(conn: &mut Conn, target: TargetId, unit: OrganisationId) -> Result<Vec<PlanReport>> {
     let rows = plan_reports::table
         .filter(plan_reports::target_id.eq(target))
         .filter(plan_reports::organisation_id.eq(unit))
