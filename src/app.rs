@@ -31,6 +31,7 @@ use crate::identity::api::LoginConfig;
 use crate::identity::standing::DatabaseStandings;
 use crate::ids::Ids;
 use crate::jobs;
+use crate::legal_aid::glass_jobs::GlassSweep;
 use crate::membership::subject::MembershipSubject;
 use crate::notify::jobs::NoticeWriter;
 use crate::offering::CATALOGUE;
@@ -453,6 +454,7 @@ fn handlers(
             storage: files.storage().clone(),
         }),
         Arc::new(exports::jobs::Sweep { clock: Arc::clone(clock), storage: files.storage().clone() }),
+        Arc::new(GlassSweep { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(NoticeWriter { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(jobs::Housekeeping { clock: Arc::clone(clock) }),
         Arc::new(Recount),

@@ -204,6 +204,15 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(legal_aid::group_api::legal_member_list)
         .service(legal_aid::group_api::my_legal_group_list)
         .service(legal_aid::group_api::my_legal_group_answer)
+        // Legal aid: cases that others opened, consultations
+        .service(legal_aid::glass_api::legal_glass_open)
+        .service(legal_aid::glass_api::legal_glass_close)
+        .service(legal_aid::glass_api::legal_glass_list)
+        .service(legal_aid::glass_api::legal_glass_get)
+        .service(legal_aid::consultation_api::legal_consultation_record)
+        .service(legal_aid::consultation_api::legal_consultation_list)
+        .service(legal_aid::consultation_api::legal_consultation_undo)
+        .service(legal_aid::consultation_api::legal_consultation_counts)
         // The plan
         .service(plan::api::plan_list)
         .service(plan::api::plan_get)

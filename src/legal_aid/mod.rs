@@ -11,6 +11,13 @@
 //! Whoever asked may withdraw until the case has ended. Nobody but the team of a case knows of it ([`team`]): not the desk's other officers,
 //! not their superiors, not an administrator.
 
+pub mod consultation_api;
+pub mod consultations;
+pub mod counting;
+pub mod glass;
+pub mod glass_api;
+pub mod glass_jobs;
+pub mod glass_sealing;
 pub mod group_api;
 pub mod groups;
 pub mod hands;

@@ -20,7 +20,7 @@ const FLOORS: &[&[&str]] = &[
     &["identity", "notify", "offering"],
     &["review"],
     &["membership", "signup"],
-    &["attendance"],
+    &["attendance", "legal_aid"],
     &["plan", "visits"],
 ];
 
