@@ -19,5 +19,8 @@ pub mod glass;
 pub mod glass_api;
 pub mod glass_jobs;
 pub mod glass_sealing;
+pub mod group_api;
+pub mod groups;
+pub mod hands;
 pub mod model;
 pub mod papers;
