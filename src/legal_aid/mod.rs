@@ -13,9 +13,9 @@
 //! Whoever asked may withdraw until the case has ended. Nobody but the team of a case knows of it ([`team`]): not the desk's other officers,
 //! not their superiors, not an administrator.
 
-pub mod closing;
 pub mod acting;
 pub mod clocks;
+pub mod closing;
 pub mod consultation_api;
 pub mod consultations;
 pub mod counting;
@@ -27,13 +27,14 @@ pub mod glass_sealing;
 pub mod group_api;
 pub mod groups;
 pub mod hands;
-pub mod model;
-pub mod papers;
 pub mod machine;
 pub mod model;
 pub mod own;
+pub mod papers;
 pub mod parties;
 pub mod store;
+pub mod talk;
+pub mod talk_api;
 pub mod team;
 pub mod tools;
 
