@@ -13,8 +13,10 @@
 //! Whoever asked may withdraw until the case has ended. Nobody but the team of a case knows of it ([`team`]): not the desk's other officers,
 //! not their superiors, not an administrator.
 
+<<<<<<< HEAD
 pub mod acting;
 pub mod clocks;
+pub mod closing;
 pub mod consultation_api;
 pub mod consultations;
 pub mod counting;
@@ -26,6 +28,7 @@ pub mod glass_sealing;
 pub mod machine;
 pub mod model;
 pub mod own;
+pub mod papers;
 pub mod parties;
 pub mod store;
 pub mod team;

@@ -33,6 +33,7 @@ mod identity;
 mod imports;
 mod jobs;
 mod ledger;
+mod legal;
 mod lifecycle;
 mod membership;
 mod opening;
@@ -153,6 +154,9 @@ const ROOMS: &[&[Test]] = &[
     visits::counting::TESTS,
     visits::scope::TESTS,
     visits::warnings::TESTS,
+    legal::counting::TESTS,
+    legal::glass::TESTS,
+    legal::secrecy::TESTS,
     year::TESTS,
 ];
 
