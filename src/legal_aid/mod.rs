@@ -13,7 +13,6 @@
 //! Whoever asked may withdraw until the case has ended. Nobody but the team of a case knows of it ([`team`]): not the desk's other officers,
 //! not their superiors, not an administrator.
 
-<<<<<<< HEAD
 pub mod acting;
 pub mod clocks;
 pub mod closing;
