@@ -24,6 +24,9 @@ pub mod glass;
 pub mod glass_api;
 pub mod glass_jobs;
 pub mod glass_sealing;
+pub mod group_api;
+pub mod groups;
+pub mod hands;
 pub mod machine;
 pub mod group_api;
 pub mod groups;
@@ -33,6 +36,8 @@ pub mod own;
 pub mod papers;
 pub mod parties;
 pub mod store;
+pub mod talk;
+pub mod talk_api;
 pub mod team;
 pub mod tools;
 
