@@ -8,7 +8,9 @@ use unionhall::ids::{CaseDocumentId, CaseId};
 use unionhall::legal_aid::closing::rules;
 use unionhall::legal_aid::model::{AidForm, CaseState, TeamRole};
 use unionhall::legal_aid::papers::model::DocumentKind;
+use unionhall::legal_aid::papers::sealing;
 use unionhall::platform::db::schema::{legal_documents, legal_events, legal_subsidies, policies};
+use unionhall::platform::vault::KeyConfig;
 use unionhall::policy::model::{Policy, PolicyUnit};
 
 use super::papers::{issue, refused, words};
@@ -27,6 +29,7 @@ pub const TESTS: &[Test] = tests![
     a_file_is_checked_by_another_and_lacks_what_it_lacks,
     a_subsidy_is_what_the_policy_said_on_the_day_of_the_closing,
     nobody_else_learns_how_a_case_ended,
+    papers_move_to_another_key,
 ];
 
 /// A case that is being handled, and everybody of it.
@@ -357,4 +360,47 @@ async fn nobody_else_learns_how_a_case_ended(app: TestApp) {
         }
         assert_eq!(answers[0], answers[1], "{what}");
     }
+}
+
+async fn papers_move_to_another_key(app: TestApp) {
+    policy_is(&app, "legal_aid.return_visit_percent", "100", PolicyUnit::Percent, "2025-06-16").await;
+    let of = Handled::new(&app).await;
+    let closed = of.closed().await;
+    let heard = json!({ "way": "phone", "outcome": "confirmed", "note": "款项已收到" });
+    of.deputy.post(&of.at("return-visits"), heard).await.ok(200);
+    of.deputy.post(&of.at("file-checks"), json!({ "present": [], "note": "案卷未归档" })).await.ok(200);
+    let path = format!("/api/v1/me/legal-requests/{}/satisfactions", of.id);
+    of.worker.post(&path, json!({ "score": 3, "text": "等得太久" })).await.ok(200);
+    let secret = "another-secret-of-the-vault-for-papers-0002";
+    let old = app.config().vault.clone();
+    let both = app
+        .start_with(|config| {
+            config.vault.key_id = "v2".into();
+            config.vault.secret = secret.to_owned().into();
+            config.vault.retired =
+                vec![KeyConfig { id: old.key_id.clone(), cipher: old.cipher, secret: old.secret.clone() }];
+        })
+        .await;
+    let rotate = || {
+        let platform = both.app().platform().clone();
+        tokio::task::spawn_blocking(move || sealing::rotate(&platform.db, &platform.vault, || ()).unwrap())
+    };
+    // Three documents, a report, a return visit, an opinion, a check.
+    assert_eq!(rotate().await.unwrap(), 7);
+    assert_eq!(rotate().await.unwrap(), 0, "nothing is left to do");
+    // The old key may go now: what was said is read with the new one alone.
+    let new = app
+        .start_with(|config| {
+            config.vault.key_id = "v2".into();
+            config.vault.secret = secret.to_owned().into();
+        })
+        .await;
+    let all = of.deputy.at(&new).get(&of.at("closing")).await.ok(200);
+    assert_eq!(all["report"]["summary"], "仲裁委员会支持全部请求。");
+    assert_eq!(all["return_visit"]["note"], "款项已收到");
+    assert_eq!(all["file_check"]["note"], "案卷未归档");
+    assert_eq!(all["satisfaction"]["text"], "等得太久");
+    let document = closed["report"]["document_id"].as_str().unwrap();
+    let page = of.deputy.at(&new).get(&of.at(&format!("documents/{document}"))).await;
+    assert!(page.text.contains("仲裁委员会支持全部请求。"), "{}", page.text);
 }
