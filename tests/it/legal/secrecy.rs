@@ -3,12 +3,12 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use unionhall::ids::{parse_typeid, typeid};
+use unionhall::ids::{PersonId, parse_typeid, typeid};
 use unionhall::legal_aid::model::TeamRole;
 use uuid::Uuid;
 
 use super::planting::{TOLD, join, planted};
-use crate::access::cases::{Call, Stage, case};
+use crate::access::cases::{Stage, case};
 use crate::access::staff_of;
 use crate::harness::document::{OPERATIONS, Operation};
 use crate::harness::{Actor, Reply, Test, TestApp};
@@ -112,7 +112,7 @@ async fn what_is_foreign_and_what_is_not_there_are_the_same_bytes(app: TestApp) 
             if queue || watched {
                 continue;
             }
-            let there = Call { path: missing.clone(), ..call.clone() };
+            let there = call.clone().at(missing.clone());
             let (foreign, none) = (call.clone().by(caller).await, there.by(caller).await);
             compared += 1;
             if foreign.status < 400 {
@@ -130,7 +130,7 @@ async fn what_is_foreign_and_what_is_not_there_are_the_same_bytes(app: TestApp) 
 async fn every_read_of_an_opened_case_is_in_the_chain(app: TestApp) {
     let stage = Stage::set(app.clone()).await;
     let (officer, lead) = (app.staff("legal-pinghu").await, app.staff("legal-lead").await);
-    let path = |person| format!("/api/v1/audit-entries?limit=100&actor={person}");
+    let path = |person: PersonId| format!("/api/v1/audit-entries?limit=100&actor={person}");
     let auditor = app.staff("auditor").await;
     let (mut silent, mut read) = (Vec::new(), 0);
     for operation in of_cases().into_iter().filter(|one| one.method == "GET") {
