@@ -111,6 +111,7 @@ codes! {
     HeadcountAboveVenue = "headcount_above_venue", 409, "人数超过场地容量，已登记为不予采用", "More people than the venue holds; recorded as refused";
     HeadcountImplausible = "headcount_implausible", 409, "人数与计数依据不符，已登记为不予采用", "The number does not follow from how it was counted; recorded as refused";
     HeadcountLive = "headcount_live", 409, "本场次已有人数登记", "This session has a headcount already";
+    LegalConflict = "legal_conflict", 409, "该人员与本案有利益冲突，应当回避", "This person has to keep away from this case";
     FigureEarned = "figure_earned", 409, "该指标由签到、人数登记或案件计数，不能填报", "This target is counted from attendance or cases; nobody types it in";
     TargetUndivided = "target_undivided", 409, "该指标不分解到街道", "This target is not divided among the sub-districts";
     SessionFinalised = "session_finalised", 409, "场次已结算", "The session has been finalised";

@@ -27,6 +27,9 @@ pub mod glass;
 pub mod glass_api;
 pub mod glass_jobs;
 pub mod glass_sealing;
+pub mod group_api;
+pub mod groups;
+pub mod hands;
 pub mod machine;
 pub mod model;
 pub mod own;
@@ -35,6 +38,8 @@ pub mod parties;
 pub mod routing;
 pub mod rules;
 pub mod store;
+pub mod talk;
+pub mod talk_api;
 pub mod team;
 pub mod tools;
 

@@ -154,8 +154,10 @@ const ROOMS: &[&[Test]] = &[
     visits::counting::TESTS,
     visits::scope::TESTS,
     visits::warnings::TESTS,
+    legal::closing::TESTS,
     legal::counting::TESTS,
     legal::glass::TESTS,
+    legal::papers::TESTS,
     legal::secrecy::TESTS,
     year::TESTS,
 ];

@@ -5,6 +5,7 @@
 mod catalogue;
 mod desk;
 mod door;
+mod hands;
 mod legal;
 mod legal_glass;
 mod legal_papers;
@@ -16,6 +17,7 @@ mod platform;
 pub use catalogue::*;
 pub use desk::*;
 pub use door::*;
+pub use hands::*;
 pub use legal::*;
 pub use legal_glass::*;
 pub use legal_papers::*;
