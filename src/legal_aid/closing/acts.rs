@@ -191,7 +191,8 @@ pub fn satisfy_in_tx(
         return Err(Error::new(Code::StateForbids).detail("已评价过", "It was said already"));
     }
     // Whose it is says the case; whoever reads the audit is not told that this person has one.
-    Ok((row, Entry::system("legal_case.satisfaction", id).detail(json!({ "score": score }))))
+    let detail = json!({ "score": score, "by": "applicant" });
+    Ok((row, Entry::system("legal_case.satisfaction", id).detail(detail)))
 }
 
 /// Keeps how another officer found the file. Neither who reported, nor who closed, nor the lawyer checks it.

@@ -119,7 +119,7 @@ pub async fn legal_document_get(
     let paper = platform.db.write(move |c| {
         team::admitted(c, person, id, now)?;
         let row = store::get(c, id, document)?;
-        let entry = Entry::new(person, "legal_document.read", document).detail(json!({ "case": id }));
+        let entry = Entry::new(person, "legal_case.read", id).detail(json!({ "document": document }));
         audit::append_in_tx(c, now, vec![entry])?;
         Paper::open(&vault, &row)
     });

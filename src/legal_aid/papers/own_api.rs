@@ -64,7 +64,8 @@ pub async fn my_legal_document_get(
         let row = store::get(c, id, document)?;
         if store::read_in_tx(c, document, now)? {
             // Whose it is says the document; whoever reads the audit is not told that this person has a case.
-            let entry = Entry::system("legal_document.receive", document).detail(json!({ "case": id }));
+            let detail = json!({ "case": id, "by": "applicant" });
+            let entry = Entry::system("legal_document.receive", document).detail(detail);
             audit::append_in_tx(c, now, vec![entry])?;
         }
         Paper::open(&vault, &row)
