@@ -33,6 +33,7 @@ mod identity;
 mod imports;
 mod jobs;
 mod ledger;
+mod legal;
 mod lifecycle;
 mod membership;
 mod opening;
@@ -153,6 +154,10 @@ const ROOMS: &[&[Test]] = &[
     visits::counting::TESTS,
     visits::scope::TESTS,
     visits::warnings::TESTS,
+    legal::hands::TESTS,
+    legal::changes::TESTS,
+    legal::referrals::TESTS,
+    legal::groups::TESTS,
     year::TESTS,
 ];
 

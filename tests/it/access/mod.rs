@@ -8,6 +8,7 @@ mod desk_cases;
 mod door_cases;
 mod exports_cases;
 mod headcount_cases;
+mod legal_hands_cases;
 mod membership_cases;
 mod places_cases;
 mod plan_cases;

@@ -1,0 +1,8 @@
+//! Legal aid.
+
+pub mod changes;
+pub mod groups;
+pub mod hands;
+pub mod manning;
+pub mod planting;
+pub mod referrals;
