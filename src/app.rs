@@ -31,6 +31,7 @@ use crate::identity::api::LoginConfig;
 use crate::identity::standing::DatabaseStandings;
 use crate::ids::Ids;
 use crate::jobs;
+use crate::legal_aid::LegalTools;
 use crate::legal_aid::glass_jobs::GlassSweep;
 use crate::membership::subject::MembershipSubject;
 use crate::notify::jobs::NoticeWriter;
@@ -38,6 +39,7 @@ use crate::offering::CATALOGUE;
 use crate::offering::details::Details;
 use crate::offering::following::Followers;
 use crate::ops::Stopping;
+use crate::plan::cases::PlanCaseCounting;
 use crate::plan::counting::PlanCounting;
 use crate::plan::exports;
 use crate::plan::exports::board::Boards;
@@ -113,6 +115,7 @@ pub struct App {
     snapshots: Snapshots,
     details: Details,
     tools: signup::jobs::Tools,
+    legal: LegalTools,
     door: Door,
     entrance: Entrance,
     settler: Settler,
@@ -260,6 +263,12 @@ impl App {
             vault: platform.vault.clone(),
             desk: reviews.clone(),
         };
+        let legal = LegalTools {
+            clock: Arc::clone(&clock),
+            ids: ids.clone(),
+            vault: platform.vault.clone(),
+            counting: Arc::new(PlanCaseCounting { ids: ids.clone() }),
+        };
         let registrar = Arc::new(RegistrarHandler(tools.clone()));
         let followers = Followers(vec![
             Arc::new(SignupFollower {
@@ -311,6 +320,7 @@ impl App {
                 handlers(&clock, &ids, &tools, &files),
             ),
             tools,
+            legal,
             files,
             boards: Boards::default(),
             platform,
@@ -371,6 +381,7 @@ impl App {
             .app_data(Data::new(self.snapshots.clone()))
             .app_data(Data::new(self.details.clone()))
             .app_data(Data::new(self.tools.clone()))
+            .app_data(Data::new(self.legal.clone()))
             .app_data(Data::new(self.tools.desk.clone()))
             .app_data(Data::new(self.door.clone()))
             .app_data(Data::new(self.entrance.clone()))

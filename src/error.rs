@@ -129,6 +129,8 @@ codes! {
     PeriodNotOver = "period_not_over", 409, "期间尚未结束，不能结账", "The period is not over; it cannot be closed";
     PeriodClosed = "period_closed", 409, "期间已结账", "The period is closed";
     PlanThere = "plan_there", 409, "该年度的工作要点已存在", "There is a plan for that year already";
+    LegalReportMissing = "legal_report_missing", 409, "尚未提交结案报告，不能结案", "There is no report yet; the case is not closed without one";
+    LegalFileUnchecked = "legal_file_unchecked", 409, "案卷尚未由另一名工作人员核对齐全", "Another officer has not found the file complete yet";
     UniqueTaken = "unique_taken", 409, "已被占用", "Already taken by another record";
     MembersOnly = "signup_members_only", 409, "该活动仅限已认证的工会会员报名，请先在“我的会籍”中申请认证", "Only verified members of a union may sign up; claim your membership first";
     MembershipHeld = "membership_held", 409, "已是认证会员", "Already a verified member";

@@ -12,6 +12,7 @@ use diesel::prelude::*;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
+use super::hands::conflicts;
 use super::model::Case;
 use crate::clock::{civil_day, day_start, db_time};
 use crate::error::{Code, Error, Result};
@@ -148,7 +149,7 @@ pub fn open_for(
 /// Opens a case for `person`, who may do so over `scope`.
 ///
 /// # Errors
-/// 404 for a case that is not there, is of a desk outside, or is the caller's own; `state_forbids` for somebody of the team and while it is
+/// 404 for a case that is not there, is of a desk outside, or from which the caller must keep away; `state_forbids` for somebody of the team and while it is
 /// open already.
 pub fn open_in_tx(
     conn: &mut Conn,
@@ -161,8 +162,8 @@ pub fn open_in_tx(
     let case = locked_in_tx(conn, &ask.case)?;
     let desk = org::store::get(conn, case.desk_id)?;
     scope.require(&desk.path)?;
-    if case.person_id == person {
-        // Whoever asked has their own view of it, and none of the team's.
+    // Whoever asked, works for the employer, or has stood on the other side does not even learn that it is there.
+    if !conflicts::check(conn, vault, &case, person)?.is_empty() {
         return Err(Error::not_found());
     }
     let of_team = legal_team::table

@@ -1,6 +1,6 @@
-//! A change of keys: reasons for opening others' cases, and notes of consultations, sealed again under the active key, while serving.
+//! A change of keys: reasons for opening others' cases, messages, and notes of consultations, sealed again under the active key, while serving.
 
-use super::{consultations, glass};
+use super::{consultations, glass, talk};
 use crate::error::Result;
 use crate::platform::db::{Conn, Db};
 use crate::platform::vault::Vault;
@@ -13,10 +13,13 @@ pub fn rotate(db: &Db, vault: &Vault, mut progress: impl FnMut()) -> Result<usiz
     let reasons = each(db, &mut progress, glass::sealed_after, |conn, id, text| {
         glass::reseal_in_tx(conn, vault, id, text)
     })?;
+    let messages = each(db, &mut progress, talk::sealed_after, |conn, id, text| {
+        talk::reseal_in_tx(conn, vault, id, text)
+    })?;
     let notes = each(db, &mut progress, consultations::sealed_after, |conn, id, text| {
         consultations::reseal_in_tx(conn, vault, id, text)
     })?;
-    Ok(reasons + notes)
+    Ok(reasons + messages + notes)
 }
 
 /// Goes through all rows that `page` gives, in the order of their ids.

@@ -220,12 +220,12 @@ impl Facts {
     /// Seals them for the case `id`.
     pub fn seal(&self, vault: &Vault, id: CaseId) -> Result<String> {
         let text = serde_json::to_string(self).map_err(Error::internal)?;
-        Ok(vault.seal(FACTS, id.0.as_bytes(), &text)?)
+        vault.seal(FACTS, id.0.as_bytes(), &text).map_err(Error::internal)
     }
 
     /// Opens those of `case`.
     pub fn open(vault: &Vault, case: &Case) -> Result<Self> {
-        let text = vault.open(FACTS, case.id.0.as_bytes(), &case.facts_sealed)?;
+        let text = vault.open(FACTS, case.id.0.as_bytes(), &case.facts_sealed).map_err(Error::internal)?;
         serde_json::from_str(text.expose_secret()).map_err(Error::internal)
     }
 }

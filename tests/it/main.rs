@@ -158,6 +158,9 @@ const ROOMS: &[&[Test]] = &[
     legal::changes::TESTS,
     legal::referrals::TESTS,
     legal::groups::TESTS,
+    legal::counting::TESTS,
+    legal::glass::TESTS,
+    legal::secrecy::TESTS,
     year::TESTS,
 ];
 

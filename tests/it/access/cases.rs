@@ -110,6 +110,7 @@ impl Stage {
 }
 
 /// A valid request.
+#[derive(Clone)]
 pub struct Call {
     method: Method,
     pub path: String,

@@ -6,3 +6,7 @@ pub mod hands;
 pub mod manning;
 pub mod planting;
 pub mod referrals;
+pub mod counting;
+pub mod glass;
+pub mod planting;
+pub mod secrecy;

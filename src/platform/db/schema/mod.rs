@@ -8,6 +8,7 @@ mod door;
 mod hands;
 mod legal;
 mod legal_glass;
+mod legal_papers;
 mod persons;
 mod places;
 mod planning;
@@ -19,6 +20,7 @@ pub use door::*;
 pub use hands::*;
 pub use legal::*;
 pub use legal_glass::*;
+pub use legal_papers::*;
 pub use persons::*;
 pub use places::*;
 pub use planning::*;
@@ -100,6 +102,7 @@ diesel::joinable!(plan_reports -> organisations (organisation_id));
 diesel::joinable!(plan_report_units -> plan_reports (report_id));
 diesel::joinable!(plan_cascades -> targets (target_id));
 diesel::joinable!(plan_shares -> plan_cascades (cascade_id));
+diesel::joinable!(legal_cases -> people (person_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     idempotency_keys,
