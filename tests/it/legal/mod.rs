@@ -1,12 +1,11 @@
 //! Legal aid.
 
 pub mod changes;
+pub mod counting;
+pub mod glass;
 pub mod groups;
 pub mod hands;
 pub mod manning;
 pub mod planting;
 pub mod referrals;
-pub mod counting;
-pub mod glass;
-pub mod planting;
 pub mod secrecy;
