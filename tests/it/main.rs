@@ -158,8 +158,10 @@ const ROOMS: &[&[Test]] = &[
     legal::changes::TESTS,
     legal::referrals::TESTS,
     legal::groups::TESTS,
+    legal::closing::TESTS,
     legal::counting::TESTS,
     legal::glass::TESTS,
+    legal::papers::TESTS,
     legal::secrecy::TESTS,
     year::TESTS,
 ];

@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 
 use super::acts::{self, Heard, Report};
 use super::model::{CaseResult, ReturnVisitOutcome, ReturnVisitWay};
-use super::second;
 use super::views::{CaseClosingView, view};
 use crate::error::Result;
 use crate::ids::{CaseId, PersonId};
@@ -95,7 +94,7 @@ pub async fn legal_report_write(
 }
 
 /// The end of an act: its audit entry, and how far the end of the case is.
-fn done(
+pub(super) fn done(
     conn: &mut Conn,
     vault: &Vault,
     id: CaseId,
@@ -256,43 +255,6 @@ pub async fn legal_subsidy_grant(
     let act = move |c: &mut Conn| {
         let entry = acts::subsidise_in_tx(c, person, id, lawyer, now)?;
         done(c, &vault, id, CaseState::Closed, entry, now)
-    };
-    platform.idempotency.run(person, body.key, act).await
-}
-
-/// Who joins the team of a case.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"person_id": "per_01k5b8m3q2e9t8h6y1v7z4w0xn"}))]
-pub struct CaseDeputyInput {
-    /// An officer of the desk.
-    pub person_id: PersonId,
-}
-
-/// Bring a second officer into the team of a case / 增加协办人
-///
-/// Who checks the file, or asks on the return visit, must be another one than who reported. From then on they see the case. Whoever has to
-/// keep away is refused (`legal_conflict`).
-#[utoipa::path(
-    tag = "legal", operation_id = "legal_deputy_join", security(("bearer" = ["legal:decide"])),
-    params(("id" = CaseId, Path, description = "The case"),
-           ("Idempotency-Key" = String, Header, description = "Names this act for its repetitions", min_length = 8, max_length = 100)),
-    request_body = CaseDeputyInput,
-    responses((status = 200, description = "How far the end of the case is", body = CaseClosingView)),
-)]
-#[post("/api/v1/legal-cases/{id}/deputies")]
-pub async fn legal_deputy_join(
-    platform: Data<Platform>,
-    tools: Data<LegalTools>,
-    guard: Guard<LegalDecide>,
-    id: ApiPath<CaseId>,
-    body: Idempotent<CaseDeputyInput>,
-) -> Result<Stored> {
-    let (person, now, tools, id) = (guard.person(), platform.clock.now(), LegalTools::clone(&tools), id.0);
-    let deputy = body.body.person_id;
-    let act = move |c: &mut Conn| {
-        let (case, entry) = second::join_in_tx(c, &tools, person, id, deputy, now)?;
-        done(c, &tools.vault, id, case.state, entry, now)
     };
     platform.idempotency.run(person, body.key, act).await
 }

@@ -8,7 +8,11 @@
 //! Whoever handled a case reports how it went; closing issues that report as a document, and fixes it. The sample of return visits is drawn
 //! from the document's id ([`rules::sampled`]): nobody knows before the closing, and everybody can reckon it afterwards.
 
+pub mod acts;
+pub mod api;
 pub mod model;
+pub mod own_api;
 pub mod rules;
 pub mod sealing;
 pub mod store;
+pub mod views;

@@ -4,10 +4,12 @@
 //! that a later template changes no earlier document. It is printed from [`page`]. Its marks say when it was handed over and when the
 //! applicant opened it. The database refuses a case that is refused or terminated without one, or closed without a report.
 
+pub mod api;
 pub mod issuing;
 pub mod model;
 pub mod naming;
 pub mod numbering;
+pub mod own_api;
 pub mod page;
 pub mod sealing;
 pub mod store;

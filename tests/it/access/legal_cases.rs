@@ -8,5 +8,8 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
     if let Some(call) = super::legal_hands_cases::case(stage, operation, someone).await {
         return Some(call);
     }
+    if let Some(call) = super::legal_papers_cases::case(stage, operation, someone).await {
+        return Some(call);
+    }
     super::legal_secrecy_cases::case(stage, operation, someone).await
 }
