@@ -43,7 +43,7 @@ pub async fn legal_closing_get(
         audit::append_in_tx(c, now, vec![entry])?;
         Ok(found)
     });
-    Ok(Reply::new(found.await?))
+    Ok(Reply::new(found.await?).secret())
 }
 
 /// A report of a case.

@@ -1,7 +1,7 @@
 //! One's own documents: listed and opened. Opening one says that it was read.
 
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, get};
+use actix_web::{HttpResponse, get};
 use serde_json::json;
 
 use super::api::{CaseDocumentView, sent};
@@ -55,7 +55,6 @@ pub async fn my_legal_document_get(
     platform: Data<Platform>,
     guard: Guard<OwnData>,
     ids: ApiPaths<CaseId, CaseDocumentId>,
-    request: HttpRequest,
 ) -> Result<HttpResponse> {
     let (person, now, vault, ApiPaths(id, document)) =
         (guard.person(), platform.clock.now(), platform.vault.clone(), ids);
@@ -70,5 +69,5 @@ pub async fn my_legal_document_get(
         }
         Paper::open(&vault, &row)
     });
-    Ok(sent(&request, &paper.await?))
+    Ok(sent(&paper.await?))
 }

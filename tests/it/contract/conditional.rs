@@ -13,10 +13,13 @@ pub const TESTS: &[Test] =
 /// Reads that nobody keeps: what they carry is opened for whoever asks, every time.
 const KEPT_BY_NOBODY: &[&str] = &[
     "bundle_get",
+    "legal_closing_get",
+    "legal_document_get",
     "legal_lawyer_change_list",
     "legal_member_list",
     "legal_referral_list",
     "legal_turn_list",
+    "my_legal_document_get",
     "my_legal_group_list",
     "my_legal_lawyer_change_list",
     "my_legal_member_list",
