@@ -14,12 +14,15 @@
 //! not their superiors, not an administrator.
 
 pub mod acting;
+pub mod asking;
 pub mod clocks;
 pub mod closing;
 pub mod consultation_api;
 pub mod consultations;
 pub mod counting;
 pub mod events;
+pub mod evidence;
+pub mod figures;
 pub mod glass;
 pub mod glass_api;
 pub mod glass_jobs;
@@ -32,6 +35,8 @@ pub mod model;
 pub mod own;
 pub mod papers;
 pub mod parties;
+pub mod routing;
+pub mod rules;
 pub mod store;
 pub mod talk;
 pub mod talk_api;
