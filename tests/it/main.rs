@@ -158,6 +158,7 @@ const ROOMS: &[&[Test]] = &[
     legal::changes::TESTS,
     legal::referrals::TESTS,
     legal::groups::TESTS,
+    legal::hand_keys::TESTS,
     legal::closing::TESTS,
     legal::counting::TESTS,
     legal::glass::TESTS,

@@ -34,7 +34,7 @@ async fn with_phone(app: &TestApp, name: &str, phone: &str) -> Actor {
 }
 
 /// `count` workers beside the applicant, of whom the first `representatives` represent the group.
-fn members(count: usize, representatives: usize) -> Value {
+pub fn members(count: usize, representatives: usize) -> Value {
     let member = |n: usize| {
         json!({ "name": format!("工友{n}"), "phone": phone(n), "amount_fen": 100_000 + n,
             "representative": n < representatives })
@@ -42,7 +42,7 @@ fn members(count: usize, representatives: usize) -> Value {
     json!({ "own_amount_fen": 500_000, "members": (0..count).map(member).collect::<Vec<_>>() })
 }
 
-async fn asked(app: &TestApp, change: impl FnOnce(Case) -> Case) -> (Actor, Case, String) {
+pub async fn asked(app: &TestApp, change: impl FnOnce(Case) -> Case) -> (Actor, Case, String) {
     let applicant = with_phone(app, "zhang", "13812345678").await;
     applicant.set_profile("张三丰", None).await;
     let case = planted(app, applicant.person(), "longgang", change).await;

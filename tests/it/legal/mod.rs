@@ -4,6 +4,7 @@ pub mod changes;
 pub mod counting;
 pub mod glass;
 pub mod groups;
+pub mod hand_keys;
 pub mod hands;
 pub mod manning;
 pub mod closing;
