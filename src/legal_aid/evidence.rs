@@ -56,7 +56,7 @@ impl Holder for CaseHolder {
 
 /// A file of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct EvidenceView {
+pub struct CaseFileView {
     /// Read it under `/api/v1/files/{id}`.
     pub id: FileId,
     /// What it is for.
@@ -73,7 +73,7 @@ pub struct EvidenceView {
     pub own: bool,
 }
 
-impl EvidenceView {
+impl CaseFileView {
     /// `file` as `reader` sees it.
     pub fn new(file: &File, reader: PersonId) -> Self {
         Self {
@@ -109,6 +109,6 @@ pub fn attach_in_tx(
 }
 
 /// The files of a case in the order of their coming, as `reader` sees them.
-pub fn of(conn: &mut Conn, case: CaseId, reader: PersonId) -> Result<Vec<EvidenceView>> {
-    Ok(files::of(conn, CASE, case.0)?.iter().map(|file| EvidenceView::new(file, reader)).collect())
+pub fn of(conn: &mut Conn, case: CaseId, reader: PersonId) -> Result<Vec<CaseFileView>> {
+    Ok(files::of(conn, CASE, case.0)?.iter().map(|file| CaseFileView::new(file, reader)).collect())
 }

@@ -9,7 +9,7 @@ use crate::legal_aid::papers::naming;
 
 crate::text_enum! {
     /// Whose turn it is.
-    pub enum Turn {
+    pub enum WhoseTurn {
         /// The applicant's.
         You = "you",
         /// The desk's.
@@ -54,7 +54,7 @@ pub fn may(state: CaseState) -> Vec<OwnAct> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Next {
     /// Whose turn it is.
-    pub turn: Turn,
+    pub turn: WhoseTurn,
     /// The last day for it.
     pub by: Option<NaiveDate>,
     /// Whether that is over.
@@ -70,8 +70,8 @@ pub fn next(state: CaseState, clocks: &[LegalClock], now: DateTime<Utc>) -> Vec<
         let due = clock.due_at?.and_utc();
         Some((civil_day(due - TimeDelta::seconds(1)), due <= now))
     };
-    let step = |turn: Turn, kind: ClockKind, before: &str, what: &str| match due(kind) {
-        Some((day, true)) if turn == Turn::Desk => Next {
+    let step = |turn: WhoseTurn, kind: ClockKind, before: &str, what: &str| match due(kind) {
+        Some((day, true)) if turn == WhoseTurn::Desk => Next {
             turn,
             by: Some(day),
             late: true,
@@ -88,45 +88,57 @@ pub fn next(state: CaseState, clocks: &[LegalClock], now: DateTime<Utc>) -> Vec<
         },
         None => Next { turn, by: None, late: false, text: format!("{before}{what}。") },
     };
-    let plain = |turn: Turn, text: &str| Next { turn, by: None, late: false, text: text.to_owned() };
+    let plain = |turn: WhoseTurn, text: &str| Next { turn, by: None, late: false, text: text.to_owned() };
     let mut all = match state {
         CaseState::Received => {
-            vec![step(Turn::Desk, ClockKind::Review, "受理机构", "审查您的申请，决定是否援助并书面告知您")]
+            vec![step(
+                WhoseTurn::Desk,
+                ClockKind::Review,
+                "受理机构",
+                "审查您的申请，决定是否援助并书面告知您",
+            )]
         }
         CaseState::Supplement => vec![
-            step(Turn::You, ClockKind::Supplement, "请您", "补充通知书列明的材料，逾期未补充的视为撤回申请"),
-            plain(Turn::Desk, "您补充材料后，审查期限继续计算。等待补充的日子不计入审查期限。"),
+            step(
+                WhoseTurn::You,
+                ClockKind::Supplement,
+                "请您",
+                "补充通知书列明的材料，逾期未补充的视为撤回申请",
+            ),
+            plain(WhoseTurn::Desk, "您补充材料后，审查期限继续计算。等待补充的日子不计入审查期限。"),
         ],
-        CaseState::Accepted => vec![step(Turn::Desk, ClockKind::Assign, "受理机构", "指派承办人员并通知您")],
+        CaseState::Accepted => {
+            vec![step(WhoseTurn::Desk, ClockKind::Assign, "受理机构", "指派承办人员并通知您")]
+        }
         CaseState::Assigned => {
-            vec![plain(Turn::Desk, "承办人员会与您联系并开始办理。您可以留言，也可以补交证据。")]
+            vec![plain(WhoseTurn::Desk, "承办人员会与您联系并开始办理。您可以留言，也可以补交证据。")]
         }
         CaseState::Handling => vec![plain(
-            Turn::Desk,
+            WhoseTurn::Desk,
             "承办人员正在办理。您可以随时留言询问进展、补交证据；对承办律师不满意的，可以申请更换。",
         )],
         CaseState::Refused | CaseState::Terminated if due(ClockKind::Objection).is_some() => {
-            vec![step(Turn::Desk, ClockKind::Objection, "您的异议正在复核，复核人", "书面答复您")]
+            vec![step(WhoseTurn::Desk, ClockKind::Objection, "您的异议正在复核，复核人", "书面答复您")]
         }
         CaseState::Refused | CaseState::Terminated => vec![plain(
-            Turn::You,
+            WhoseTurn::You,
             "决定书写明了理由。不同意的，可以按决定书写明的办法提出异议；同时请注意仲裁和诉讼的时效。",
         )],
         CaseState::Closed => {
-            vec![plain(Turn::You, "案件已办结，请对承办情况作出评价。结案报告可以在文书中查看。")]
+            vec![plain(WhoseTurn::You, "案件已办结，请对承办情况作出评价。结案报告可以在文书中查看。")]
         }
-        CaseState::Withdrawn => vec![plain(Turn::Nobody, "您已撤回。需要帮助时可以随时重新申请。")],
+        CaseState::Withdrawn => vec![plain(WhoseTurn::Nobody, "您已撤回。需要帮助时可以随时重新申请。")],
         CaseState::DeemedWithdrawn => {
-            vec![plain(Turn::Nobody, "因逾期未补充材料，申请视为撤回。材料备齐后可以重新申请。")]
+            vec![plain(WhoseTurn::Nobody, "因逾期未补充材料，申请视为撤回。材料备齐后可以重新申请。")]
         }
         CaseState::Annulled => {
-            vec![plain(Turn::Nobody, "受理决定已撤销，决定书写明了理由。情况变化后可以重新申请。")]
+            vec![plain(WhoseTurn::Nobody, "受理决定已撤销，决定书写明了理由。情况变化后可以重新申请。")]
         }
     };
     if !state.is_over() && due(ClockKind::Papers).is_some() {
         all.insert(
             0,
-            step(Turn::You, ClockKind::Papers, "因情况紧急已先行提供援助，请您", "补办手续、补充材料"),
+            step(WhoseTurn::You, ClockKind::Papers, "因情况紧急已先行提供援助，请您", "补办手续、补充材料"),
         );
     }
     all
@@ -190,7 +202,7 @@ mod tests {
     fn the_last_day_is_said_until_it_is_over() {
         let clocks = [clock(ClockKind::Review, Some("2025-06-23"))];
         let told = next(CaseState::Received, &clocks, at("2025-06-23"));
-        assert_eq!((told.len(), told[0].turn, told[0].late), (1, Turn::Desk, false));
+        assert_eq!((told.len(), told[0].turn, told[0].late), (1, WhoseTurn::Desk, false));
         assert_eq!(told[0].by, Some("2025-06-23".parse().unwrap()));
         assert!(told[0].text.contains("最迟在2025年6月23日前（含当日）"), "{}", told[0].text);
         let late = next(CaseState::Received, &clocks, at("2025-06-24"));
@@ -202,11 +214,11 @@ mod tests {
         let clocks =
             [clock(ClockKind::Assign, Some("2025-06-19")), clock(ClockKind::Papers, Some("2025-06-26"))];
         let told = next(CaseState::Accepted, &clocks, at("2025-06-16"));
-        assert_eq!(told.iter().map(|one| one.turn).collect::<Vec<_>>(), [Turn::You, Turn::Desk]);
+        assert_eq!(told.iter().map(|one| one.turn).collect::<Vec<_>>(), [WhoseTurn::You, WhoseTurn::Desk]);
         let standing = [clock(ClockKind::Review, None), clock(ClockKind::Supplement, Some("2025-07-01"))];
         let told = next(CaseState::Supplement, &standing, at("2025-06-16"));
         assert_eq!(told[0].by, Some("2025-07-01".parse().unwrap()));
-        assert_eq!(told[0].turn, Turn::You);
+        assert_eq!(told[0].turn, WhoseTurn::You);
     }
 
     #[test]
