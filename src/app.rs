@@ -32,6 +32,7 @@ use crate::identity::standing::DatabaseStandings;
 use crate::ids::Ids;
 use crate::jobs;
 use crate::legal_aid::LegalTools;
+use crate::legal_aid::evidence::CaseHolder;
 use crate::legal_aid::glass_jobs::GlassSweep;
 use crate::membership::subject::MembershipSubject;
 use crate::notify::jobs::NoticeWriter;
@@ -287,6 +288,7 @@ impl App {
         files.holders().register(Arc::new(visits::photos::VisitHolder));
         files.holders().register(Arc::new(ReportHolder { clock: Arc::clone(&clock) }));
         files.holders().register(Arc::new(SheetHolder));
+        files.holders().register(Arc::new(CaseHolder { clock: Arc::clone(&clock) }));
         Ok(Self {
             wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,

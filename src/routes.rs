@@ -177,6 +177,13 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(visits::visit_api::visit_create)
         .service(visits::visit_api::visit_undo)
         // Legal aid: stations, lawyers and turns, groups, referrals
+        .service(legal_aid::form_api::legal_form_get)
+        .service(legal_aid::own_api::my_legal_request_create)
+        .service(legal_aid::own_api::my_legal_request_list)
+        .service(legal_aid::own_api::my_legal_request_get)
+        .service(legal_aid::own_api::my_legal_request_supply)
+        .service(legal_aid::own_api::my_legal_evidence_add)
+        .service(legal_aid::own_api::my_legal_request_withdraw)
         .service(legal_aid::hands::station_api::legal_station_list)
         .service(legal_aid::hands::station_api::legal_station_get)
         .service(legal_aid::hands::station_api::legal_station_create)

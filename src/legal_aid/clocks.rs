@@ -174,8 +174,13 @@ fn pauses(conn: &mut Conn, clock: LegalClockId) -> Result<Vec<LegalPause>> {
 
 /// Terms of a case that are not done with, those that stand among them.
 pub fn running(conn: &mut Conn, case: CaseId) -> Result<Vec<LegalClock>> {
+    running_of(conn, &[case])
+}
+
+/// Terms of several cases that are not done with.
+pub fn running_of(conn: &mut Conn, cases: &[CaseId]) -> Result<Vec<LegalClock>> {
     Ok(legal_clocks::table
-        .filter(legal_clocks::case_id.eq(case))
+        .filter(legal_clocks::case_id.eq_any(cases))
         .filter(legal_clocks::stopped_at.is_null())
         .order(legal_clocks::id)
         .select(LegalClock::as_select())

@@ -210,12 +210,15 @@ pub fn open_in_tx(
 
 /// The case that is named, locked; 404 where there is none.
 fn locked_in_tx(conn: &mut Conn, named: &Named) -> Result<Case> {
-    let query = legal_cases::table.select(Case::as_select());
     let found: Vec<Case> = match named {
-        Named::Id(id) => crate::load_locked!(&mut *conn, query.filter(legal_cases::id.eq(*id)))?,
-        Named::Number(number) => {
-            crate::load_locked!(&mut *conn, query.filter(legal_cases::number.eq(number)))?
-        }
+        Named::Id(id) => crate::load_locked!(
+            &mut *conn,
+            legal_cases::table.filter(legal_cases::id.eq(*id)).select(Case::as_select())
+        )?,
+        Named::Number(number) => crate::load_locked!(
+            &mut *conn,
+            legal_cases::table.filter(legal_cases::number.eq(number)).select(Case::as_select())
+        )?,
     };
     found.into_iter().next().ok_or_else(Error::not_found)
 }

@@ -14,12 +14,16 @@
 //! not their superiors, not an administrator.
 
 pub mod acting;
+pub mod asking;
 pub mod clocks;
 pub mod closing;
 pub mod consultation_api;
 pub mod consultations;
 pub mod counting;
 pub mod events;
+pub mod evidence;
+pub mod figures;
+pub mod form_api;
 pub mod glass;
 pub mod glass_api;
 pub mod glass_jobs;
@@ -30,8 +34,12 @@ pub mod hands;
 pub mod machine;
 pub mod model;
 pub mod own;
+pub mod own_api;
+pub mod own_views;
 pub mod papers;
 pub mod parties;
+pub mod routing;
+pub mod rules;
 pub mod store;
 pub mod talk;
 pub mod talk_api;

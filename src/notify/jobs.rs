@@ -185,6 +185,9 @@ fn text(message: &Message) -> (String, String) {
             format!("{detail}，办案组以外的一名工作人员依规定程序查阅过您的案件。事由：{subject}。如有疑问，请留言或向工会反映。"),
         ),
         NoticeKind::ReviewLeaveDecided => ("再次退回的批准结果", format!("“{subject}”：{detail}")),
+        // They say nothing of the employer or of what happened: a phone lies open on tables.
+        NoticeKind::LegalStep => ("法律援助进展", format!("{subject}。{detail}")),
+        NoticeKind::LegalWork => ("法律援助待办", format!("{subject}。{detail}")),
         NoticeKind::ReviewDelegated => ("代为办理", format!("“{subject}”：{detail}")),
     };
     (title.to_owned(), body)

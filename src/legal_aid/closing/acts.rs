@@ -21,6 +21,9 @@ use crate::legal_aid::papers;
 use crate::legal_aid::papers::issuing::{Ending, Office, Words};
 use crate::legal_aid::papers::model::DocumentKind;
 use crate::legal_aid::team;
+use crate::notify::beside::Beside;
+use crate::notify::jobs::Message;
+use crate::notify::model::NoticeKind;
 use crate::platform::audit::Entry;
 use crate::platform::db::Conn;
 use crate::platform::vault::{Field, Vault};
@@ -90,7 +93,7 @@ pub fn close_in_tx(
     person: PersonId,
     id: CaseId,
     now: DateTime<Utc>,
-) -> Result<(Case, Entry)> {
+) -> Result<(Case, Beside)> {
     let case = held_in_tx(conn, person, id, LEADS, now)?;
     in_state(&case, CaseState::Handling)?;
     let report = store::report(conn, id)?.ok_or_else(|| Error::new(Code::LegalReportMissing))?;
@@ -111,8 +114,17 @@ pub fn close_in_tx(
     let (ids, vault) = (&tools.ids, &tools.vault);
     let case =
         acting::act_in_tx(conn, ids, vault, &case, Act::Close, Some(person), None, Some(document), now)?;
+    // It says nothing of the employer or of what was reached: a phone lies open on tables.
+    let told = Message {
+        person: case.person_id,
+        kind: NoticeKind::LegalStep,
+        subject: "您的法律援助案件已办结".to_owned(),
+        detail: "请查看结案报告，并对本次服务作出评价。".to_owned(),
+        link: format!("/api/v1/me/legal-requests/{id}"),
+    };
     let detail = json!({ "document": document, "return_visit": drawn });
-    Ok((case, Entry::new(person, "legal_case.close", id).detail(detail)))
+    let entry = Entry::new(person, "legal_case.close", id).detail(detail);
+    Ok((case, Beside { messages: vec![told], entries: vec![entry], ..Beside::default() }))
 }
 
 /// Plans a return visit, if the sample wants one.
@@ -191,7 +203,8 @@ pub fn satisfy_in_tx(
         return Err(Error::new(Code::StateForbids).detail("已评价过", "It was said already"));
     }
     // Whose it is says the case; whoever reads the audit is not told that this person has one.
-    Ok((row, Entry::system("legal_case.satisfaction", id).detail(json!({ "score": score }))))
+    let detail = json!({ "score": score, "by": "applicant" });
+    Ok((row, Entry::system("legal_case.satisfaction", id).detail(detail)))
 }
 
 /// Keeps how another officer found the file. Neither who reported, nor who closed, nor the lawyer checks it.

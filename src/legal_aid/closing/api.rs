@@ -43,7 +43,7 @@ pub async fn legal_closing_get(
         audit::append_in_tx(c, now, vec![entry])?;
         Ok(found)
     });
-    Ok(Reply::new(found.await?))
+    Ok(Reply::new(found.await?).secret())
 }
 
 /// A report of a case.
@@ -133,8 +133,10 @@ pub async fn legal_case_close(
 ) -> Result<Stored> {
     let (person, now, tools, id) = (guard.person(), platform.clock.now(), LegalTools::clone(&tools), id.0);
     let act = move |c: &mut Conn| {
-        let (case, entry) = acts::close_in_tx(c, &tools, person, id, now)?;
-        done(c, &tools.vault, id, case.state, entry, now)
+        let (case, beside) = acts::close_in_tx(c, &tools, person, id, now)?;
+        let body = view(c, &tools.vault, id, case.state, now)?;
+        beside.write_in_tx(c, &tools.ids, now)?;
+        Stored::done(0, &body)
     };
     let stored = platform.idempotency.run(person, body.key, act).await?;
     platform.jobs.ring();
@@ -217,7 +219,7 @@ pub async fn legal_file_check(
     let (person, now, vault, id) = (guard.person(), platform.clock.now(), platform.vault.clone(), id.0);
     let FileCheckInput { present, note } = body.body;
     let act = move |c: &mut Conn| {
-        let entry = acts::check_in_tx(c, &vault, person, id, (&present, note.as_deref()), now)?;
+        let entry = acts::check_in_tx(c, &vault, person, id, (present.as_slice(), note.as_deref()), now)?;
         done(c, &vault, id, CaseState::Closed, entry, now)
     };
     platform.idempotency.run(person, body.key, act).await

@@ -6,7 +6,6 @@ use actix_web::web::Data;
 use actix_web::{get, post};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::changes::{self, Decision};

@@ -8,7 +8,6 @@ use actix_web::web::Data;
 use actix_web::{get, post};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::model::{Destination, Referral, ReferralState};

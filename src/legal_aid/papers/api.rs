@@ -1,9 +1,8 @@
 //! Documents over HTTP, for the team of a case: listed, printed, and marked as handed over.
 
-use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, get, post};
+use actix_web::{HttpResponse, get, post};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -20,7 +19,6 @@ use crate::platform::access::Guard;
 use crate::platform::access::policy::LegalWork;
 use crate::platform::audit::{self, Entry};
 use crate::platform::db::Conn;
-use crate::platform::http::reply::{etag, knows};
 use crate::platform::http::{ApiPath, ApiPaths, ApiQuery, Idempotent, Page, PageQuery, Reply, Stored};
 
 /// A document of a case.
@@ -112,18 +110,17 @@ pub async fn legal_document_get(
     platform: Data<Platform>,
     guard: Guard<LegalWork>,
     ids: ApiPaths<CaseId, CaseDocumentId>,
-    request: HttpRequest,
 ) -> Result<HttpResponse> {
     let (person, now, vault, ApiPaths(id, document)) =
         (guard.person(), platform.clock.now(), platform.vault.clone(), ids);
     let paper = platform.db.write(move |c| {
         team::admitted(c, person, id, now)?;
         let row = store::get(c, id, document)?;
-        let entry = Entry::new(person, "legal_document.read", document).detail(json!({ "case": id }));
+        let entry = Entry::new(person, "legal_case.read", id).detail(json!({ "document": document }));
         audit::append_in_tx(c, now, vec![entry])?;
         Paper::open(&vault, &row)
     });
-    Ok(sent(&request, &paper.await?))
+    Ok(sent(&paper.await?))
 }
 
 /// How a document was handed over.
@@ -196,21 +193,13 @@ fn delivered(
     if faults.is_empty() { Ok(at) } else { Err(Error::invalid(faults)) }
 }
 
-/// The answer with the page of a document: nobody keeps it, and it may do nothing.
-pub fn sent(request: &HttpRequest, paper: &Paper) -> HttpResponse {
-    let bytes = page::render(paper).into_bytes();
-    let tag = etag(0, &bytes);
-    let mut response = HttpResponse::Ok();
-    response
-        .insert_header((header::ETAG, tag.clone()))
-        .insert_header((header::CACHE_CONTROL, "private, no-cache, no-store"));
-    if knows(request, &tag) {
-        return response.status(StatusCode::NOT_MODIFIED).finish();
-    }
-    response
+/// The answer with the page of a document, which was opened for this caller: nobody keeps it, and it may do nothing.
+pub fn sent(paper: &Paper) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::CONTENT_SECURITY_POLICY, page::policy()))
         .insert_header((header::REFERRER_POLICY, "no-referrer"))
         .insert_header((header::CONTENT_DISPOSITION, "inline"))
         .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
-        .body(bytes)
+        .body(page::render(paper))
 }

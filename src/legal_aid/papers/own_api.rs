@@ -1,7 +1,7 @@
 //! One's own documents: listed and opened. Opening one says that it was read.
 
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, get};
+use actix_web::{HttpResponse, get};
 use serde_json::json;
 
 use super::api::{CaseDocumentView, sent};
@@ -55,7 +55,6 @@ pub async fn my_legal_document_get(
     platform: Data<Platform>,
     guard: Guard<OwnData>,
     ids: ApiPaths<CaseId, CaseDocumentId>,
-    request: HttpRequest,
 ) -> Result<HttpResponse> {
     let (person, now, vault, ApiPaths(id, document)) =
         (guard.person(), platform.clock.now(), platform.vault.clone(), ids);
@@ -64,10 +63,11 @@ pub async fn my_legal_document_get(
         let row = store::get(c, id, document)?;
         if store::read_in_tx(c, document, now)? {
             // Whose it is says the document; whoever reads the audit is not told that this person has a case.
-            let entry = Entry::system("legal_document.receive", document).detail(json!({ "case": id }));
+            let detail = json!({ "case": id, "by": "applicant" });
+            let entry = Entry::system("legal_document.receive", document).detail(detail);
             audit::append_in_tx(c, now, vec![entry])?;
         }
         Paper::open(&vault, &row)
     });
-    Ok(sent(&request, &paper.await?))
+    Ok(sent(&paper.await?))
 }

@@ -9,6 +9,7 @@ mod door_cases;
 mod exports_cases;
 mod headcount_cases;
 mod legal_cases;
+mod legal_hands_cases;
 mod legal_papers_cases;
 mod legal_secrecy_cases;
 mod membership_cases;

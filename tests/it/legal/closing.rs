@@ -79,7 +79,9 @@ impl Handled {
 
     async fn closed(&self) -> Value {
         self.reported().await;
-        self.handler.post(&self.at("closings"), json!({})).await.ok(200)
+        let closed = self.handler.post(&self.at("closings"), json!({})).await.ok(200);
+        self.handler.app().run_jobs().await;
+        closed
     }
 }
 
@@ -170,6 +172,9 @@ async fn nothing_is_closed_without_a_report(app: TestApp) {
     // A lawyer reports; closing is for who leads the case.
     of.lawyer.post(&of.at("closings"), json!({})).await.problem(403, "forbidden");
     of.handler.post(&of.at("closings"), json!({})).await.ok(200);
+    app.run_jobs().await;
+    let notices = of.worker.get("/api/v1/me/notices").await.ok(200);
+    assert_eq!(notices["items"][0]["body"], "您的法律援助案件已办结。请查看结案报告，并对本次服务作出评价。");
 }
 
 async fn a_report_holds_until_it_is_a_document(app: TestApp) {
@@ -195,6 +200,7 @@ async fn a_report_holds_until_it_is_a_document(app: TestApp) {
         assert!(refusal.contains("a closing report stays as it was issued"), "{statement}: {refusal}");
     }
     assert_eq!(closing_reports(&app).await, 1);
+    app.run_jobs().await;
 }
 
 async fn closing_reports(app: &TestApp) -> i64 {
@@ -217,6 +223,7 @@ async fn two_close_at_once(app: TestApp) {
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409]);
     assert_eq!(closing_reports(&app).await, 1);
+    app.run_jobs().await;
 }
 
 async fn the_sample_is_what_anybody_reckons(app: TestApp) {
@@ -255,6 +262,7 @@ async fn a_return_visit_is_made_by_another(app: TestApp) {
     let visited = of.deputy.post(&of.at("return-visits"), heard("complaint")).await.ok(200);
     assert_eq!(visited["return_visit"]["outcome"], "complaint");
     of.deputy.post(&of.at("return-visits"), heard("confirmed")).await.problem(409, "state_forbids");
+    app.run_jobs().await;
 }
 
 async fn an_applicant_judges_once_and_at_the_end(app: TestApp) {
