@@ -18,7 +18,6 @@ use crate::platform::wechat::push::{BODY_LIMIT, MediaResult, PushFault, PushKeys
 /// What WeChat puts into the address. Whatever else it puts there is passed over.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "the document's; read as WeChat writes it, by its own reader")]
 pub struct WechatPushQuery {
     /// Over token, time and nonce.
     #[param(max_length = 100, example = "f464b24fc39322e44b38aa78f5edd27bd1441696")]
@@ -60,7 +59,7 @@ impl ToSchema for WechatText {
 /// For WeChat alone. A signature that is not WeChat's is `bad_request`.
 #[utoipa::path(
     tag = "operations", operation_id = "wechat_push_verify", security(()), params(WechatPushQuery),
-    responses((status = 200, description = "`echostr` as it came", body = WechatText, content_type = "text/plain")),
+    responses((status = 200, description = "`echostr` as it came", content((WechatText = "text/plain")))),
 )]
 #[get("/api/v1/wechat/push")]
 pub async fn wechat_push_verify(keys: Data<PushKeys>, request: HttpRequest) -> Result<HttpResponse> {
@@ -75,7 +74,7 @@ pub async fn wechat_push_verify(keys: Data<PushKeys>, request: HttpRequest) -> R
 #[utoipa::path(
     tag = "operations", operation_id = "wechat_push_take", security(()), params(WechatPushQuery),
     request_body(content((WechatText = "text/xml"), (WechatText = "text/plain"))),
-    responses((status = 200, description = "`success`", body = WechatText, content_type = "text/plain")),
+    responses((status = 200, description = "`success`", content((WechatText = "text/plain")))),
 )]
 #[post("/api/v1/wechat/push")]
 pub async fn wechat_push_take(
