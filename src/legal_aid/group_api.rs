@@ -62,7 +62,7 @@ pub struct GroupMemberView {
     pub phone_masked: Option<String>,
     /// What they claim, in fen.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 0, maximum = 1_000_000_000_000i64)]
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
     pub amount_fen: Option<i64>,
     /// Whether they represent the group.
     pub representative: bool,
@@ -115,7 +115,7 @@ pub struct GroupMemberInput {
     #[schema(min_length = 8, max_length = 24)]
     pub phone: String,
     /// What they claim, in fen, as far as the applicant knows; they may say otherwise.
-    #[schema(minimum = 0, maximum = 1_000_000_000_000i64)]
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
     pub amount_fen: Option<i64>,
     /// Whether they represent the group.
     pub representative: bool,
@@ -128,7 +128,7 @@ pub struct GroupMemberInput {
     {"name": "李四", "phone": "13800138000", "amount_fen": 860000, "representative": true}]}))]
 pub struct GroupInput {
     /// What the applicant claims for themselves, in fen.
-    #[schema(minimum = 0, maximum = 1_000_000_000_000i64)]
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
     pub own_amount_fen: Option<i64>,
     /// The others; with the applicant ten at least, of whom three to five represent the group (劳动争议调解仲裁法 第七条).
     #[schema(min_items = 1, max_items = 200)]
@@ -236,7 +236,7 @@ pub struct OwnGroupView {
     pub case_state: CaseState,
     /// What one claims, in fen.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 0, maximum = 1_000_000_000_000i64)]
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
     pub amount_fen: Option<i64>,
     /// Whether one represents the group.
     pub representative: bool,
@@ -298,7 +298,7 @@ pub struct GroupAnswerInput {
     /// Yes or no; either may be changed until the case has ended.
     pub agrees: bool,
     /// What one claims, in fen; left out, what the applicant wrote stays.
-    #[schema(minimum = 0, maximum = 1_000_000_000_000i64)]
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
     pub amount_fen: Option<i64>,
 }
 

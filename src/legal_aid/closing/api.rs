@@ -219,7 +219,7 @@ pub async fn legal_file_check(
     let (person, now, vault, id) = (guard.person(), platform.clock.now(), platform.vault.clone(), id.0);
     let FileCheckInput { present, note } = body.body;
     let act = move |c: &mut Conn| {
-        let entry = acts::check_in_tx(c, &vault, person, id, (&present, note.as_deref()), now)?;
+        let entry = acts::check_in_tx(c, &vault, person, id, (present.as_slice(), note.as_deref()), now)?;
         done(c, &vault, id, CaseState::Closed, entry, now)
     };
     platform.idempotency.run(person, body.key, act).await

@@ -17,7 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["ledger"],
     &["org"],
     &["people"],
-    &["identity", "notify", "offering"],
+    &["content", "identity", "notify", "offering"],
     &["review"],
     &["membership", "signup"],
     &["attendance", "legal_aid"],

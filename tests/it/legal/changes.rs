@@ -13,6 +13,7 @@ use crate::harness::{Actor, Test, TestApp};
 pub const TESTS: &[Test] = tests![
     another_lawyer_is_asked_for_and_comes,
     a_wish_for_another_lawyer_is_refused_or_taken_back,
+    two_who_decide_at_once_decide_once,
     a_conflict_says_the_same_whatever_the_other_case_is,
     nobody_outside_the_team_learns_of_turns_and_wishes,
 ];
@@ -92,6 +93,33 @@ async fn a_wish_for_another_lawyer_is_refused_or_taken_back(app: TestApp) {
     let list = applicant.get(&wishes(&case)).await.ok(200);
     let states: Vec<&Value> = list["items"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
     assert_eq!(states, ["withdrawn", "refused"]);
+    app.run_jobs().await;
+}
+
+async fn two_who_decide_at_once_decide_once(app: TestApp) {
+    let here = station(&app, "centre", "longgang").await;
+    let (applicant, handler) = (app.worker("zhang").await, app.staff("legal").await);
+    let deputy = app.staff("legal-lead").await;
+    let case = handled(&app, &applicant, |case| case).await;
+    join(&app, case.id, deputy.person(), TeamRole::Deputy).await;
+    let (old, _) = lawyer(&app, "old", &here, json!({})).await;
+    let (new, _) = lawyer(&app, "new", &here, json!({})).await;
+    join(&app, case.id, old.person(), TeamRole::Lawyer).await;
+    applicant.post(&wishes(&case), json!({ "reason": "多次联系不上" })).await.ok(201);
+    let yes = json!({ "lawyer_id": new.person(), "answer": "已为您更换律师" });
+    let no = json!({ "answer": "经核实律师已依约履职" });
+    let (path, look) = (decisions(&case), format!("/api/v1/legal-cases/{}/rota-suggestions", case.id));
+    let (one, other, third) =
+        futures_util::join!(handler.post(&path, yes), deputy.post(&path, no), deputy.post(&look, json!({})));
+    let mut told = [one.status, other.status];
+    told.sort_unstable();
+    assert_eq!((told, third.status), ([200, 409], 200));
+    // There is one lawyer of the case, whoever decided.
+    let id = case.id;
+    let team = app.read(move |conn| unionhall::legal_aid::team::of(conn, id)).await;
+    let lawyers: Vec<_> = team.iter().filter(|one| one.role == TeamRole::Lawyer).collect();
+    let expected = if one.status == 200 { new.person() } else { old.person() };
+    assert_eq!(lawyers.iter().map(|one| one.person_id).collect::<Vec<_>>(), [expected]);
     app.run_jobs().await;
 }
 

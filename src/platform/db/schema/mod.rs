@@ -3,6 +3,7 @@
 //! Types: BYTEA or BLOB is Binary, and a column without NOT NULL is Nullable.
 
 mod catalogue;
+mod content;
 mod desk;
 mod door;
 mod glass;
@@ -15,6 +16,7 @@ mod planning;
 mod platform;
 
 pub use catalogue::*;
+pub use content::*;
 pub use desk::*;
 pub use door::*;
 pub use glass::*;
