@@ -70,6 +70,14 @@ impl Ground {
         }
     }
 
+    /// Time passes, and who works here logs in again.
+    pub async fn later(&mut self, by: chrono::TimeDelta) {
+        self.app.advance(by);
+        for actor in [&mut self.officer, &mut self.district, &mut self.lead, &mut self.lawyer] {
+            actor.log_in().await;
+        }
+    }
+
     /// Somebody who works at a unit of 平湖.
     pub async fn worker(&self, user: &str) -> Actor {
         let worker = self.app.worker(user).await;
@@ -130,6 +138,11 @@ pub async fn ask_as(worker: &Actor, change: Value) -> Asked {
 }
 
 impl Asked {
+    /// Its owner logs in again.
+    pub async fn back(&mut self) {
+        self.worker.log_in().await;
+    }
+
     /// Where its owner reads it.
     pub fn path(&self) -> String {
         format!("{REQUESTS}/{}", self.id)
