@@ -174,6 +174,9 @@ fn text(message: &Message) -> (String, String) {
             ("工伤认定申请期限将到", format!("{subject}。{detail}下一步怎么做，请打开“我的工伤”查看。"))
         }
         NoticeKind::ReviewLeaveDecided => ("再次退回的批准结果", format!("“{subject}”：{detail}")),
+        // They say nothing of the employer or of what happened: a phone lies open on tables.
+        NoticeKind::LegalStep => ("法律援助进展", format!("{subject}。{detail}")),
+        NoticeKind::LegalWork => ("法律援助待办", format!("{subject}。{detail}")),
         NoticeKind::ReviewDelegated => ("代为办理", format!("“{subject}”：{detail}")),
     };
     (title.to_owned(), body)

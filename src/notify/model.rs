@@ -63,6 +63,10 @@ crate::text_enum! {
         ReviewDelegated = "review_delegated",
         /// 工伤认定申请期限将到
         InjuryDue = "injury_due",
+        /// 法律援助进展
+        LegalStep = "legal_step",
+        /// 工作人员：法律援助待办
+        LegalWork = "legal_work",
     }
 }
 
