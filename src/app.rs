@@ -31,12 +31,16 @@ use crate::identity::api::LoginConfig;
 use crate::identity::standing::DatabaseStandings;
 use crate::ids::Ids;
 use crate::jobs;
+use crate::legal_aid::LegalTools;
+use crate::legal_aid::evidence::CaseHolder;
+use crate::legal_aid::glass_jobs::GlassSweep;
 use crate::membership::subject::MembershipSubject;
 use crate::notify::jobs::NoticeWriter;
 use crate::offering::CATALOGUE;
 use crate::offering::details::Details;
 use crate::offering::following::Followers;
 use crate::ops::Stopping;
+use crate::plan::cases::PlanCaseCounting;
 use crate::plan::counting::PlanCounting;
 use crate::plan::exports;
 use crate::plan::exports::board::Boards;
@@ -112,6 +116,7 @@ pub struct App {
     snapshots: Snapshots,
     details: Details,
     tools: signup::jobs::Tools,
+    legal: LegalTools,
     door: Door,
     entrance: Entrance,
     settler: Settler,
@@ -259,6 +264,12 @@ impl App {
             vault: platform.vault.clone(),
             desk: reviews.clone(),
         };
+        let legal = LegalTools {
+            clock: Arc::clone(&clock),
+            ids: ids.clone(),
+            vault: platform.vault.clone(),
+            counting: Arc::new(PlanCaseCounting { ids: ids.clone() }),
+        };
         let registrar = Arc::new(RegistrarHandler(tools.clone()));
         let followers = Followers(vec![
             Arc::new(SignupFollower {
@@ -277,6 +288,7 @@ impl App {
         files.holders().register(Arc::new(visits::photos::VisitHolder));
         files.holders().register(Arc::new(ReportHolder { clock: Arc::clone(&clock) }));
         files.holders().register(Arc::new(SheetHolder));
+        files.holders().register(Arc::new(CaseHolder { clock: Arc::clone(&clock) }));
         Ok(Self {
             wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,
@@ -310,6 +322,7 @@ impl App {
                 handlers(&clock, &ids, &tools, &files),
             ),
             tools,
+            legal,
             files,
             boards: Boards::default(),
             platform,
@@ -370,6 +383,7 @@ impl App {
             .app_data(Data::new(self.snapshots.clone()))
             .app_data(Data::new(self.details.clone()))
             .app_data(Data::new(self.tools.clone()))
+            .app_data(Data::new(self.legal.clone()))
             .app_data(Data::new(self.tools.desk.clone()))
             .app_data(Data::new(self.door.clone()))
             .app_data(Data::new(self.entrance.clone()))
@@ -453,6 +467,7 @@ fn handlers(
             storage: files.storage().clone(),
         }),
         Arc::new(exports::jobs::Sweep { clock: Arc::clone(clock), storage: files.storage().clone() }),
+        Arc::new(GlassSweep { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(NoticeWriter { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(jobs::Housekeeping { clock: Arc::clone(clock) }),
         Arc::new(Recount),

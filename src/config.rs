@@ -14,6 +14,8 @@ use crate::platform::vault::{Cipher, KeyConfig};
 /// Every setting with its default, commented.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
 const INSECURE: &str = "insecure-default-";
+/// The same for the key of pushes, which has letters and digits only.
+const INSECURE_KEY: &str = "insecureDefault";
 
 /// How much is forgiven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -54,7 +56,8 @@ FileSettings { kind: String, path: String, endpoint: String, region: String, buc
                link_seconds: i64 } }
 section! { /// `[wechat]`
 Wechat { simulator: bool, simulator_listen: String, base_url: String, appid: String, secret: SecretString,
-         connect_ms: u64, timeout_ms: u64 } }
+         connect_ms: u64, timeout_ms: u64, content_check: bool, public_url: String, push_token: SecretString,
+         push_aes_key: SecretString } }
 section! { /// `[seed]`
 Seed { at_start: bool, demo: bool } }
 
@@ -213,6 +216,7 @@ impl Config {
             fault(secret.expose_secret().len() < 32, &format!("{name} must have at least 32 characters"));
         }
         self.files.check(&mut fault);
+        self.wechat.check_content(&mut fault);
         let mut ids: Vec<&str> = self.auth.retired.iter().map(|key| key.id.as_str()).collect();
         ids.push(&self.auth.key_id);
         ids.sort_unstable();
@@ -243,6 +247,7 @@ impl Config {
             !self.wechat.simulator && !self.wechat.base_url.starts_with("https://"),
             "wechat.base_url must begin with https:// in production mode",
         );
+        self.wechat.check_content_in_production(&mut fault);
         fault(self.seed.demo, "seed.demo must be false in production mode");
         let sqlite =
             DbTarget::parse(&self.database.url).is_ok_and(|target| target.engine() == Engine::Sqlite);
@@ -295,6 +300,10 @@ impl Config {
             ("cache", self.cache.kind.clone()),
             ("wechat", if self.wechat.simulator { "simulator".into() } else { self.wechat.base_url.clone() }),
             ("appid", self.wechat.appid.clone()),
+            (
+                "content",
+                if self.wechat.content_check { "checked by WeChat".into() } else { "not checked".into() },
+            ),
             (
                 "vault",
                 format!(
@@ -351,9 +360,75 @@ impl FileSettings {
     }
 }
 
+impl Wechat {
+    fn check_content(&self, fault: &mut impl FnMut(bool, &str)) {
+        let wrong = crate::platform::wechat::push::PushKeys::new(
+            self.appid.clone(),
+            self.push_token.clone(),
+            &self.push_aes_key,
+        )
+        .is_none();
+        fault(
+            wrong,
+            "wechat.push_aes_key must be the 43 signs that WeChat's console shows, or empty for plain mode",
+        );
+        let token = self.push_token.expose_secret();
+        let fits = (3..=32).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        fault(!fits, "wechat.push_token must be 3 to 32 letters and digits, as in WeChat's console");
+        let url = url::Url::parse(&self.public_url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        fault(!url, "wechat.public_url must be a URL such as https://api.example");
+    }
+
+    fn check_content_in_production(&self, fault: &mut impl FnMut(bool, &str)) {
+        if !self.content_check {
+            return;
+        }
+        fault(
+            self.push_token.expose_secret().starts_with(INSECURE_KEY),
+            "wechat.push_token still has its default, which is public: production mode needs the one of WeChat's console, because wechat.content_check is true",
+        );
+        fault(
+            self.push_aes_key.expose_secret().starts_with(INSECURE_KEY),
+            "wechat.push_aes_key still has its default, which is public: production mode needs the one of WeChat's console, because wechat.content_check is true",
+        );
+        fault(
+            self.push_aes_key.expose_secret().is_empty(),
+            "wechat.push_aes_key must be set in production mode, because wechat.content_check is true: plain pushes can be made by whoever has seen one",
+        );
+        fault(
+            !self.public_url.starts_with("https://"),
+            "wechat.public_url must begin with https:// in production mode, because wechat.content_check is true: WeChat fetches pictures there",
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn production_demands_the_keys_of_pushes_where_content_is_checked() {
+        let mut config = Config::defaults().unwrap();
+        config.server.mode = Mode::Production;
+        let about = |config: &Config| -> Vec<String> {
+            let faults = config.check().unwrap_err().0;
+            let of_pushes =
+                |fault: &String| fault.contains("wechat.push_") || fault.contains("wechat.public_url");
+            faults.into_iter().filter(of_pushes).collect()
+        };
+        config.wechat.content_check = false;
+        assert_eq!(about(&config), Vec::<String>::new());
+        config.wechat.content_check = true;
+        assert_eq!(about(&config).len(), 3, "{:#?}", about(&config));
+        config.wechat.push_token = "AAAAA".to_owned().into();
+        config.wechat.public_url = "https://api.example".into();
+        config.wechat.push_aes_key = String::new().into();
+        assert_eq!(about(&config).len(), 1, "plain mode is not enough");
+        config.wechat.push_aes_key = "A".repeat(42).into();
+        assert_eq!(about(&config).len(), 1);
+        config.wechat.push_aes_key = "A".repeat(43).into();
+        assert_eq!(about(&config), Vec::<String>::new());
+    }
 
     #[test]
     fn the_defaults_are_fine_to_try_and_refused_in_production_with_every_reason() {

@@ -111,6 +111,7 @@ codes! {
     HeadcountAboveVenue = "headcount_above_venue", 409, "人数超过场地容量，已登记为不予采用", "More people than the venue holds; recorded as refused";
     HeadcountImplausible = "headcount_implausible", 409, "人数与计数依据不符，已登记为不予采用", "The number does not follow from how it was counted; recorded as refused";
     HeadcountLive = "headcount_live", 409, "本场次已有人数登记", "This session has a headcount already";
+    LegalConflict = "legal_conflict", 409, "该人员与本案有利益冲突，应当回避", "This person has to keep away from this case";
     FigureEarned = "figure_earned", 409, "该指标由签到、人数登记或案件计数，不能填报", "This target is counted from attendance or cases; nobody types it in";
     TargetUndivided = "target_undivided", 409, "该指标不分解到街道", "This target is not divided among the sub-districts";
     SessionFinalised = "session_finalised", 409, "场次已结算", "The session has been finalised";
@@ -128,6 +129,8 @@ codes! {
     PeriodNotOver = "period_not_over", 409, "期间尚未结束，不能结账", "The period is not over; it cannot be closed";
     PeriodClosed = "period_closed", 409, "期间已结账", "The period is closed";
     PlanThere = "plan_there", 409, "该年度的工作要点已存在", "There is a plan for that year already";
+    LegalReportMissing = "legal_report_missing", 409, "尚未提交结案报告，不能结案", "There is no report yet; the case is not closed without one";
+    LegalFileUnchecked = "legal_file_unchecked", 409, "案卷尚未由另一名工作人员核对齐全", "Another officer has not found the file complete yet";
     UniqueTaken = "unique_taken", 409, "已被占用", "Already taken by another record";
     LegalNoticed = "legal_noticed", 409, "已一次性告知过需要补充的材料，不得再次要求补充", "What is missing was told once already; it is not told a second time";
     LegalObjected = "legal_objected", 409, "对该决定已提出过异议", "There was an objection to this decision already";

@@ -85,6 +85,7 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("review", "The desk: requests, decisions, and what is said about them"),
         ("door", "Check-in and finalising"),
         ("visits", "Work injuries, visits to the injured, and the terms for recognition"),
+        ("legal", "Legal aid: cases, known to their teams alone"),
         ("plan", "The work plan, its progress and the ledger behind it"),
         ("staff", "Roles over subtrees"),
         ("people", "Accounts"),

@@ -10,6 +10,7 @@ use crate::app::{self, StartError};
 use crate::clock::civil_day;
 use crate::config::Config;
 use crate::ids::Ids;
+use crate::legal_aid;
 use crate::people;
 use crate::plan;
 use crate::platform::audit;
@@ -198,6 +199,9 @@ pub(super) fn vault_rotate(config: &Config) -> Result<bool, StartError> {
     }
     resealed += review::sealing::rotate(&db, &vault, || bar.inc(1))?;
     resealed += visits::sealing::rotate(&db, &vault, || bar.inc(1))?;
+    resealed += legal_aid::papers::sealing::rotate(&db, &vault, || bar.inc(1))?;
+    resealed += legal_aid::hands::sealing::rotate(&db, &vault, || bar.inc(1))?;
+    resealed += legal_aid::glass_sealing::rotate(&db, &vault, || bar.inc(1))?;
     let storage = app::open_storage(config)?;
     resealed += files::jobs::rotate(&db, &vault, &storage, || bar.inc(1))?;
     resealed += plan::exports::sealing::rotate(&db, &vault, &storage, || bar.inc(1))?;

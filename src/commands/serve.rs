@@ -12,7 +12,7 @@ use crate::app::{self, App, Injected, StartError};
 use crate::clock::Stopwatch;
 use crate::config::{Config, Mode};
 use crate::platform::cache::CacheHealth;
-use crate::platform::wechat::simulator::{Simulator, SimulatorConfig};
+use crate::platform::wechat::simulator::{Callback, Simulator, SimulatorConfig};
 
 /// Binds `address`.
 pub(super) fn bind(address: &str) -> Result<TcpListener, StartError> {
@@ -93,6 +93,11 @@ pub(super) fn start_simulator(
     let mut settings =
         SimulatorConfig::new(config.wechat.appid.clone(), config.wechat.secret.clone(), clock, ids);
     settings.listen = config.wechat.simulator_listen.clone();
+    settings.callback = config.wechat.content_check.then(|| Callback {
+        url: format!("{}/api/v1/wechat/push", config.wechat.public_url.trim_end_matches('/')),
+        token: config.wechat.push_token.clone(),
+        aes_key: config.wechat.push_aes_key.clone(),
+    });
     let address = settings.listen.clone();
     Simulator::start(settings).map_err(|reason| StartError::Listen { address, reason })
 }

@@ -445,24 +445,35 @@ fn sums<'a>(lines: impl IntoIterator<Item = &'a Line>) -> BTreeMap<RollupKey, (i
 
 pub(super) fn add_to_rollups_in_tx(conn: &mut Conn, lines: &[&Line]) -> Result<()> {
     // Sorted keys: two instances that add to the same rows lock them in the same order.
-    for ((target_id, organisation_id, month, grade), (quantity, lines)) in sums(lines.iter().copied()) {
-        let row = Rollup { target_id, organisation_id, month, grade, quantity, lines };
-        crate::on_each!(&mut *conn, c => diesel::insert_into(ledger_rollups::table)
-            .values(&row)
-            .on_conflict((
-                ledger_rollups::target_id,
-                ledger_rollups::organisation_id,
-                ledger_rollups::month,
-                ledger_rollups::grade,
-            ))
-            .do_update()
-            .set((
-                ledger_rollups::quantity.eq(ledger_rollups::quantity + excluded(ledger_rollups::quantity)),
-                ledger_rollups::lines.eq(ledger_rollups::lines + excluded(ledger_rollups::lines)),
-            ))
-            .execute(c))?;
-    }
+    let rows: Vec<Rollup> = sums(lines.iter().copied())
+        .into_iter()
+        .map(|((target_id, organisation_id, month, grade), (quantity, lines))| Rollup {
+            target_id,
+            organisation_id,
+            month,
+            grade,
+            quantity,
+            lines,
+        })
+        .collect();
+    add_rows(conn, &rows)?;
     Ok(())
+}
+
+fn add_rows(conn: &mut Conn, rows: &[Rollup]) -> QueryResult<usize> {
+    crate::write_rows!(conn, rows, values => diesel::insert_into(ledger_rollups::table)
+        .values(values)
+        .on_conflict((
+            ledger_rollups::target_id,
+            ledger_rollups::organisation_id,
+            ledger_rollups::month,
+            ledger_rollups::grade,
+        ))
+        .do_update()
+        .set((
+            ledger_rollups::quantity.eq(ledger_rollups::quantity + excluded(ledger_rollups::quantity)),
+            ledger_rollups::lines.eq(ledger_rollups::lines + excluded(ledger_rollups::lines)),
+        )))
 }
 
 /// The sums of `targets`.

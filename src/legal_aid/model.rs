@@ -6,9 +6,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::ids::{
-    CaseDocumentId, CaseEventId, CaseId, LegalClockId, OrganisationId, PersonId, TeamMemberId,
-};
+use crate::ids::{CaseDocumentId, CaseEventId, CaseId, LegalClockId, OrganisationId, PersonId, TeamMemberId};
 use crate::platform::db::schema::{
     legal_cases, legal_clocks, legal_events, legal_parties, legal_pauses, legal_team,
 };
@@ -131,7 +129,7 @@ crate::text_enum! {
 
 crate::text_enum! {
     /// Why legal aid was terminated (法律援助法 第四十八条第一款).
-    pub enum Ground {
+    pub enum TerminationGround {
         /// (一) 受援人以欺骗或者其他不正当手段获得法律援助
         Fraud = "fraud",
         /// (二) 受援人故意隐瞒与案件有关的重要事实或者提供虚假证据
@@ -183,7 +181,7 @@ crate::text_enum! {
 
 crate::text_enum! {
     /// A side of a case.
-    pub enum Side {
+    pub enum CaseSide {
         /// 申请人
         Applicant = "applicant",
         /// 用人单位
@@ -192,6 +190,9 @@ crate::text_enum! {
         Lawyer = "lawyer",
     }
 }
+
+// In the document each type has a name of its own; in this room the short ones say enough.
+pub use self::{CaseSide as Side, TerminationGround as Ground};
 
 /// What an applicant says. Sealed as one text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -220,12 +221,12 @@ impl Facts {
     /// Seals them for the case `id`.
     pub fn seal(&self, vault: &Vault, id: CaseId) -> Result<String> {
         let text = serde_json::to_string(self).map_err(Error::internal)?;
-        Ok(vault.seal(FACTS, id.0.as_bytes(), &text)?)
+        vault.seal(FACTS, id.0.as_bytes(), &text).map_err(Error::internal)
     }
 
     /// Opens those of `case`.
     pub fn open(vault: &Vault, case: &Case) -> Result<Self> {
-        let text = vault.open(FACTS, case.id.0.as_bytes(), &case.facts_sealed)?;
+        let text = vault.open(FACTS, case.id.0.as_bytes(), &case.facts_sealed).map_err(Error::internal)?;
         serde_json::from_str(text.expose_secret()).map_err(Error::internal)
     }
 }

@@ -173,6 +173,17 @@ fn text(message: &Message) -> (String, String) {
         NoticeKind::InjuryDue => {
             ("工伤认定申请期限将到", format!("{subject}。{detail}下一步怎么做，请打开“我的工伤”查看。"))
         }
+        NoticeKind::LegalMessage => {
+            ("法律援助有新留言", "您的一件法律援助事项有新留言，请打开查看。".to_owned())
+        }
+        NoticeKind::LegalGlassOpened => (
+            "有人应急查阅法律援助案件",
+            format!("有人应急查阅了“{subject}”受理的一件案件。{detail}请核对是否必要。"),
+        ),
+        NoticeKind::LegalGlassTold => (
+            "您的法律援助案件曾被应急查阅",
+            format!("{detail}，办案组以外的一名工作人员依规定程序查阅过您的案件。事由：{subject}。如有疑问，请留言或向工会反映。"),
+        ),
         NoticeKind::ReviewLeaveDecided => ("再次退回的批准结果", format!("“{subject}”：{detail}")),
         // They say nothing of the employer or of what happened: a phone lies open on tables.
         NoticeKind::LegalStep => ("法律援助进展", format!("{subject}。{detail}")),

@@ -67,6 +67,16 @@ crate::text_enum! {
         LegalStep = "legal_step",
         /// 工作人员：法律援助待办
         LegalWork = "legal_work",
+        /// 法律援助有新留言
+        LegalMessage = "legal_message",
+        /// 审计员：有人应急查阅法律援助案件
+        LegalGlassOpened = "legal_glass_opened",
+        /// 您的法律援助案件曾被应急查阅
+        LegalGlassTold = "legal_glass_told",
+        /// 法律援助进展
+        LegalStep = "legal_step",
+        /// 工作人员：法律援助待办
+        LegalWork = "legal_work",
     }
 }
 

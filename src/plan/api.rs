@@ -191,9 +191,10 @@ pub struct LineView {
     pub quantity: i64,
     /// What is counted.
     pub source_kind: SourceKind,
-    /// Its id, such as an attendance's or a session's.
+    /// Its id, such as an attendance's or a session's. Absent of a case of legal aid: who reads the plan learns of none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 40, example = "att_01k5b8m3q2e9t8h6y1v7z4w0xn")]
-    pub source_id: String,
+    pub source_id: Option<String>,
     /// The activity it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activity_id: Option<ActivityId>,
@@ -213,12 +214,12 @@ pub struct LineView {
 impl From<Line> for LineView {
     fn from(row: Line) -> Self {
         let prefix = match row.source_kind {
-            SourceKind::Attendance => crate::ids::AttendanceId::PREFIX,
-            SourceKind::Session => crate::ids::SessionId::PREFIX,
-            SourceKind::Activity => ActivityId::PREFIX,
-            SourceKind::Headcount => "hdc",
-            SourceKind::Case => "cas",
-            SourceKind::Report => crate::ids::PlanReportId::PREFIX,
+            SourceKind::Attendance => Some(crate::ids::AttendanceId::PREFIX),
+            SourceKind::Session => Some(crate::ids::SessionId::PREFIX),
+            SourceKind::Activity => Some(ActivityId::PREFIX),
+            SourceKind::Headcount => Some("hdc"),
+            SourceKind::Case => None,
+            SourceKind::Report => Some(crate::ids::PlanReportId::PREFIX),
         };
         let uuid = uuid::Uuid::from_slice(&row.source_id).unwrap_or_default();
         Self {
@@ -227,7 +228,7 @@ impl From<Line> for LineView {
             day: row.day,
             quantity: row.quantity,
             source_kind: row.source_kind,
-            source_id: crate::ids::typeid(prefix, uuid),
+            source_id: prefix.map(|prefix| crate::ids::typeid(prefix, uuid)),
             activity_id: row.activity_id,
             grade: row.grade,
             reverses: row.reverses,

@@ -7,6 +7,9 @@ use crate::error::Result;
 use crate::platform::db::{Conn, Db};
 use crate::platform::outbox::{Job, JobHandler};
 
+/// Differences that the log names; `unionhall ledger verify` names all.
+const TOLD: usize = 100;
+
 /// Recounts the whole ledger from its sources once a day and raises a figure that an alarm can watch.
 pub struct Recount;
 
@@ -19,11 +22,21 @@ impl JobHandler for Recount {
         Some(TimeDelta::hours(24))
     }
 
+    fn is_long(&self) -> bool {
+        true
+    }
+
     fn prepare(&self, db: &Db, _: &Job) -> Result<()> {
         let report = db.snapshot_blocking(|conn| verify::verify(conn, |_| {}))?;
         let found = u32::try_from(report.differences.len()).unwrap_or(u32::MAX);
         metrics::gauge!("unionhall_ledger_differences").set(f64::from(found));
-        for difference in &report.differences {
+        if report.differences.len() > TOLD {
+            tracing::error!(
+                differences = report.differences.len(),
+                "the ledger differs from its sources; the first are told"
+            );
+        }
+        for difference in report.differences.iter().take(TOLD) {
             tracing::error!(
                 code = difference.code,
                 detail = difference.detail,

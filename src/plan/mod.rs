@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod cascade;
+pub mod cases;
 pub mod closing;
 pub mod counting;
 pub mod exports;

@@ -1,5 +1,5 @@
-//! Whether the ledger agrees with its sources: every attendance, every crowd, every session that took place and every approved report has
-//! exactly the lines that the rules of counting ask for, and every live line has its source. What was cancelled is a source no more. What
+//! Whether the ledger agrees with its sources: every attendance, every crowd, every session that took place, every approved report and every
+//! accepted case has exactly the lines that the rules of counting ask for, and every live line has its source. What was cancelled is a source no more. What
 //! waits for the restatement of a closed month is taken as if it stood.
 
 use std::collections::{HashMap, HashSet};
@@ -49,6 +49,7 @@ pub fn verify(conn: &mut Conn, mut progress: impl FnMut(usize)) -> Result<Report
     for line in super::reports::expected_lines(conn)? {
         checking.expect(&line);
     }
+    super::cases::expect_all(conn, |line| checking.expect(line))?;
     let mut differences = checking.finish(conn)?;
     differences.sort();
     differences.dedup();
@@ -177,6 +178,8 @@ struct Checking {
     places: HashMap<TargetId, u32>,
     organisations: HashMap<OrganisationId, OrganisationKind>,
     live: HashMap<Digest, Live>,
+    /// For whose figure a case stands: its source says so, and cases are few.
+    cases: HashMap<Digest, OrganisationId>,
     of_streets: Vec<OfStreet>,
     missing: HashSet<Digest>,
     differences: Vec<Difference>,
@@ -192,6 +195,7 @@ impl Checking {
             places,
             organisations,
             live: HashMap::new(),
+            cases: HashMap::new(),
             of_streets: Vec::new(),
             missing: HashSet::new(),
             differences: Vec::new(),
@@ -213,6 +217,9 @@ impl Checking {
                 self.differences.push(Difference::new("line_quantity", what));
             }
             return;
+        }
+        if one.source_kind == SourceKind::Case {
+            self.cases.insert(own, one.organisation);
         }
         let (quantity, day, source, grade) = (one.quantity, one.day, one.source, one.grade);
         self.live.insert(own, Live { quantity, day, target: place, source, grade, seen: false });
@@ -266,6 +273,10 @@ impl Checking {
         }
         if is_told && !is_its_source {
             differs("line_source", format!("{key} counts for {target} and names another source"));
+        }
+        if line.source_kind == SourceKind::Case && self.cases.get(&own) != Some(&line.organisation) {
+            let what = format!("{key} counts for another figure of {target} than its source says");
+            differs("line_organisation", what);
         }
         // Evidence may be worse than what counting would say today, never better.
         if (is_told || !key.starts_with("person/")) && live.grade < line.grade {

@@ -1,7 +1,8 @@
 //! Jobs: after their commit, once, in order, and never lost.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
@@ -34,6 +35,7 @@ pub const TESTS: &[Test] = tests![
     a_job_that_takes_its_process_with_it_is_dead_in_the_end,
     of_jobs_that_share_a_transaction_one_that_fails_stops_no_other,
     messages_that_share_a_job_are_written_once_each,
+    a_long_job_keeps_no_short_one_waiting,
 ];
 
 const KIND: &str = "test.work";
@@ -449,4 +451,51 @@ async fn messages_that_share_a_job_are_written_once_each(app: TestApp) {
     written.sort();
     wanted.sort();
     assert_eq!(written, wanted);
+}
+
+/// Takes until it is told that something short is done.
+struct Long(Mutex<mpsc::Receiver<()>>);
+
+impl JobHandler for Long {
+    fn kind(&self) -> &'static str {
+        "test.long"
+    }
+
+    fn is_long(&self) -> bool {
+        true
+    }
+
+    fn prepare(&self, _: &Db, _: &Job) -> Result<()> {
+        let told = self.0.lock().unwrap().recv_timeout(Duration::from_secs(60));
+        told.map_err(|_| Error::internal("nothing short was done meanwhile"))
+    }
+
+    fn run_in_tx(&self, conn: &mut Conn, _: &Job) -> Result<()> {
+        audit::append_in_tx(conn, DateTime::<Utc>::UNIX_EPOCH, vec![Entry::system("test.effect", "long")])
+    }
+}
+
+async fn a_long_job_keeps_no_short_one_waiting(app: TestApp) {
+    let (tell, told) = mpsc::channel();
+    let trace = leave_a_trace(&app);
+    let effect: Effect = Box::new(move |conn, job| {
+        trace(conn, job)?;
+        tell.send(()).map_err(Error::internal)
+    });
+    let clock = Arc::clone(&app.app().platform().clock);
+    let handlers: Vec<Arc<dyn JobHandler>> =
+        vec![Arc::new(Handler { every: None, effect }), Arc::new(Long(Mutex::new(told)))];
+    let doer = Worker::new(app.db().clone(), clock, app.ids().clone(), Bell::default(), 128, handlers);
+    let long = NewJob { kind: "test.long", payload: json!(0), run_at: app.now(), dedupe_key: None };
+    // The long one is claimed first, if they are claimed together.
+    enqueue(&app, vec![long]).await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let running = tokio::spawn(doer.run(stopped));
+    enqueue(&app, vec![work(1, app.now())]).await;
+    while !all(&app).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    stop.send(true).unwrap();
+    running.await.unwrap();
+    assert_eq!(traces(&app).await, ["1", "long"]);
 }

@@ -33,6 +33,7 @@ mod identity;
 mod imports;
 mod jobs;
 mod ledger;
+mod legal;
 mod lifecycle;
 mod membership;
 mod opening;
@@ -153,6 +154,16 @@ const ROOMS: &[&[Test]] = &[
     visits::counting::TESTS,
     visits::scope::TESTS,
     visits::warnings::TESTS,
+    legal::hands::TESTS,
+    legal::changes::TESTS,
+    legal::referrals::TESTS,
+    legal::groups::TESTS,
+    legal::hand_keys::TESTS,
+    legal::closing::TESTS,
+    legal::counting::TESTS,
+    legal::glass::TESTS,
+    legal::papers::TESTS,
+    legal::secrecy::TESTS,
     year::TESTS,
 ];
 

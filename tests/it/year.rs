@@ -30,7 +30,7 @@ async fn every_figure_of_the_year_is_what_its_events_say(app: TestApp) {
     for code in TARGETS {
         let target = shown.target(code).unwrap();
         let (value, standing) = (target["value"].as_i64().unwrap(), target["standing"].as_str().unwrap());
-        assert_eq!((value == 0, standing == "not_reported"), (code == "11c", code == "11c"), "{target}");
+        assert!(value > 0 && standing != "not_reported", "{target}");
     }
     let january = &reckoned.closed[&1];
     assert_ne!(january.issued, january.restated, "January was restated");

@@ -142,7 +142,7 @@ pub fn line_cells(row: &NamedLine) -> [String; 12] {
         cell(&row.organisation).into_owned(),
         line.quantity.to_string(),
         source_word(line.source_kind.as_str()).to_owned(),
-        source,
+        source.unwrap_or_default(),
         row.title.as_deref().map(|title| cell(title).into_owned()).unwrap_or_default(),
         line.grade.as_str().to_owned(),
         line.reverses.map(|id| id.to_string()).unwrap_or_default(),

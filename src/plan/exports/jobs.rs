@@ -45,6 +45,10 @@ impl JobHandler for Make {
         MAKE
     }
 
+    fn is_long(&self) -> bool {
+        true
+    }
+
     fn prepare(&self, db: &Db, job: &Job) -> Result<()> {
         let id = report(job)?;
         let row = db.read_blocking(|conn| store::get(conn, id))?;

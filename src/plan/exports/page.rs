@@ -1,36 +1,16 @@
 //! The report as a page to print: A4, charts as SVG, no script, nothing from elsewhere.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
-
 use super::charts;
 use super::safe::{html, number};
 use super::sheet::{Figure, Item, Sheet, Status, Term, Tone, moment};
+pub use crate::platform::http::markup::{head, policy};
 
 /// How the report looks.
 const STYLE: &str = include_str!("page.css");
 
-/// What a page with this one style and nothing else may do.
-pub fn policy(style: &str) -> String {
-    let hash = STANDARD.encode(Sha256::digest(style));
-    format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'")
-}
-
 /// The policy of the report.
 pub fn report_policy() -> String {
     policy(STYLE)
-}
-
-/// The beginning of a page, up to its body.
-pub fn head(title: &str, style: &str, extra: &str) -> String {
-    format!(
-        "<!doctype html>\n<html lang=\"zh-CN\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{}\">{extra}<title>{}</title><style>{style}</style></head>\n",
-        policy(style),
-        html(title)
-    )
 }
 
 /// A status: its word, in its colour.

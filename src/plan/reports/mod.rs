@@ -11,12 +11,15 @@
 //! whatever the order in which they were approved. None is ever edited: the database refuses it. What was approved is corrected, or
 //! taken back, by the next version, which is signed like any other. A rejected one is approved on appeal.
 //!
+//! A figure of legal service stations agrees with their register, or is refused ([`registry`]).
+//!
 //! Lines in the ledger are brought into line by [`settling`], which [`expected_lines`] verifies. A rate has none: numerators and
 //! denominators do not sum, and are read from the reports themselves ([`store::reported`]).
 
 pub mod api;
 pub mod holder;
 pub mod model;
+pub mod registry;
 pub mod reporting;
 pub mod rules;
 pub mod settling;

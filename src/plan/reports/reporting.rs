@@ -6,7 +6,7 @@ use serde_json::json;
 use super::holder::PLAN_REPORT;
 use super::model::{PlanReport, ReportState};
 use super::rules::{self, Claim, Ground};
-use super::store;
+use super::{registry, store};
 use crate::clock::{civil_day, db_time};
 use crate::error::{Error, Result};
 use crate::ids::{FileId, OrganisationId, PersonId, PlanReportId, SubjectId};
@@ -78,14 +78,20 @@ pub fn propose_in_tx(
         Some(month) => store::versions(conn, target.id, entering.unit, month)?,
         None => Vec::new(),
     };
+    let today = civil_day(now);
+    let registry = match month {
+        Some(month) => registry::of_figure(conn, &plan, &target, entering.unit, month, today)?,
+        None => None,
+    };
     let counts = |row: &PlanReport| row.state == ReportState::Approved && !row.withdraws;
     let ground = Ground {
         plan: &plan,
         item: &item,
         target: &target,
         organisations: &organisations,
-        today: civil_day(now),
+        today,
         is_reported: versions.iter().any(counts),
+        registry,
     };
     let claim = Claim { evidence: entering.evidence.len(), ..entering.claim.clone() };
     rules::check(&ground, entering.unit, &entering.month, &claim)?;

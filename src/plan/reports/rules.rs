@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{Datelike, Months, NaiveDate};
 
 use super::model::{PlanReport, ReportState};
+use super::registry::Registry;
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::OrganisationId;
 use crate::ledger::model::{Grade, NewLine, SourceKind};
@@ -46,6 +47,8 @@ pub struct Ground<'a> {
     pub today: NaiveDate,
     /// Whether a version of the figure counts.
     pub is_reported: bool,
+    /// What it must agree with, of a target that a register has.
+    pub registry: Option<Registry>,
 }
 
 /// The first day of a month such as `2025-06`.
@@ -102,7 +105,7 @@ pub fn check(ground: &Ground<'_>, unit: OrganisationId, month: &str, claim: &Cla
         match shape {
             Shape::List => check_covered(ground, &claim.covered, &mut faults),
             Shape::Ratio => check_ratio(claim, &mut faults),
-            Shape::Parts => check_parts(ground.target, &claim.parts, &mut faults),
+            Shape::Parts => check_parts(ground, &claim.parts, &mut faults),
             Shape::Value => faults.at_least("/value", claim.value, 0),
             Shape::None => {}
         }
@@ -224,13 +227,18 @@ fn check_ratio(claim: &Claim, faults: &mut Faults) {
     }
 }
 
-fn check_parts(target: &Target, parts: &[i64], faults: &mut Faults) {
-    if parts.len() != target.parts().len() {
+fn check_parts(ground: &Ground<'_>, parts: &[i64], faults: &mut Faults) {
+    if parts.len() != ground.target.parts().len() {
         let (zh, en) = ("须按工作要点逐项填写各部分数据", "a figure for each part of the target is needed");
         faults.add("/parts", "required", zh, en);
     }
     for (place, part) in parts.iter().enumerate() {
         faults.at_least(&format!("/parts/{place}"), Some(*part), 0);
+    }
+    // What is no figure is not held against anything.
+    let are_figures = parts.len() == ground.target.parts().len() && parts.iter().all(|part| *part >= 0);
+    if let (true, Some(registry)) = (are_figures, &ground.registry) {
+        faults.0.append(&mut registry.faults(parts));
     }
 }
 

@@ -56,6 +56,16 @@ pub fn versions(
     Ok(rows.select(PlanReport::as_select()).load(conn)?)
 }
 
+/// The versions of a unit's figures that count or are to be signed, by month and number.
+pub fn standing_of_unit(conn: &mut Conn, target: TargetId, unit: OrganisationId) -> Result<Vec<PlanReport>> {
+    let rows = plan_reports::table
+        .filter(plan_reports::target_id.eq(target))
+        .filter(plan_reports::organisation_id.eq(unit))
+        .filter(plan_reports::state.eq_any([ReportState::Proposed, ReportState::Approved]))
+        .order((plan_reports::month, plan_reports::number));
+    Ok(rows.select(PlanReport::as_select()).load(conn)?)
+}
+
 /// Keeps a version with the units that it covers.
 ///
 /// # Errors

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::model::{PlanReport, ReportState};
 use super::rules::{self, ReportEvent};
-use super::{settling, store};
+use super::{registry, settling, store};
+use crate::clock::civil_day;
 use crate::error::Result;
 use crate::ids::{Ids, PlanReportId, SubjectId};
 use crate::notify::beside::Beside;
@@ -44,11 +45,14 @@ impl Subject for ReportSubject {
         let versions = store::versions(conn, row.target_id, row.organisation_id, row.month)?;
         let former: Option<&PlanReport> = versions.iter().find(|one| one.state == ReportState::Approved);
         let state = rules::succeeds(former.map(|one| one.number), row.number);
+        let (target, _, plan) = store::target_whole(conn, row.target_id)?;
+        if state == ReportState::Approved {
+            registry::require(conn, &plan, &target, &row, civil_day(now))?;
+        }
         if let Some(former) = former.filter(|_| state == ReportState::Approved) {
             store::state_set_in_tx(conn, former, ReportState::Superseded, None)?;
         }
         store::state_set_in_tx(conn, &row, state, Some(now))?;
-        let (target, ..) = store::target_whole(conn, row.target_id)?;
         let reason = format!("上报数据第{}版审定", row.number);
         settling::settle_in_tx(conn, &self.ids, &target, &reason, now)?;
         let detail = json!({

@@ -51,6 +51,30 @@ macro_rules! insert_rows {
     }};
 }
 
+/// Runs a statement for `$rows`: on PostgreSQL once with all of them as `$values`, on SQLite, where a statement costs no journey, row by row.
+/// Write the statement where it is used: it is typed once for each engine.
+#[macro_export]
+macro_rules! write_rows {
+    ($conn:expr, $rows:expr, $values:ident => $statement:expr) => {{
+        let rows = $rows;
+        let mut changed: usize = 0;
+        match $conn {
+            $crate::platform::db::Conn::Postgres(c) => {
+                if !rows.is_empty() {
+                    let $values = rows;
+                    changed += diesel::RunQueryDsl::execute($statement, c)?;
+                }
+            }
+            $crate::platform::db::Conn::Sqlite(c) => {
+                for $values in rows {
+                    changed += diesel::RunQueryDsl::execute($statement, c)?;
+                }
+            }
+        }
+        Ok::<usize, diesel::result::Error>(changed)
+    }};
+}
+
 /// Inserts those of `$rows` that break no unique key, and gives `$column` of the inserted ones. `$of` reads the
 /// same value from a row. Write the query where it is used: it is typed once for each engine.
 #[macro_export]

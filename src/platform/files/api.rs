@@ -362,7 +362,8 @@ async fn admitted(
         let file = store::get(c, id)?;
         let allowed = store::may_read(c, &holders, &actor, &file)?;
         let action = if allowed { action } else { "file.refuse" };
-        audit::append_in_tx(c, now, vec![Entry::new(actor.person, action, id).detail(detail)])?;
+        let told = store::told_as(&holders, actor.person, &file);
+        audit::append_in_tx(c, now, vec![Entry::new(actor.person, action, told).detail(detail)])?;
         Ok(allowed.then_some(file))
     });
     asked.await?.ok_or_else(Error::not_found)

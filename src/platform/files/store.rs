@@ -85,6 +85,14 @@ pub fn may_read(conn: &mut Conn, holders: &Holders, actor: &Actor, file: &File) 
     }
 }
 
+/// What the audit chain names when `person` asks for `file`: the file, or what it hangs on.
+pub fn told_as(holders: &Holders, person: PersonId, file: &File) -> String {
+    let holder = file.holder_id.as_ref().and_then(|id| Uuid::from_slice(id).ok());
+    let kind = file.holder_kind.as_ref().filter(|_| file.owner_id != person);
+    let other = kind.and_then(|kind| holders.find(kind)).zip(holder).and_then(|(of, id)| of.told_as(id));
+    other.unwrap_or_else(|| file.id.to_string())
+}
+
 /// Hangs files on the row `holder` of the kind `kind`, for good. The caller's transaction makes that row, and says in the audit what
 /// hangs on it.
 ///

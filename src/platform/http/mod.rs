@@ -10,6 +10,7 @@ pub mod file;
 pub mod idempotency;
 pub mod json;
 pub mod limits;
+pub mod markup;
 pub mod middleware;
 pub mod page;
 pub mod problem;

@@ -123,6 +123,11 @@ pub trait JobHandler: Send + Sync {
         false
     }
 
+    /// Whether jobs of this kind may take longer than anybody should wait for a message. They have a loop of their own.
+    fn is_long(&self) -> bool {
+        false
+    }
+
     /// The effects of jobs that share a transaction.
     fn run_all_in_tx(&self, conn: &mut Conn, jobs: &[Job]) -> Result<()> {
         jobs.iter().try_for_each(|job| self.run_in_tx(conn, job))

@@ -26,6 +26,14 @@ const ATTEMPTS: i64 = 12;
 /// How often to look without being rung.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// Which jobs a loop runs: one loop runs everything that is short, and each kind that is long has one of its own. So a recount keeps no
+/// message and no term waiting.
+#[derive(Debug, Clone, Copy)]
+enum Lane {
+    Short,
+    Long(&'static str),
+}
+
 /// Runs jobs, in this process.
 #[derive(Clone)]
 pub struct Worker {
@@ -62,11 +70,24 @@ impl Worker {
     }
 
     /// Runs jobs until `stop` turns true; ends after the jobs at hand.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        let lanes = self.lanes().into_iter().map(|lane| self.clone().run_lane(lane, stop.clone()));
+        futures_util::future::join_all(lanes).await;
+    }
+
+    fn lanes(&self) -> Vec<Lane> {
+        std::iter::once(Lane::Short).chain(self.long_kinds().into_iter().map(Lane::Long)).collect()
+    }
+
+    fn long_kinds(&self) -> Vec<&'static str> {
+        self.handlers.values().filter(|handler| handler.is_long()).map(|handler| handler.kind()).collect()
+    }
+
+    async fn run_lane(self, lane: Lane, mut stop: watch::Receiver<bool>) {
         let mut pause = LOOK;
         while !*stop.borrow() {
             let worker = self.clone();
-            let outcome = tokio::task::spawn_blocking(move || worker.pass()).await;
+            let outcome = tokio::task::spawn_blocking(move || worker.pass(lane)).await;
             pause = match outcome {
                 Ok(Ok(0)) => LOOK,
                 // As many as can be claimed: there are more.
@@ -92,7 +113,8 @@ impl Worker {
             };
             tokio::select! {
                 _ = stop.changed() => {}
-                () = self.bell.heard() => {}
+                // Who rings waits for something short; whatever is long is found at the next look.
+                () = self.bell.heard(), if matches!(lane, Lane::Short) => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -102,15 +124,17 @@ impl Worker {
     pub fn drain(&self) -> Result<usize> {
         let mut total = 0;
         loop {
-            match self.pass()? {
+            let done =
+                self.lanes().into_iter().try_fold(0, |sum, lane| self.pass(lane).map(|done| sum + done))?;
+            match done {
                 0 => return Ok(total),
                 done => total += done,
             }
         }
     }
 
-    fn pass(&self) -> Result<usize> {
-        let claimed = self.db.write_blocking(|conn| self.claim_in_tx(conn))?;
+    fn pass(&self, lane: Lane) -> Result<usize> {
+        let claimed = self.db.write_blocking(|conn| self.claim_in_tx(conn, lane))?;
         for jobs in claimed.chunk_by(|one, next| one.kind == next.kind) {
             if !self.run_together(jobs)? {
                 jobs.iter().try_for_each(|job| self.run_one(job))?;
@@ -155,19 +179,30 @@ impl Worker {
         }
     }
 
-    fn claim_in_tx(&self, conn: &mut Conn) -> Result<Vec<Job>> {
+    fn claim_in_tx(&self, conn: &mut Conn, lane: Lane) -> Result<Vec<Job>> {
         let now = self.clock.now();
-        let mut claimed: Vec<Job> = crate::load_unclaimed!(
-            conn,
-            jobs::table
-                .filter(
-                    (jobs::state.eq(JobState::Queued).and(jobs::run_at.le(db_time(now))))
-                        .or(jobs::state.eq(JobState::Running).and(jobs::leased_until.lt(db_time(now)))),
-                )
-                .order((jobs::run_at, jobs::id))
-                .limit(i64::try_from(self.claim).unwrap_or(1))
-                .select(Job::as_select())
-        )?;
+        let queued = jobs::state.eq(JobState::Queued).and(jobs::run_at.le(db_time(now)));
+        let left = jobs::state.eq(JobState::Running).and(jobs::leased_until.lt(db_time(now)));
+        // Typed once for each engine.
+        macro_rules! due {
+            ($of:expr, $limit:expr) => {
+                jobs::table
+                    .filter(queued.or(left))
+                    .filter($of)
+                    .order((jobs::run_at, jobs::id))
+                    .limit($limit)
+                    .select(Job::as_select())
+            };
+        }
+        let limit = i64::try_from(self.claim).unwrap_or(1);
+        let mut claimed: Vec<Job> = match lane {
+            Lane::Short => {
+                let long = self.long_kinds();
+                crate::load_unclaimed!(conn, due!(jobs::kind.ne_all(&long), limit))?
+            }
+            // One at a time: its lease does not run out while it waits for another.
+            Lane::Long(kind) => crate::load_unclaimed!(conn, due!(jobs::kind.eq(kind), 1))?,
+        };
         let ids: Vec<JobId> = claimed.iter().map(|job| job.id).collect();
         if ids.is_empty() {
             return Ok(claimed);

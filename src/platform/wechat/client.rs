@@ -263,7 +263,11 @@ impl WechatClient {
     }
 
     /// A POST with the access token, which is renewed once where WeChat refuses it.
-    async fn call(&self, endpoint: &'static str, body: &Value) -> Result<Map<String, Value>, WechatError> {
+    pub(super) async fn call(
+        &self,
+        endpoint: &'static str,
+        body: &Value,
+    ) -> Result<Map<String, Value>, WechatError> {
         let token = self.access_token().await?;
         match self.post(endpoint, Some(&token), body).await {
             Err(error) if matches!(error.meaning(), Some(Meaning::TokenInvalid | Meaning::TokenExpired)) => {

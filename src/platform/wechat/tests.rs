@@ -267,3 +267,54 @@ async fn a_base_url_that_is_not_http_is_refused() {
         assert!(matches!(made.err(), Some(WechatError::Setup { .. })), "{base_url}");
     }
 }
+
+const CHECK: &str = "/wxa/msg_sec_check";
+
+#[actix_web::test]
+async fn a_text_is_judged_and_the_gravest_piece_counts() {
+    let rig = Rig::new();
+    let session = rig.client.code_to_session(&rig.code("login-code?user=zhang").await).await.unwrap();
+    let ask = |text: String| {
+        let (client, openid) = (rig.client.clone(), session.openid.clone());
+        async move { client.text_check(&openid, CheckScene::Comment, &text, 2500).await }
+    };
+    assert_eq!(ask("老板欠薪三个月".into()).await, Ok(Verdict { advice: Advice::Pass, label: 100 }));
+    assert_eq!(ask("疑似测试".into()).await, Ok(Verdict { advice: Advice::Review, label: 21000 }));
+    let long = format!("{}违规测试{}疑似测试", "字".repeat(2498), "字".repeat(3000));
+    assert_eq!(ask(long).await, Ok(Verdict { advice: Advice::Risky, label: 20006 }), "across a cut");
+
+    // What version 1 says by a code is told apart from what fails.
+    for (errcode, meaning, retryable) in [
+        (87014, Meaning::ContentRisky, false),
+        (44991, Meaning::RateLimited, true),
+        (45009, Meaning::QuotaExhausted, true),
+        (43104, Meaning::BadOpenid, false),
+    ] {
+        rig.fault(json!({ "path": CHECK, "errcode": errcode })).await;
+        let error = ask("正常".into()).await.unwrap_err();
+        assert_eq!((error.meaning(), error.is_retryable()), (Some(meaning), retryable), "{errcode}");
+    }
+    rig.clock.advance(TimeDelta::hours(2) + TimeDelta::seconds(1));
+    let away = ask("正常".into()).await.unwrap_err();
+    assert_eq!((errcode(&away), away.meaning()), (61010, Some(Meaning::UserInactive)));
+}
+
+#[actix_web::test]
+async fn a_picture_is_asked_about_and_gets_a_trace() {
+    let rig = Rig::new();
+    let session = rig.client.code_to_session(&rig.code("login-code?user=zhang").await).await.unwrap();
+    let url = "https://api.example/api/v1/file-checks/token";
+    let trace = rig.client.media_check(&session.openid, CheckScene::Comment, url).await.unwrap();
+    let checks = format!("{}/sim/checks", rig.simulator.base_url());
+    let asked = rig.http.get(checks).send().await.unwrap().json::<Value>().await.unwrap();
+    assert_eq!(
+        (&asked["media"][0]["trace_id"], &asked["media"][0]["media_url"]),
+        (&json!(trace), &json!(url))
+    );
+    assert_eq!(asked["media"][0]["openid"], json!(session.openid));
+    let unreachable =
+        rig.client.media_check(&session.openid, CheckScene::Comment, "file:///etc/passwd").await;
+    assert_eq!(errcode(&unreachable.unwrap_err()), 47001);
+    let stranger = rig.client.media_check("o123", CheckScene::Comment, url).await.unwrap_err();
+    assert_eq!(stranger.meaning(), Some(Meaning::BadOpenid));
+}

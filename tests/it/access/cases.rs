@@ -110,6 +110,7 @@ impl Stage {
 }
 
 /// A valid request.
+#[derive(Clone)]
 pub struct Call {
     method: Method,
     pub path: String,
@@ -154,6 +155,11 @@ fn delete(path: impl Into<String>) -> Call {
 }
 
 impl Call {
+    /// The same somewhere else.
+    pub fn at(self, path: String) -> Self {
+        Self { path, ..self }
+    }
+
     /// The same for what was read with this ETag.
     pub(super) fn matching(self, etag: String) -> Self {
         Self { etag: Some(etag), ..self }

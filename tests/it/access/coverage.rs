@@ -22,6 +22,9 @@ const STAFF: &[(Role, &str)] = &[
     (Role::PlanOfficer, "planner"),
     (Role::Auditor, "auditor"),
     (Role::Admin, "admin"),
+    (Role::LegalOfficer, "legal"),
+    (Role::LegalLead, "legal-lead"),
+    (Role::LegalLawyer, "legal-lawyer"),
 ];
 
 /// Whom the policy lets through: all roles that have the permission, or everybody who is logged in.

@@ -50,6 +50,6 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
             let answer = json!({ "organisation_id": app.organisation(street).await, "answer": "agreed" });
             post(format!("{path}/answers"), answer)
         }
-        _ => return None,
+        _ => return super::legal_cases::case(stage, operation, someone).await,
     })
 }

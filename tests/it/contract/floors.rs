@@ -17,10 +17,10 @@ const FLOORS: &[&[&str]] = &[
     &["ledger"],
     &["org"],
     &["people"],
-    &["identity", "notify", "offering"],
+    &["content", "identity", "notify", "offering"],
     &["review"],
     &["membership", "signup"],
-    &["attendance"],
+    &["attendance", "legal_aid"],
     &["plan", "visits"],
 ];
 

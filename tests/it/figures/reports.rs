@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use unionhall::legal_aid::hands::model::{LegalStation, StationKind};
 use unionhall::platform::db::schema::{plan_reports, targets};
 
 use super::{approve, decide, evidence, report, report_as, signer, stands, target, text};
@@ -24,6 +25,8 @@ pub const TESTS: &[Test] = tests![
     every_sub_district_reports_for_itself,
     a_rate_that_did_not_hold_once_stays_so,
     three_parts_are_three_figures,
+    a_figure_of_stations_agrees_with_their_register,
+    what_changes_in_the_register_is_not_signed,
     who_may_report_and_see,
     what_was_reported_is_not_edited,
     evidence_may_be_demanded,
@@ -372,6 +375,8 @@ async fn a_rate_that_did_not_hold_once_stays_so(app: TestApp) {
 
 async fn three_parts_are_three_figures(app: TestApp) {
     let (planner, rights) = (app.staff("planner").await, signer(&app, "dept-rights").await);
+    stations(&app, "longgang", [1, 20, 30], "2025-06-01").await;
+    stations(&app, "street-buji", [0, 31, 0], "2025-06-01").await;
     let made = report(&planner, "11a", "longgang", json!({ "parts": [1, 20, 30] })).await.ok(201);
     assert_eq!(made["value"], 51);
     approve(&rights, &made).await.ok(200);
@@ -387,6 +392,89 @@ async fn three_parts_are_three_figures(app: TestApp) {
         (&progress["parts"], &progress["value"], &progress["standing"]),
         (&parts, &json!(82), &json!("met"))
     );
+    app.run_jobs().await;
+}
+
+/// Stations that a unit keeps, by kind in the plan's order, open from a day on.
+async fn stations(app: &TestApp, unit: &str, parts: [usize; 3], opened_on: &str) {
+    let (organisation_id, opened_on) = (app.organisation(unit).await, opened_on.parse().unwrap());
+    let kinds = StationKind::ALL.iter().zip(parts).flat_map(|(kind, count)| vec![*kind; count]);
+    let rows: Vec<LegalStation> = kinds
+        .enumerate()
+        .map(|(number, kind)| LegalStation {
+            id: app.ids().id(),
+            kind,
+            name: format!("{opened_on} {number}"),
+            organisation_id,
+            address: "示例路1号".into(),
+            phone: None,
+            hours: None,
+            opened_on,
+            closed_on: None,
+            version: 1,
+        })
+        .collect();
+    app.write(move |conn| {
+        rows.iter().try_for_each(|row| unionhall::legal_aid::hands::stations::insert_in_tx(conn, row))
+    })
+    .await;
+}
+
+async fn a_figure_of_stations_agrees_with_their_register(app: TestApp) {
+    let (planner, rights) = (app.staff("planner").await, signer(&app, "dept-rights").await);
+    stations(&app, "street-buji", [0, 2, 1], "2025-05-20").await;
+    stations(&app, "street-buji", [0, 1, 2], "2025-06-10").await;
+    // Another unit's, which say nothing here.
+    stations(&app, "street-pinghu", [0, 5, 5], "2025-05-01").await;
+    let say = |month: &str, parts: [i64; 3]| {
+        let (planner, figure) = (planner.clone(), json!({ "month": month, "parts": parts }));
+        async move { report(&planner, "11a", "street-buji", figure).await }
+    };
+    // Everything that differs at once; what is no figure is said alone.
+    let wrong = say("2025-06", [1, 9, 3]).await.problem(422, "validation_failed");
+    let told = [("/parts/0", "registry_differs"), ("/parts/1", "registry_differs")];
+    assert_eq!(faults(&wrong), pairs(&told));
+    let wrong = say("2025-06", [-1, 9, 3]).await.problem(422, "validation_failed");
+    assert_eq!(faults(&wrong), pairs(&[("/parts/0", "negative")]));
+    let wrong = say("2025-05", [0, 3, 1]).await.problem(422, "validation_failed");
+    assert!(wrong["errors"].to_string().contains("登记的站点为 2 个"), "{wrong}");
+    // A month on its own, and then what was added in the next.
+    let may = say("2025-05", [0, 2, 1]).await.ok(201);
+    approve(&rights, &may).await.ok(200);
+    say("2025-06", [0, 3, 3]).await.problem(422, "validation_failed");
+    let june = say("2025-06", [0, 1, 2]).await.ok(201);
+    approve(&rights, &june).await.ok(200);
+    assert_eq!(target(&app, "11a", "").await["value"], 6);
+    // All of it again under May would count twice; May itself may be said anew.
+    say("2025-05", [0, 3, 3]).await.problem(422, "validation_failed");
+    say("2025-05", [0, 2, 1]).await.ok(201);
+    app.run_jobs().await;
+}
+
+async fn what_changes_in_the_register_is_not_signed(app: TestApp) {
+    let (planner, rights) = (app.staff("planner").await, signer(&app, "dept-rights").await);
+    let lead = app.staff("admin").await;
+    stations(&app, "street-buji", [0, 2, 0], "2025-06-01").await;
+    let made = report(&planner, "11a", "street-buji", json!({ "parts": [0, 2, 0] })).await.ok(201);
+    // One of them closes before the department signs.
+    let unit = app.organisation("street-buji").await;
+    let list = app.anon().get(&format!("/api/v1/legal-stations?organisation={unit}")).await.ok(200);
+    let path = format!("/api/v1/legal-stations/{}", text(&list["items"][0], "id"));
+    let seen = lead.get(&path).await;
+    let change = json!({ "name": list["items"][0]["name"], "address": "示例路1号", "opened_on": "2025-06-01",
+        "closed_on": "2025-06-15" });
+    lead.put(&path, &seen.etag(), change).await.ok(200);
+    approve(&rights, &made).await.problem(409, "state_forbids");
+    assert_eq!(stands(&app, "11a").await.0, 0);
+    let no = json!({ "decision": "reject", "reasons": ["figure_unproven"] });
+    decide(&rights, &text(&made, "review_id"), no).await.ok(200);
+    // What agrees is signed, and withdrawing needs no agreement.
+    let made = report(&planner, "11a", "street-buji", json!({ "parts": [0, 1, 0] })).await.ok(201);
+    approve(&rights, &made).await.ok(200);
+    assert_eq!(stands(&app, "11a").await.0, 1);
+    let made = report(&planner, "11a", "street-buji", json!({ "withdraws": true })).await.ok(201);
+    approve(&rights, &made).await.ok(200);
+    assert_eq!(stands(&app, "11a").await.0, 0);
     app.run_jobs().await;
 }
 

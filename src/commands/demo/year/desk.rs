@@ -54,8 +54,28 @@ impl Player<'_> {
         self.user("organiser").await?.post(&path, &json!({ "reason": "登记错误" })).await.map(|_| ())
     }
 
+    /// The legal service stations that a unit opens, which its figure is held against.
+    async fn open_stations(&mut self, report: &Report, parts: &[i64]) -> Outcome<()> {
+        let admin = self.user("admin").await?;
+        let keeper = self.organisation(report.unit)?.to_owned();
+        for (kind, count) in ["centre", "community", "workplace"].into_iter().zip(parts) {
+            for number in 1..=*count {
+                let body = json!({
+                    "kind": kind, "organisation_id": keeper,
+                    "name": format!("demo-{kind}-{}-{number}", report.month), "address": "示例路1号",
+                    "opened_on": format!("{YEAR}-{:02}-01", report.month),
+                });
+                admin.post("/api/v1/legal-stations", &body).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// A unit reports, and the lead departments sign or refuse.
     pub(super) async fn report(&mut self, report: &Report) -> Outcome<()> {
+        if let Figure::Parts(parts) = &report.figure {
+            self.open_stations(report, parts).await?;
+        }
         let planner = self.user("planner").await?;
         let evidence = self.evidence(&planner).await?;
         let mut body = json!({

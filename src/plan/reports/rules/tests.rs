@@ -39,6 +39,7 @@ fn faults_of(
         organisations: &organisations,
         today: day("2025-06-16"),
         is_reported,
+        registry: None,
     };
     match check(&ground, org(unit), month, claim) {
         Ok(()) => Vec::new(),

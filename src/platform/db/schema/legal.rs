@@ -82,7 +82,6 @@ diesel::table! {
     }
 }
 
-diesel::joinable!(legal_cases -> people (person_id));
 diesel::joinable!(legal_clocks -> legal_cases (case_id));
 diesel::joinable!(legal_team -> legal_cases (case_id));
 diesel::joinable!(legal_events -> legal_cases (case_id));

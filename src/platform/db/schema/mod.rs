@@ -3,20 +3,28 @@
 //! Types: BYTEA or BLOB is Binary, and a column without NOT NULL is Nullable.
 
 mod catalogue;
+mod content;
 mod desk;
 mod door;
+mod glass;
+mod hands;
 mod legal;
 mod legal_desk;
+mod legal_papers;
 mod persons;
 mod places;
 mod planning;
 mod platform;
 
 pub use catalogue::*;
+pub use content::*;
 pub use desk::*;
 pub use door::*;
+pub use glass::*;
+pub use hands::*;
 pub use legal::*;
 pub use legal_desk::*;
+pub use legal_papers::*;
 pub use persons::*;
 pub use places::*;
 pub use planning::*;
@@ -98,6 +106,7 @@ diesel::joinable!(plan_reports -> organisations (organisation_id));
 diesel::joinable!(plan_report_units -> plan_reports (report_id));
 diesel::joinable!(plan_cascades -> targets (target_id));
 diesel::joinable!(plan_shares -> plan_cascades (cascade_id));
+diesel::joinable!(legal_cases -> people (person_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     idempotency_keys,

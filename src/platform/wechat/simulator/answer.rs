@@ -50,6 +50,7 @@ fn errmsg(errcode: i64) -> &'static str {
         40001 => "invalid credential, access_token is invalid or not latest",
         40002 => "invalid grant_type",
         40003 => "invalid openid",
+        40004 => "invalid media type",
         40013 => "invalid appid",
         40029 => "invalid code,",
         40037 => "invalid template_id",

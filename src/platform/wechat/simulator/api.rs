@@ -9,11 +9,15 @@ use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
 use super::answer::{Answer, CODE_PICTURE, Refusal};
+use super::pushing::Media;
 use super::values;
 use super::world::{User, World};
 
 /// How recently a user has to have opened the mini-program for their text to be checked.
 const CHECK_WINDOW: TimeDelta = TimeDelta::hours(2);
+
+/// Where pictures are asked about.
+pub(super) const MEDIA_CHECK: &str = "/wxa/media_check_async";
 
 /// One call: its query and its body, whatever the headers say.
 pub(super) struct Call<'a> {
@@ -49,6 +53,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     endpoint("/wxa/getwxacodeunlimit", code_picture),
     endpoint("/cgi-bin/message/subscribe/send", send_message),
     endpoint("/wxa/msg_sec_check", check_text),
+    endpoint(MEDIA_CHECK, check_media),
 ];
 
 /// Answers one call, in WeChat's order: the verb, the token, the body, the work.
@@ -232,17 +237,11 @@ fn check_text(world: &mut World, call: &Call<'_>) -> Outcome {
     if content.is_empty() || content.chars().count() > 2500 || fields.get("version") != Some(&json!(2)) {
         return Err(47001.into());
     }
-    if !fields.get("scene").and_then(Value::as_i64).is_some_and(|scene| (1..=4).contains(&scene)) {
-        return Err(40129.into());
-    }
-    let openid = text(&fields, "openid").filter(|openid| world.is_ours(openid)).ok_or(40003)?;
-    let seen = world.users.get(openid).and_then(|user: &User| user.seen);
-    if seen.is_none_or(|seen| world.now() - seen > CHECK_WINDOW) {
-        return Err(61010.into());
-    }
+    checkable(world, &fields)?;
+    world.texts += 1;
     let (suggest, label) = match content {
-        content if content.contains(RISKY) => ("risky", 20006),
-        content if content.contains(DOUBTFUL) => ("review", 21000),
+        content if has(content, RISKY, &world.words.0) => ("risky", 20006),
+        content if has(content, DOUBTFUL, &world.words.1) => ("review", 21000),
         _ => ("pass", 100),
     };
     Ok(Answer::ok(json!({
@@ -254,4 +253,39 @@ fn check_text(world: &mut World, call: &Call<'_>) -> Outcome {
         ],
         "trace_id": world.rid(),
     })))
+}
+
+/// Whether a text has the one word or one of the others.
+fn has(content: &str, word: &str, others: &[String]) -> bool {
+    content.contains(word) || others.iter().any(|other| content.contains(other.as_str()))
+}
+
+/// Refuses a scene that is none, and whoever was not here within two hours.
+fn checkable<'a>(world: &World, fields: &'a Map<String, Value>) -> Result<&'a str, Refusal> {
+    if !fields.get("scene").and_then(Value::as_i64).is_some_and(|scene| (1..=4).contains(&scene)) {
+        return Err(40129.into());
+    }
+    let openid = text(fields, "openid").filter(|openid| world.is_ours(openid)).ok_or(40003)?;
+    let seen = world.users.get(openid).and_then(|user: &User| user.seen);
+    if seen.is_none_or(|seen| world.now() - seen > CHECK_WINDOW) {
+        return Err(61010.into());
+    }
+    Ok(openid)
+}
+
+fn check_media(world: &mut World, call: &Call<'_>) -> Outcome {
+    let fields = call.json()?;
+    let url = text(&fields, "media_url").unwrap_or_default();
+    if !(url.starts_with("http://") || url.starts_with("https://"))
+        || fields.get("version") != Some(&json!(2))
+    {
+        return Err(47001.into());
+    }
+    if !fields.get("media_type").and_then(Value::as_i64).is_some_and(|kind| [1, 2].contains(&kind)) {
+        return Err(40004.into());
+    }
+    let (url, openid) = (url.to_owned(), checkable(world, &fields)?.to_owned());
+    let trace_id = world.rid();
+    world.keep_media(Media { trace_id: trace_id.clone(), openid, url, at: world.now() });
+    Ok(Answer::ok(json!({ "trace_id": trace_id })))
 }

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::api::ENDPOINTS;
+use super::pushing::CallbackInput;
 use super::world::{Fault, Phone, World, phone_for};
 
 /// Longer delays than this are taken for mistakes.
@@ -35,6 +36,16 @@ fn once() -> u32 {
     1
 }
 
+/// Words for the content check, instead of those of the call before.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Words {
+    #[serde(default)]
+    risky: Vec<String>,
+    #[serde(default)]
+    doubtful: Vec<String>,
+}
+
 /// Answers a control call. `path` begins with `/sim`.
 pub(super) fn respond(
     world: &mut World,
@@ -53,6 +64,17 @@ pub(super) fn respond(
         (&Method::GET, "/sim/messages") => messages(world, query),
         (&Method::POST, "/sim/consents") => parse(body).and_then(|consent| agree(world, consent)),
         (&Method::POST, "/sim/faults") => parse(body).and_then(|fault| disturb(world, fault)),
+        (&Method::POST, "/sim/words") => parse(body).map(|words: Words| {
+            // An empty word stands in every text.
+            let real = |all: Vec<String>| all.into_iter().filter(|word| !word.is_empty()).collect();
+            world.words = (real(words.risky), real(words.doubtful));
+            json!({})
+        }),
+        (&Method::POST, "/sim/callback") => parse(body).map(|callback: CallbackInput| {
+            world.callback = Some(callback.into());
+            json!({})
+        }),
+        (&Method::GET, "/sim/checks") => Ok(checks(world)),
         (&Method::POST, "/sim/reset") => {
             world.reset();
             Ok(json!({}))
@@ -116,6 +138,14 @@ fn messages(world: &mut World, query: &HashMap<String, String>) -> Result<Value,
     Ok(json!({ "messages": sent.collect::<Vec<_>>() }))
 }
 
+/// What the content check was asked about.
+fn checks(world: &World) -> Value {
+    let media = world.media.iter().map(|media| {
+        json!({ "trace_id": media.trace_id, "openid": media.openid, "media_url": media.url, "at": media.at })
+    });
+    json!({ "texts": world.texts, "media": media.collect::<Vec<_>>() })
+}
+
 fn disturb(world: &mut World, fault: Fault) -> Result<Value, Wrong> {
     if !ENDPOINTS.iter().any(|endpoint| endpoint.path == fault.path) {
         return Err(wrong("path 不是模拟的微信接口 · path is not a simulated WeChat path"));
@@ -156,6 +186,16 @@ fn help(base: &str) -> String {
 
 制造故障（errcode、delay_ms、status、garbage 任选） · Make calls fail
   curl -X POST {base}/sim/faults -d '{{"path":"/cgi-bin/stable_token","times":1,"errcode":-1}}'
+
+内容安全：另设敏感词（risky 违规、doubtful 疑似） · Words that the content check takes for risky or doubtful
+  curl -X POST {base}/sim/words -d '{{"risky":["某词"],"doubtful":["另一词"]}}'
+
+内容安全：已送检的图片 · Pictures that were asked about
+  curl '{base}/sim/checks'
+
+图片检测结果的回调地址，以及推送结果 · Where verdicts are pushed, and pushing one
+  curl -X POST {base}/sim/callback -d '{{"url":"http://127.0.0.1:8080/api/v1/wechat/push","token":"TOKEN","aes_key":"KEY"}}'
+  curl -X POST {base}/sim/pushes -d '{{"trace_id":"TRACE","suggest":"risky","label":20002}}'
 
 全部清空 · Forget everything
   curl -X POST {base}/sim/reset

@@ -7,6 +7,7 @@
 mod answer;
 mod api;
 mod control;
+mod pushing;
 mod tokens;
 mod values;
 mod world;
@@ -29,6 +30,8 @@ use crate::ids::Ids;
 
 use answer::Refusal;
 use api::{Call, ENDPOINTS};
+pub use pushing::Callback;
+use pushing::PushInput;
 use world::{Fault, World};
 pub use world::{openid_for, phone_for};
 
@@ -53,6 +56,9 @@ pub struct SimulatorConfig {
     pub reused_code_errcode: i64,
     /// Logins within this time of the last get the same session key.
     pub session_key_period: Duration,
+    /// Where the verdict on a picture is pushed, at once and by itself: that nothing is wrong with it. None: where a control call says, when
+    /// it says so.
+    pub callback: Option<Callback>,
 }
 
 impl SimulatorConfig {
@@ -68,6 +74,7 @@ impl SimulatorConfig {
             pages: Vec::new(),
             reused_code_errcode: 40163,
             session_key_period: Duration::from_secs(300),
+            callback: None,
         }
     }
 
@@ -148,6 +155,9 @@ async fn serve(request: HttpRequest, body: web::Bytes, shared: web::Data<Shared>
     let query: HashMap<String, String> =
         url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
     let path = request.path();
+    if path == "/sim/pushes" && request.method() == Method::POST {
+        return push(&shared, &body).await;
+    }
     if path == "/sim" || path.starts_with("/sim/") {
         let base = format!("http://{}", request.connection_info().host());
         return control::respond(&mut shared.world(), request.method(), path, &query, &body, &base);
@@ -170,11 +180,52 @@ async fn serve(request: HttpRequest, body: web::Bytes, shared: web::Data<Shared>
         };
         (response, delay)
     };
+    push_by_itself(&shared, path);
     // The work is done before the wait: a caller who gives up has used up its code, as in real life.
     if let Some(delay) = delay {
         tokio::time::sleep(delay).await;
     }
     response
+}
+
+/// Pushes what a control call wants to be pushed, and says how that was answered.
+async fn push(shared: &Shared, body: &[u8]) -> HttpResponse {
+    let letter = serde_json::from_slice::<PushInput>(body)
+        .map_err(|error| format!("JSON 请求体有误 · bad JSON body: {error}"))
+        .and_then(|input| {
+            pushing::letter(&shared.world(), &input).ok_or_else(|| {
+                "先用 /sim/callback 设置回调 · set a callback first, by /sim/callback".to_owned()
+            })
+        });
+    let letter = match letter {
+        Ok(letter) => letter,
+        Err(error) => return HttpResponse::BadRequest().json(serde_json::json!({ "error": error })),
+    };
+    match pushing::send(letter).await {
+        Ok((status, answer)) => {
+            HttpResponse::Ok().json(serde_json::json!({ "status": status, "answer": answer }))
+        }
+        Err(error) => HttpResponse::Ok().json(serde_json::json!({ "status": 0, "answer": error })),
+    }
+}
+
+/// Where the simulator was started with a callback, a picture is found fine a moment after it was asked about.
+fn push_by_itself(shared: &Shared, path: &str) {
+    let letter = {
+        let world = shared.world();
+        let asked = path == api::MEDIA_CHECK && world.config.callback.is_some();
+        let last =
+            world.media.back().filter(|_| asked).map(|media| PushInput::passing(media.trace_id.clone()));
+        last.and_then(|input| pushing::letter(&world, &input))
+    };
+    let Some(letter) = letter else { return };
+    actix_web::rt::spawn(async move {
+        // The caller has to know its trace first.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if let Err(error) = pushing::send(letter).await {
+            tracing::debug!(error, "the simulated push reached nobody");
+        }
+    });
 }
 
 /// The answer of a fault that replaces the work.

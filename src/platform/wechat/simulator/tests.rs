@@ -362,3 +362,59 @@ async fn control_calls_explain_themselves() {
     rig.simulator.stop().await;
     assert!(rig.http.get(rig.simulator.base_url()).send().await.is_err(), "stopped");
 }
+
+#[actix_web::test]
+async fn words_of_the_content_check_are_set_by_control() {
+    let rig = Rig::new();
+    rig.log_in(&rig.login_code("zhang").await).await;
+    let (token, openid) = (rig.plain_token().await, openid_for(APPID, "zhang"));
+    let suggest = |text: &str| json!({ "content": text, "version": 2, "scene": 2, "openid": openid });
+    let path = "/wxa/msg_sec_check";
+    assert_eq!(rig.call(path, &token, suggest("黑名单")).await.json()["result"]["suggest"], "pass");
+    rig.control("/sim/words", json!({ "risky": ["黑名单", ""], "doubtful": ["灰名单"] })).await;
+    for (text, expected) in [("黑名单", "risky"), ("灰名单", "review"), ("白名单", "pass")] {
+        assert_eq!(
+            rig.call(path, &token, suggest(text)).await.json()["result"]["suggest"],
+            expected,
+            "{text}"
+        );
+    }
+    assert_eq!(rig.get("/sim/checks", &[]).await.json()["texts"], 4);
+}
+
+#[actix_web::test]
+async fn a_push_is_signed_and_sealed_as_the_service_does() {
+    use crate::platform::wechat::push::{MediaResult, PushFault, PushKeys, PushQuery, Pushed};
+    use crate::platform::wechat::{Advice, Verdict};
+    let key = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+    let clock = Arc::new(ManualClock::at(DateTime::<Utc>::from_timestamp(1_750_000_000, 0).unwrap()));
+    let ids = Ids::new(clock.clone(), Arc::new(SeededEntropy::new(7)));
+    let mut world = World::new(SimulatorConfig::new(APPID, SECRET.into(), clock, ids));
+    let push = |more: Value| -> PushInput {
+        let mut input = json!({ "trace_id": "t1", "suggest": "risky" });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value(input).unwrap()
+    };
+    assert!(pushing::letter(&world, &push(json!({}))).is_none(), "nobody to push to");
+    for aes_key in [key, ""] {
+        world.callback = Some(Callback {
+            url: "http://127.0.0.1:1/push".into(),
+            token: "AAAAA".to_owned().into(),
+            aes_key: aes_key.to_owned().into(),
+        });
+        let keys = PushKeys::new(APPID, "AAAAA".to_owned().into(), &aes_key.to_owned().into()).unwrap();
+        let opened = |input: PushInput| {
+            let letter = pushing::letter(&world, &input).unwrap();
+            let (_, query) = letter.url.split_once('?').unwrap();
+            keys.open(&PushQuery::read(query), letter.body.as_bytes())
+        };
+        let verdict = Some(Verdict { advice: Advice::Risky, label: 20002 });
+        let expected = Pushed::Media(MediaResult { trace_id: "t1".into(), verdict });
+        for xml in [false, true] {
+            assert_eq!(opened(push(json!({ "xml": xml }))), Ok(expected.clone()), "{aes_key} {xml}");
+        }
+        let failed = Pushed::Media(MediaResult { trace_id: "t1".into(), verdict: None });
+        assert_eq!(opened(push(json!({ "errcode": -1008 }))), Ok(failed));
+        assert_eq!(opened(push(json!({ "forged": true }))), Err(PushFault::Forged));
+    }
+}

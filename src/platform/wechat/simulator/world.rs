@@ -12,12 +12,15 @@ use sha2::{Digest, Sha256};
 
 use super::SimulatorConfig;
 use super::answer::Refusal;
+use super::pushing::{Callback, Media};
 use super::tokens::{Pool, Worth};
 
 /// How long a login or phone code can be used.
 const CODE_LIFE: TimeDelta = TimeDelta::minutes(5);
 /// How many sent messages are kept for `GET /sim/messages`.
 const MESSAGES_KEPT: usize = 1000;
+/// How many pictures that were asked about are kept for `GET /sim/media`.
+const MEDIA_KEPT: usize = 1000;
 /// The first places of an openid are common to all users of an app.
 const APP_MARK: usize = 6;
 
@@ -107,11 +110,23 @@ pub(super) struct World {
     /// What was sent, oldest first, with the openid in front.
     pub(super) messages: VecDeque<(String, Value)>,
     faults: Vec<Fault>,
+    /// Words that are risky, and words that are doubtful, beside those that always are.
+    pub(super) words: (Vec<String>, Vec<String>),
+    /// How many texts were asked about.
+    pub(super) texts: u64,
+    /// Pictures that were asked about, oldest first.
+    pub(super) media: VecDeque<Media>,
+    /// Where pushes go.
+    pub(super) callback: Option<Callback>,
 }
 
 impl World {
     pub(super) fn new(config: SimulatorConfig) -> Self {
         Self {
+            callback: config.callback.clone(),
+            words: Default::default(),
+            texts: 0,
+            media: VecDeque::new(),
             config,
             users: HashMap::new(),
             login_codes: HashMap::new(),
@@ -218,6 +233,13 @@ impl World {
             self.messages.pop_front();
         }
         self.messages.push_back((openid, message));
+    }
+
+    pub(super) fn keep_media(&mut self, media: Media) {
+        if self.media.len() >= MEDIA_KEPT {
+            self.media.pop_front();
+        }
+        self.media.push_back(media);
     }
 
     pub(super) fn add_fault(&mut self, fault: Fault) {

@@ -1,0 +1,12 @@
+DROP TRIGGER legal_cases_end ON legal_cases;
+DROP FUNCTION legal_cases_end();
+DROP TABLE legal_subsidies;
+DROP TABLE legal_file_checks;
+DROP TABLE legal_satisfactions;
+DROP TABLE legal_return_visits;
+DROP TABLE legal_reports;
+DROP TABLE legal_documents;
+DROP TABLE legal_numbers;
+DROP FUNCTION legal_subsidies_checked();
+DROP FUNCTION legal_reports_stay();
+DROP FUNCTION legal_documents_stay();

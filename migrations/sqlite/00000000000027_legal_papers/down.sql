@@ -1,0 +1,9 @@
+DROP TRIGGER legal_cases_end;
+DROP TRIGGER legal_cases_no_end;
+DROP TABLE legal_subsidies;
+DROP TABLE legal_file_checks;
+DROP TABLE legal_satisfactions;
+DROP TABLE legal_return_visits;
+DROP TABLE legal_reports;
+DROP TABLE legal_documents;
+DROP TABLE legal_numbers;

@@ -1,0 +1,21 @@
+//! What the acts of legal aid are done with.
+
+use std::sync::Arc;
+
+use super::counting::CaseCounting;
+use crate::clock::SharedClock;
+use crate::ids::Ids;
+use crate::platform::vault::Vault;
+
+/// What the acts of legal aid are done with. Cheap to clone.
+#[derive(Clone)]
+pub struct LegalTools {
+    /// The present.
+    pub clock: SharedClock,
+    /// New ids.
+    pub ids: Ids,
+    /// Seals what is said.
+    pub vault: Vault,
+    /// Counts cases for the plan.
+    pub counting: Arc<dyn CaseCounting>,
+}

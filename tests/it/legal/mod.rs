@@ -1,0 +1,16 @@
+//! Legal aid.
+
+pub mod changes;
+pub mod counting;
+pub mod glass;
+pub mod groups;
+pub mod hand_keys;
+pub mod hands;
+pub mod manning;
+pub mod closing;
+pub mod counting;
+pub mod glass;
+pub mod papers;
+pub mod planting;
+pub mod referrals;
+pub mod secrecy;
