@@ -154,6 +154,7 @@ const ROOMS: &[&[Test]] = &[
     visits::counting::TESTS,
     visits::scope::TESTS,
     visits::warnings::TESTS,
+    legal::asking::TESTS,
     legal::hands::TESTS,
     legal::changes::TESTS,
     legal::referrals::TESTS,
