@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
+use futures_util::future::join;
 use reqwest::Method;
 use serde_json::{Value, json};
 use unionhall::content::model::{ContentCheck, ContentState};
@@ -160,7 +161,7 @@ async fn what_is_removed_stays_with_its_author(app: TestApp) {
     assert_eq!(heard(&request.worker, &own).await, texts(&[(HELD, true)]), "doubtful is held too");
     assert_eq!(heard(&officer, &desk).await, texts(&[("含糊其词", false)]));
     let id = held(&officer).await[0]["id"].as_str().unwrap().to_owned();
-    judge(&officer, &id, "remove", "abuse").await.problem(403, "second_officer_required");
+    judge(&officer, &id, "remove", "abuse").await.problem(409, "second_officer_required");
     let district = app.staff("reviewer").await;
     // Two at once are one decision.
     let etag = district.get(&format!("{CHECKS}/{id}")).await.etag();
@@ -169,7 +170,7 @@ async fn what_is_removed_stays_with_its_author(app: TestApp) {
         let asked = asked.header("if-match", etag.clone()).header("idempotency-key", key);
         district.send(asked.json(&json!({ "decision": "remove", "reason": "abuse" })))
     };
-    let (one, other) = futures_util::join!(asked(district.fresh_key()), asked(district.fresh_key()));
+    let (one, other) = join(asked(district.fresh_key()), asked(district.fresh_key())).await;
     let mut statuses = [one.status, other.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 412]);
@@ -216,7 +217,7 @@ async fn nothing_is_refused_while_wechat_is_away(app: TestApp) {
         app.run_jobs().await;
         assert_eq!(check_of(&app, "review.message").await.state, ContentState::Waiting);
         assert_eq!(heard(&officer, &request.at("/messages")).await, texts(&[(RISKY, false)]));
-        app.advance(TimeDelta::minutes(8));
+        app.advance(TimeDelta::minutes(4));
     }
     app.run_jobs().await;
     assert_eq!(check_of(&app, "review.message").await.state, ContentState::Held);
