@@ -35,6 +35,7 @@ use crate::identity::standing::DatabaseStandings;
 use crate::ids::Ids;
 use crate::jobs;
 use crate::legal_aid::LegalTools;
+use crate::legal_aid::content::{CaseMessageTexts, NoteTexts, RequestTexts};
 use crate::legal_aid::evidence::CaseHolder;
 use crate::legal_aid::glass_jobs::GlassSweep;
 use crate::membership::subject::MembershipSubject;
@@ -464,6 +465,9 @@ fn content_sources(tools: &signup::jobs::Tools) -> Sources {
     sources.register(Arc::new(MessageTexts { vault: tools.vault.clone() }));
     sources.register(Arc::new(FormTexts { desk: tools.desk.clone() }));
     sources.register(Arc::new(ClaimTexts { vault: tools.vault.clone() }));
+    sources.register(Arc::new(RequestTexts { vault: tools.vault.clone() }));
+    sources.register(Arc::new(NoteTexts { vault: tools.vault.clone() }));
+    sources.register(Arc::new(CaseMessageTexts { vault: tools.vault.clone() }));
     sources
 }
 
