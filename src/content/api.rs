@@ -187,6 +187,7 @@ pub struct ContentDecisionInput {
 #[post("/api/v1/content-checks/{id}/decisions")]
 pub async fn content_check_decide(
     platform: Data<Platform>,
+    sources: Data<Sources>,
     guard: Guard<ContentDecide>,
     id: ApiPath<ContentCheckId>,
     seen: IfMatch,
@@ -194,6 +195,7 @@ pub async fn content_check_decide(
 ) -> Result<Stored> {
     let (actor, now, id) = (guard.actor().clone(), platform.clock.now(), id.0);
     let (person, ContentDecisionInput { decision, reason }) = (actor.person, body.body);
+    let sources = Sources::clone(&sources);
     let act = move |conn: &mut Conn| {
         let check = before(conn, &actor, id)?;
         if check.version != seen.version() {
@@ -201,6 +203,9 @@ pub async fn content_check_decide(
         }
         let state = rules::decide(&check, person, decision, reason)?;
         store::decided_in_tx(conn, id, check.version, (state, reason), person, now)?;
+        if decision == ContentDecision::Remove {
+            sources.removed_in_tx(conn, &check, now)?;
+        }
         let detail = json!({ "decision": decision, "reason": reason });
         audit::append_in_tx(conn, now, vec![Entry::new(person, "content.decide", id).detail(detail)])?;
         let after = store::get(conn, id)?;

@@ -29,6 +29,7 @@ pub const TESTS: &[Test] = tests![
     a_picture_that_could_not_be_fetched_is_asked_about_again,
     an_address_is_verified_by_wechat_alone,
     only_officers_above_it_judge_a_text_and_never_their_own,
+    a_name_that_is_removed_is_a_name_no_more,
     nobody_is_asked_where_it_is_switched_off,
 ];
 
@@ -444,6 +445,26 @@ async fn only_officers_above_it_judge_a_text_and_never_their_own(app: TestApp) {
     let body = json!({ "decision": "release", "reason": "harmless" });
     officer.send(bare.json(&body)).await.problem(428, "precondition_required");
     app.run_jobs().await;
+}
+
+async fn a_name_that_is_removed_is_a_name_no_more(app: TestApp) {
+    let app = checking(&app).await;
+    let zhang = app.worker("zhang").await;
+    zhang.set_profile("违规测试", None).await;
+    app.run_jobs().await;
+    let check = check_of(&app, "person.name").await;
+    assert_eq!(check.state, ContentState::Held);
+    assert_eq!(zhang.get("/api/v1/me").await.ok(200)["name"], "违规测试");
+    judge(&app.staff("admin").await, &check.id.to_string(), "remove", "obscene").await.ok(200);
+    assert_eq!(zhang.get("/api/v1/me").await.ok(200)["name"], Value::Null);
+    zhang.set_profile("张三丰", None).await;
+    app.run_jobs().await;
+    assert_eq!(check_of(&app, "person.name").await.state, ContentState::Passed);
+    // The same name again asks nobody.
+    let asked = app.sim_get("/sim/checks").await["texts"].clone();
+    zhang.set_profile("张三丰", None).await;
+    app.run_jobs().await;
+    assert_eq!(app.sim_get("/sim/checks").await["texts"], asked);
 }
 
 async fn nobody_is_asked_where_it_is_switched_off(app: TestApp) {
