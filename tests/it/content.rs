@@ -471,7 +471,7 @@ async fn nobody_is_asked_where_it_is_switched_off(app: TestApp) {
     let (request, officer) = at_the_street(&app).await;
     say(&request.worker, &request.own("/messages"), RISKY).await.ok(201);
     app.run_jobs().await;
-    assert_eq!(checks(&app).await, Vec::new());
+    assert_eq!(checks(&app).await, Vec::<ContentCheck>::new());
     assert_eq!(app.sim_get("/sim/checks").await["texts"], 0);
     assert_eq!(heard(&officer, &request.at("/messages")).await, texts(&[(RISKY, false)]));
 }
