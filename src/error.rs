@@ -132,6 +132,8 @@ codes! {
     LegalReportMissing = "legal_report_missing", 409, "尚未提交结案报告，不能结案", "There is no report yet; the case is not closed without one";
     LegalFileUnchecked = "legal_file_unchecked", 409, "案卷尚未由另一名工作人员核对齐全", "Another officer has not found the file complete yet";
     UniqueTaken = "unique_taken", 409, "已被占用", "Already taken by another record";
+    LegalNoticed = "legal_noticed", 409, "已一次性告知过需要补充的材料，不得再次要求补充", "What is missing was told once already; it is not told a second time";
+    LegalObjected = "legal_objected", 409, "对该决定已提出过异议", "There was an objection to this decision already";
     MembersOnly = "signup_members_only", 409, "该活动仅限已认证的工会会员报名，请先在“我的会籍”中申请认证", "Only verified members of a union may sign up; claim your membership first";
     MembershipHeld = "membership_held", 409, "已是认证会员", "Already a verified member";
     PreconditionFailed = "precondition_failed", 412, "数据已被他人修改，请重新读取后再试", "Somebody changed this meanwhile; read it again";

@@ -20,6 +20,8 @@ pub mod closing;
 pub mod consultation_api;
 pub mod consultations;
 pub mod counting;
+pub mod deciding;
+pub mod desk;
 pub mod events;
 pub mod evidence;
 pub mod figures;
