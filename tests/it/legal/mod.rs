@@ -6,6 +6,7 @@ pub mod glass;
 pub mod groups;
 pub mod hand_keys;
 pub mod hands;
+pub mod histories;
 pub mod manning;
 pub mod closing;
 pub mod counting;
