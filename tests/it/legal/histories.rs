@@ -14,7 +14,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use unionhall::clock::{Clock, ManualClock, SharedClock};
 use unionhall::error::{Code, Error, Result};
-use unionhall::ids::{CaseDocumentId, CaseId, PersonId};
+use unionhall::ids::{CaseDocumentId, CaseId, FileId, PersonId};
 use unionhall::legal_aid::acting::act_in_tx;
 use unionhall::legal_aid::closing::acts::{self as ending, Report};
 use unionhall::legal_aid::closing::model::CaseResult;
@@ -193,13 +193,14 @@ impl History<'_> {
             8..16 => {
                 let mut beside = Beside::default();
                 let who = (self.place.applicant, id);
-                let said = (words, [].as_slice());
+                let said: (&str, &[FileId]) = (words, &[]);
                 ("supply", asking::supply_in_tx(conn, &tools, who, said, now, &mut beside).map(drop))
             }
             16..27 => ("accept", deciding::accept_in_tx(conn, &mut acting, key, None).map(drop)),
             27..30 => ("provide", deciding::provide_in_tx(conn, &mut acting, key, &wanted).map(drop)),
             30..36 => {
-                let codes = [[].as_slice(), &[RefusalReason::OutOfScope], &[RefusalReason::Other]];
+                let codes: [&[RefusalReason]; 3] =
+                    [&[], &[RefusalReason::OutOfScope], &[RefusalReason::Other]];
                 let codes = codes.choose(&mut self.rng).copied().unwrap();
                 ("refuse", deciding::refuse_in_tx(conn, &mut acting, key, codes, words).map(drop))
             }
@@ -281,7 +282,7 @@ impl History<'_> {
         let last: Option<CaseDocumentId> = legal_events::table
             .filter(legal_events::case_id.eq(self.place.case))
             .filter(legal_events::act.eq(act))
-            .order(legal_events::id.desc())
+            .order(legal_events::at.desc())
             .select(legal_events::document_id)
             .first(conn)?;
         let document = last.unwrap_or_else(|| panic!("{at}: {act} without a document"));

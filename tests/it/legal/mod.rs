@@ -1,6 +1,7 @@
 //! Legal aid.
 
 pub mod changes;
+pub mod closing;
 pub mod counting;
 pub mod glass;
 pub mod groups;
@@ -8,9 +9,6 @@ pub mod hand_keys;
 pub mod hands;
 pub mod histories;
 pub mod manning;
-pub mod closing;
-pub mod counting;
-pub mod glass;
 pub mod papers;
 pub mod planting;
 pub mod referrals;
