@@ -238,6 +238,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(legal_aid::closing::api::legal_return_visit_record)
         .service(legal_aid::closing::api::legal_file_check)
         .service(legal_aid::closing::api::legal_subsidy_grant)
+        .service(legal_aid::closing::second_api::legal_deputy_join)
         // The plan
         .service(plan::api::plan_list)
         .service(plan::api::plan_get)

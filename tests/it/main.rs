@@ -165,6 +165,7 @@ const ROOMS: &[&[Test]] = &[
     legal::closing::TESTS,
     legal::counting::TESTS,
     legal::glass::TESTS,
+    legal::histories::TESTS,
     legal::papers::TESTS,
     legal::secrecy::TESTS,
     year::TESTS,
