@@ -71,7 +71,7 @@ use crate::platform::outbox::{Bell, JobHandler, Worker};
 use crate::platform::vault::Vault;
 use crate::platform::wechat::push::PushKeys;
 use crate::platform::wechat::{WechatClient, WechatConfig};
-use crate::review::content::{FormTexts, MessageTexts};
+use crate::review::content::{EventTexts, FormTexts, MessageTexts};
 use crate::review::papers::ReviewHolder;
 use crate::review::subject::Subjects;
 use crate::routes;
@@ -468,6 +468,7 @@ fn content_sources(tools: &signup::jobs::Tools) -> Sources {
     let sources = Sources::default();
     sources.register(Arc::new(MessageTexts { vault: tools.vault.clone() }));
     sources.register(Arc::new(FormTexts { desk: tools.desk.clone() }));
+    sources.register(Arc::new(EventTexts { vault: tools.vault.clone() }));
     sources.register(Arc::new(NameTexts));
     sources.register(Arc::new(ClaimTexts { vault: tools.vault.clone() }));
     sources.register(Arc::new(RequestTexts { vault: tools.vault.clone() }));
