@@ -27,6 +27,9 @@ use crate::attendance::papers::SheetHolder;
 use crate::attendance::pass::Passes;
 use crate::clock::SharedClock;
 use crate::config::Config;
+use crate::content::checking::Checks;
+use crate::content::pictures::HeldPictures;
+use crate::content::{self, Sources};
 use crate::identity::api::LoginConfig;
 use crate::identity::standing::DatabaseStandings;
 use crate::ids::Ids;
@@ -64,12 +67,15 @@ use crate::platform::http::public::{PublicAnswers, answer_again};
 use crate::platform::http::{Contract, Cursors};
 use crate::platform::outbox::{Bell, JobHandler, Worker};
 use crate::platform::vault::Vault;
+use crate::platform::wechat::push::PushKeys;
 use crate::platform::wechat::{WechatClient, WechatConfig};
+use crate::review::content::{FormTexts, MessageTexts};
 use crate::review::papers::ReviewHolder;
 use crate::review::subject::Subjects;
 use crate::routes;
 use crate::signup::early::refuse_early;
 use crate::signup::following::SignupFollower;
+use crate::signup::penalty::content::ClaimTexts;
 use crate::signup::registrar::{Registrar, RegistrarHandler};
 use crate::signup::reviewed::SignupSubject;
 use crate::signup::snapshot::{PLACES, Snapshots};
@@ -118,6 +124,9 @@ pub struct App {
     details: Details,
     tools: signup::jobs::Tools,
     legal: LegalTools,
+    checks: Checks,
+    sources: Sources,
+    push: PushKeys,
     door: Door,
     entrance: Entrance,
     settler: Settler,
@@ -240,6 +249,8 @@ impl App {
             connect_timeout: Duration::from_millis(config.wechat.connect_ms),
             timeout: Duration::from_millis(config.wechat.timeout_ms),
         };
+        let wechat = WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?;
+        let checks = Checks::new(ids.clone(), config.wechat.content_check);
         let counting: Arc<dyn Counting> =
             Arc::new(PlanCounting::new(Arc::clone(&clock), ids.clone(), moment));
         let entrance = Entrance { ids: ids.clone(), counting: Arc::clone(&counting) };
@@ -248,6 +259,7 @@ impl App {
             ids: ids.clone(),
             vault: platform.vault.clone(),
             subjects: Subjects::default(),
+            checks: checks.clone(),
         };
         // Settling opens requests and takes them back; it decides none, so its desk needs nobody who learns of decisions.
         let settler = Settler { entrance: entrance.clone(), desk: reviews.clone() };
@@ -270,6 +282,7 @@ impl App {
             ids: ids.clone(),
             vault: platform.vault.clone(),
             counting: Arc::new(PlanCaseCounting { ids: ids.clone() }),
+            checks: checks.clone(),
         };
         let registrar = Arc::new(RegistrarHandler(tools.clone()));
         let followers = Followers(vec![
@@ -290,8 +303,30 @@ impl App {
         files.holders().register(Arc::new(ReportHolder { clock: Arc::clone(&clock) }));
         files.holders().register(Arc::new(SheetHolder));
         files.holders().register(Arc::new(CaseHolder { clock: Arc::clone(&clock) }));
+        files.holders().veil(Arc::new(HeldPictures));
+        let sources = content_sources(&tools);
+        let checker = content::jobs::Check {
+            clock: Arc::clone(&clock),
+            ids: ids.clone(),
+            wechat: wechat.clone(),
+            appid: config.wechat.appid.clone(),
+            sources: sources.clone(),
+            files: files.clone(),
+            public_url: config.wechat.public_url.clone(),
+            on: config.wechat.content_check,
+        };
+        let push = PushKeys::new(
+            config.wechat.appid.clone(),
+            config.wechat.push_token.clone(),
+            &config.wechat.push_aes_key,
+        );
+        let mut handlers = handlers(&clock, &ids, &tools, &files);
+        handlers.push(Arc::new(checker));
         Ok(Self {
-            wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
+            wechat,
+            checks,
+            sources,
+            push: push.ok_or_else(|| StartError::Other("wechat.push_aes_key is no key".into()))?,
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,
             door: Batcher::start("door", db.clone(), door, batching).map_err(|e| other(&e))?,
             entrance,
@@ -321,6 +356,7 @@ impl App {
                 platform.jobs.clone(),
                 config.database.batch,
                 handlers(&clock, &ids, &tools, &files, &legal),
+                handlers,
             ),
             tools,
             legal,
@@ -386,6 +422,9 @@ impl App {
             .app_data(Data::new(self.tools.clone()))
             .app_data(Data::new(self.legal.clone()))
             .app_data(Data::new(self.tools.desk.clone()))
+            .app_data(Data::new(self.checks.clone()))
+            .app_data(Data::new(self.sources.clone()))
+            .app_data(Data::new(self.push.clone()))
             .app_data(Data::new(self.door.clone()))
             .app_data(Data::new(self.entrance.clone()))
             .app_data(Data::new(self.settler.clone()))
@@ -419,6 +458,15 @@ impl App {
         // The receiver is gone when the loop has ended by itself; either way it ends.
         let _ended = stop_jobs.send(true);
     }
+}
+
+/// Who gives the texts that the content check asks about.
+fn content_sources(tools: &signup::jobs::Tools) -> Sources {
+    let sources = Sources::default();
+    sources.register(Arc::new(MessageTexts { vault: tools.vault.clone() }));
+    sources.register(Arc::new(FormTexts { desk: tools.desk.clone() }));
+    sources.register(Arc::new(ClaimTexts { vault: tools.vault.clone() }));
+    sources
 }
 
 /// What requests are checked against. Made on a thread of its own: the document is large for a moment, and what a thread used goes

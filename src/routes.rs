@@ -3,6 +3,7 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::content;
 use crate::legal_aid;
 use crate::platform::files;
 use crate::{
@@ -259,6 +260,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(legal_aid::closing::api::legal_return_visit_record)
         .service(legal_aid::closing::api::legal_file_check)
         .service(legal_aid::closing::api::legal_subsidy_grant)
+        .service(legal_aid::closing::second_api::legal_deputy_join)
         // The plan
         .service(plan::api::plan_list)
         .service(plan::api::plan_get)
@@ -311,7 +313,14 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(files::api::file_content_get)
         .service(files::api::file_link_create)
         .service(files::api::file_link_open)
+        .service(files::check_api::file_check_open)
         .service(files::api::file_delete)
+        // The content check
+        .service(content::api::content_check_list)
+        .service(content::api::content_check_get)
+        .service(content::api::content_check_decide)
+        .service(content::push_api::wechat_push_verify)
+        .service(content::push_api::wechat_push_take)
         .service(ops::audit_list)
         .service(ops::dead_job_list)
         .service(ops::dead_job_revive)

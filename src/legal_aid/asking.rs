@@ -464,11 +464,11 @@ mod tests {
 
     #[test]
     fn nothing_is_wrong_with_the_least_that_is_asked() {
-        assert_eq!(wrong(&ask()), []);
+        assert!(wrong(&ask()).is_empty());
         let declared = Ask { exemption: None, declaration: Some(day("2025-01-01")), ..ask() };
-        assert_eq!(wrong(&declared), []);
+        assert!(wrong(&declared).is_empty());
         let union = Ask { category: Category::UnionBody, matter: None, exemption: None, ..ask() };
-        assert_eq!(wrong(&union), []);
+        assert!(wrong(&union).is_empty());
     }
 
     #[test]
@@ -499,7 +499,8 @@ mod tests {
         let old =
             Ask { employer_code: Some("91350100M000100Y44".into()), code_reason: reason.clone(), ..ask() };
         let (faults, kept) = faults(&old, &grounds());
-        assert_eq!((faults, kept.as_deref()), (vec![], Some("91350100M000100Y44")));
+        assert!(faults.is_empty());
+        assert_eq!(kept.as_deref(), Some("91350100M000100Y44"));
         let short = Ask { employer_code: Some("91350100M000100Y".into()), code_reason: reason, ..ask() };
         assert_eq!(wrong(&short), [("/employer_code".to_owned(), "length")]);
     }

@@ -60,11 +60,3 @@ pub fn update_in_tx(conn: &mut Conn, before: &Case, after: &Case) -> Result<()> 
         .execute(conn)?;
     if changed == 1 { Ok(()) } else { Err(Error::internal(format!("{} changed behind its lock", before.id))) }
 }
-
-/// The sealed facts of a case say something else now, which comes with an act and under its lock.
-pub fn facts_set_in_tx(conn: &mut Conn, id: CaseId, sealed: &str) -> Result<()> {
-    let changed = diesel::update(legal_cases::table.find(id))
-        .set(legal_cases::facts_sealed.eq(sealed))
-        .execute(conn)?;
-    if changed == 1 { Ok(()) } else { Err(Error::internal(format!("{id} is gone behind its lock"))) }
-}

@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(may(CaseState::Received), [OwnAct::AddEvidence, OwnAct::Withdraw]);
         assert_eq!(may(CaseState::Supplement), [OwnAct::Supply, OwnAct::AddEvidence, OwnAct::Withdraw]);
         assert_eq!(may(CaseState::Refused), [OwnAct::Object]);
-        assert_eq!(may(CaseState::Closed), []);
+        assert!(may(CaseState::Closed).is_empty());
     }
 
     #[test]

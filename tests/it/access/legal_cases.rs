@@ -5,6 +5,9 @@ use crate::harness::Actor;
 
 /// A request that succeeds when `someone` may make it.
 pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Call> {
+    if let Some(call) = super::legal_asking_cases::case(stage, operation, someone).await {
+        return Some(call);
+    }
     if let Some(call) = super::legal_hands_cases::case(stage, operation, someone).await {
         return Some(call);
     }

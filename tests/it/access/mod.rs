@@ -8,6 +8,7 @@ mod desk_cases;
 mod door_cases;
 mod exports_cases;
 mod headcount_cases;
+mod legal_asking_cases;
 mod legal_cases;
 mod legal_hands_cases;
 mod legal_papers_cases;
