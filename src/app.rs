@@ -39,6 +39,7 @@ use crate::legal_aid::LegalTools;
 use crate::legal_aid::content::{CaseMessageTexts, NoteTexts, RequestTexts};
 use crate::legal_aid::evidence::CaseHolder;
 use crate::legal_aid::glass_jobs::GlassSweep;
+use crate::legal_aid::jobs as legal_jobs;
 use crate::membership::subject::MembershipSubject;
 use crate::notify::jobs::NoticeWriter;
 use crate::offering::CATALOGUE;
@@ -359,6 +360,7 @@ impl App {
                 ids.clone(),
                 platform.jobs.clone(),
                 config.database.batch,
+                handlers(&clock, &ids, &tools, &files, &legal),
                 handlers,
             ),
             tools,
@@ -504,6 +506,7 @@ fn handlers(
     ids: &Ids,
     tools: &signup::jobs::Tools,
     files: &Files,
+    legal: &LegalTools,
 ) -> Vec<Arc<dyn JobHandler>> {
     vec![
         Arc::new(files::jobs::Sweep { clock: Arc::clone(clock), ids: ids.clone() }),
@@ -524,6 +527,8 @@ fn handlers(
             storage: files.storage().clone(),
         }),
         Arc::new(exports::jobs::Sweep { clock: Arc::clone(clock), storage: files.storage().clone() }),
+        Arc::new(legal_jobs::Sweep(legal.clone())),
+        Arc::new(legal_jobs::Due(legal.clone())),
         Arc::new(GlassSweep { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(NoticeWriter { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(jobs::Housekeeping { clock: Arc::clone(clock) }),
