@@ -163,6 +163,7 @@ const ROOMS: &[&[Test]] = &[
     legal::groups::TESTS,
     legal::hand_keys::TESTS,
     legal::closing::TESTS,
+    legal::content::TESTS,
     legal::counting::TESTS,
     legal::glass::TESTS,
     legal::histories::TESTS,

@@ -3,6 +3,7 @@
 pub mod asking;
 pub mod changes;
 pub mod closing;
+pub mod content;
 pub mod counting;
 pub mod dsl;
 pub mod glass;
