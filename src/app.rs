@@ -361,7 +361,6 @@ impl App {
                 platform.jobs.clone(),
                 config.database.batch,
                 handlers,
-                handlers,
             ),
             tools,
             legal,
