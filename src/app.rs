@@ -319,6 +319,7 @@ impl App {
             files: files.clone(),
             public_url: config.wechat.public_url.clone(),
             on: config.wechat.content_check,
+            away_until: Default::default(),
         };
         let push = PushKeys::new(
             config.wechat.appid.clone(),

@@ -3,6 +3,8 @@
 //! A job that finds WeChat away is no failure: it ends, and the next one is due later ([`rules::wait`]). So an outage of days leaves neither dead
 //! jobs nor texts that nobody looks at: after [`rules::PATIENCE`] a person does.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
@@ -16,11 +18,13 @@ use crate::platform::audit::{self, Entry};
 use crate::platform::db::{Conn, Db};
 use crate::platform::files::Files;
 use crate::platform::outbox::{self, Job, JobHandler};
-use crate::platform::wechat::{CheckScene, WechatClient};
+use crate::platform::wechat::{CheckScene, WechatClient, WechatError};
 use crate::policy;
 
 /// The job that asks.
 pub const CHECK: &str = "content.check";
+/// How long WeChat is taken to be away after it did not answer.
+const AWAY_SECONDS: i64 = 10;
 /// Characters that WeChat takes at once.
 const TEXT_MAX: &str = "wx.text_max";
 
@@ -42,6 +46,8 @@ pub struct Check {
     pub public_url: String,
     /// Whether it is asked at all: what was written before that was switched off passes.
     pub on: bool,
+    /// Until when WeChat is taken to be away, in seconds: hundreds of texts do not wait for as many time-outs, one after the other.
+    pub away_until: AtomicI64,
 }
 
 /// What a job is about.
@@ -82,7 +88,7 @@ impl JobHandler for Check {
         let (task, now) = (task(job)?, self.clock.now());
         let Some(check) = db.read_blocking(|conn| waiting(conn, &task))? else { return Ok(()) };
         let question = db.read_blocking(|conn| self.question(conn, &check, now))?;
-        let mut outcome = self.ask(question);
+        let mut outcome = self.ask(question, now);
         if outcome == Outcome::Later && now - check.asked_at.and_utc() >= rules::PATIENCE {
             outcome = Outcome::Unaskable;
         }
@@ -130,10 +136,16 @@ impl Check {
     }
 
     /// Jobs run on threads that may wait, beside the runtime that the connections to WeChat live in.
-    fn ask(&self, question: Question) -> Outcome {
+    fn ask(&self, question: Question, now: DateTime<Utc>) -> Outcome {
+        if let Question::Answered(outcome) = question {
+            return outcome;
+        }
+        if now.timestamp() < self.away_until.load(Ordering::Relaxed) {
+            return Outcome::Later;
+        }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return Outcome::Later };
         let asked = match question {
-            Question::Answered(outcome) => return outcome,
+            Question::Answered(outcome) => Ok(outcome),
             Question::Text { openid, scene, text, most } => {
                 runtime.block_on(self.wechat.text_check(&openid, scene, &text, most)).map(Outcome::Judged)
             }
@@ -141,7 +153,12 @@ impl Check {
                 .block_on(self.wechat.media_check(&openid, CheckScene::Comment, &url))
                 .map(Outcome::Traced),
         };
-        asked.unwrap_or_else(|error| rules::failed(&error))
+        asked.unwrap_or_else(|error| {
+            if matches!(error, WechatError::Timeout { .. } | WechatError::Unreachable { .. }) {
+                self.away_until.store(now.timestamp() + AWAY_SECONDS, Ordering::Relaxed);
+            }
+            rules::failed(&error)
+        })
     }
 }
 
