@@ -45,6 +45,8 @@ const GONE: &str = "（内容已被屏蔽）";
 /// An instance that has content checked, and hears the pushes of the simulated WeChat.
 pub async fn checking(app: &TestApp) -> TestApp {
     let checking = app.start_with(|config| config.wechat.content_check = true).await;
+    // It is there: until then this thread makes it, and whoever opened a connection meanwhile would keep the simulator waiting.
+    checking.anon().get("/healthz").await.expect(200);
     use secrecy::ExposeSecret;
     let wechat = &checking.config().wechat;
     let callback = json!({
