@@ -6,10 +6,10 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::web::{self, Data};
-use actix_web::{HttpResponse, HttpServer};
 use chrono::TimeDelta;
 use tokio::sync::watch;
 
@@ -39,6 +39,7 @@ use crate::legal_aid::LegalTools;
 use crate::legal_aid::content::{CaseMessageTexts, NoteTexts, RequestTexts};
 use crate::legal_aid::evidence::CaseHolder;
 use crate::legal_aid::glass_jobs::GlassSweep;
+use crate::legal_aid::jobs as legal_jobs;
 use crate::membership::subject::MembershipSubject;
 use crate::notify::jobs::NoticeWriter;
 use crate::offering::CATALOGUE;
@@ -71,7 +72,7 @@ use crate::platform::outbox::{Bell, JobHandler, Worker};
 use crate::platform::vault::Vault;
 use crate::platform::wechat::push::PushKeys;
 use crate::platform::wechat::{WechatClient, WechatConfig};
-use crate::review::content::{FormTexts, MessageTexts};
+use crate::review::content::{EventTexts, FormTexts, MessageTexts};
 use crate::review::papers::ReviewHolder;
 use crate::review::subject::Subjects;
 use crate::routes;
@@ -324,7 +325,7 @@ impl App {
             config.wechat.push_token.clone(),
             &config.wechat.push_aes_key,
         );
-        let mut handlers = handlers(&clock, &ids, &tools, &files);
+        let mut handlers = handlers(&clock, &ids, &tools, &files, &legal);
         handlers.push(Arc::new(checker));
         Ok(Self {
             wechat,
@@ -468,6 +469,7 @@ fn content_sources(tools: &signup::jobs::Tools) -> Sources {
     let sources = Sources::default();
     sources.register(Arc::new(MessageTexts { vault: tools.vault.clone() }));
     sources.register(Arc::new(FormTexts { desk: tools.desk.clone() }));
+    sources.register(Arc::new(EventTexts { vault: tools.vault.clone() }));
     sources.register(Arc::new(NameTexts));
     sources.register(Arc::new(ClaimTexts { vault: tools.vault.clone() }));
     sources.register(Arc::new(RequestTexts { vault: tools.vault.clone() }));
@@ -503,6 +505,7 @@ fn handlers(
     ids: &Ids,
     tools: &signup::jobs::Tools,
     files: &Files,
+    legal: &LegalTools,
 ) -> Vec<Arc<dyn JobHandler>> {
     vec![
         Arc::new(files::jobs::Sweep { clock: Arc::clone(clock), ids: ids.clone() }),
@@ -523,6 +526,8 @@ fn handlers(
             storage: files.storage().clone(),
         }),
         Arc::new(exports::jobs::Sweep { clock: Arc::clone(clock), storage: files.storage().clone() }),
+        Arc::new(legal_jobs::Sweep(legal.clone())),
+        Arc::new(legal_jobs::Due(legal.clone())),
         Arc::new(GlassSweep { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(NoticeWriter { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(jobs::Housekeeping { clock: Arc::clone(clock) }),

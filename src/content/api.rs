@@ -103,7 +103,8 @@ fn bench(conn: &mut Conn, actor: &Actor) -> Result<Bench> {
 /// The check `id`, where it is before the caller.
 fn before(conn: &mut Conn, actor: &Actor, id: ContentCheckId) -> Result<ContentCheck> {
     let bench = bench(conn, actor)?;
-    store::get(conn, id).ok().filter(|check| bench.judges(check)).ok_or_else(Error::not_found)
+    let check = store::get(conn, id)?;
+    if bench.judges(&check) { Ok(check) } else { Err(Error::not_found()) }
 }
 
 /// List what the content check held, oldest first / 列出待人工核查的内容

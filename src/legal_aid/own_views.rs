@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::deciding::supplements;
 use super::evidence::{self, CaseFileView};
 use super::model::{
     AidForm, Case, CaseState, Category, ClaimEvent, Facts, Ground, LegalClock, Matter, Means,
@@ -95,6 +96,20 @@ pub struct LegalHappenedView {
     pub document_id: Option<CaseDocumentId>,
 }
 
+/// What is missing, as it was told once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LegalMissingView {
+    /// Each thing by itself.
+    #[schema(max_items = 50)]
+    pub items: Vec<String>,
+    /// What else the desk said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2000)]
+    pub note: Option<String>,
+    /// When it was told.
+    pub told_at: DateTime<Utc>,
+}
+
 /// A request of one's own, in a list, and as an act leaves it. It holds nothing of what one has written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct OwnLegalLine {
@@ -162,6 +177,9 @@ pub struct OwnLegalRequest {
     /// What one may do now.
     #[schema(max_items = 6)]
     pub may: Vec<OwnAct>,
+    /// What is missing, while it is waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<LegalMissingView>,
     /// Whom to ask.
     pub contact: LegalContactView,
     /// What one should know of the terms of the law.
@@ -241,6 +259,7 @@ impl OwnLegalRequest {
         Ok(Self {
             line: OwnLegalLine::of(conn, case, now)?,
             may: next::may(case.state),
+            missing: missing(conn, vault, case)?,
             contact: contact(conn, case)?,
             warnings: warned(conn, case, civil_day(now))?,
             matter: case.matter,
@@ -264,6 +283,14 @@ impl OwnLegalRequest {
             history: history(conn, case)?,
         })
     }
+}
+
+fn missing(conn: &mut Conn, vault: &Vault, case: &Case) -> Result<Option<LegalMissingView>> {
+    if case.state != CaseState::Supplement {
+        return Ok(None);
+    }
+    let told = supplements::supplement_of(conn, vault, case.id)?;
+    Ok(told.map(|told| LegalMissingView { items: told.items, note: told.note, told_at: told.given_at }))
 }
 
 fn contact(conn: &mut Conn, case: &Case) -> Result<LegalContactView> {

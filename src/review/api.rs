@@ -290,7 +290,7 @@ pub async fn review_read(
             let all = stages::of(c, id)?;
             seats::unbarred(c, &officer, &row, &all)?;
             let mut file = views::file(c, &desk, &row, now)?;
-            content::keep_back(c, &row, &mut file.form)?;
+            content::keep_back(c, &row, &mut file)?;
             audit::append_in_tx(c, now, vec![Entry::new(officer.person, "review.read", id)])?;
             Ok(file)
         })

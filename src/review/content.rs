@@ -7,21 +7,24 @@ use uuid::Uuid;
 
 use super::chain::{Answers, FieldKind, FormField};
 use super::deciding::Desk;
-use super::model::{MESSAGE_TEXT, Review};
+use super::model::{EVENT_TEXT, MESSAGE_TEXT, Review};
 use super::store;
+use super::views::ReviewFile;
 use crate::content::Source;
 use crate::content::checking::{self, Asked, Judge};
 use crate::error::{Error, Result};
-use crate::ids::{FileId, ReviewId, ReviewMessageId};
+use crate::ids::{FileId, ReviewEventId, ReviewId, ReviewMessageId};
 use crate::platform::db::Conn;
-use crate::platform::db::schema::review_messages;
+use crate::platform::db::schema::{review_events, review_messages};
 use crate::platform::vault::Vault;
 
 /// Messages; the field is [`TEXT`].
 pub const MESSAGE: &str = "review.message";
 /// Answers to forms; the field is the form's.
 pub const FORM: &str = "review.form";
-/// The one field of a message.
+/// What applicants write beside what they do; the field is [`TEXT`].
+pub const EVENT: &str = "review.event";
+/// The one field of a message, and of an event.
 pub const TEXT: &str = "text";
 
 /// Gives messages.
@@ -60,11 +63,40 @@ impl Source for FormTexts {
     }
 }
 
-/// Leaves out of a form what only the applicant is shown. An appeal has the form of what it is against.
-pub(super) fn keep_back(conn: &mut Conn, review: &Review, form: &mut Answers) -> Result<()> {
+/// Gives what applicants write beside what they do, such as an appeal.
+pub struct EventTexts {
+    /// Opens them.
+    pub vault: Vault,
+}
+
+impl Source for EventTexts {
+    fn room(&self) -> &'static str {
+        EVENT
+    }
+
+    fn text_of(&self, conn: &mut Conn, row: Uuid, _: &str) -> Result<Option<String>> {
+        let found = review_events::table
+            .filter(review_events::id.eq(ReviewEventId(row)))
+            .select(review_events::text_sealed);
+        let Some(sealed) = found.first::<Option<String>>(conn).optional()?.flatten() else { return Ok(None) };
+        let plain = self.vault.open(EVENT_TEXT, row.as_bytes(), &sealed).map_err(Error::internal)?;
+        Ok(Some(plain.expose_secret().to_owned()))
+    }
+}
+
+/// Leaves out of a file what only the applicant is shown. An appeal has the form of what it is against.
+pub(super) fn keep_back(conn: &mut Conn, review: &Review, file: &mut ReviewFile) -> Result<()> {
     for ((_, field), why) in checking::withheld(conn, FORM, &[review.id.0, review.root_id.0])? {
-        if let Some(answer) = form.get_mut(&field) {
+        if let Some(answer) = file.form.get_mut(&field) {
             *answer = why.instead().to_owned();
+        }
+    }
+    // The file has them in the same order.
+    let events: Vec<Uuid> = store::events(conn, review.id)?.into_iter().map(|event| event.id.0).collect();
+    let held = checking::withheld(conn, EVENT, &events)?;
+    for (id, view) in events.into_iter().zip(&mut file.events) {
+        if let Some(why) = held.get(&(id, TEXT.to_owned())) {
+            view.text = Some(why.instead().to_owned());
         }
     }
     Ok(())

@@ -8,8 +8,9 @@ use super::deciding::{Desk, bodies_above, message};
 use super::machine::{self, ReviewEvent};
 use super::model::{EVENT_TEXT, EventKind, Happened, Review, ReviewState, StageState};
 use super::subject::Refused;
-use super::{papers, stages, store};
+use super::{content, papers, stages, store};
 use crate::clock::db_time;
+use crate::content::checking::{Asked, Judge};
 use crate::error::{Code, Error, Result};
 use crate::ids::{OrganisationId, PersonId, ReviewEventId, ReviewId, SubjectId};
 use crate::notify::beside::Beside;
@@ -250,6 +251,18 @@ impl Desk {
             text_sealed,
             at: db_time(now),
         };
-        store::happened_in_tx(conn, &event)
+        store::happened_in_tx(conn, &event)?;
+        if event.text_sealed.is_none() || actor != Some(review.applicant_id) {
+            return Ok(());
+        }
+        let judge = Judge::Organisation(review.employer_id);
+        let asked = Asked {
+            room: content::EVENT,
+            row: id.0,
+            field: content::TEXT,
+            person: review.applicant_id,
+            judge,
+        };
+        self.checks.ask_in_tx(conn, asked, now)
     }
 }

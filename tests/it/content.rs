@@ -23,6 +23,7 @@ pub const TESTS: &[Test] = tests![
     whoever_was_away_is_asked_about_when_they_come_back,
     after_a_week_a_person_looks_and_nothing_is_hidden_meanwhile,
     a_text_written_anew_waits_anew,
+    an_appeal_is_heard_once_a_person_has_looked,
     what_is_said_against_a_penalty_is_checked,
     a_picture_is_judged_by_a_push_once,
     a_push_that_wechat_did_not_sign_changes_nothing,
@@ -284,6 +285,31 @@ async fn a_text_written_anew_waits_anew(app: TestApp) {
     assert_eq!(read["form"]["last_year"], FINE);
 }
 
+async fn an_appeal_is_heard_once_a_person_has_looked(app: TestApp) {
+    let app = checking(&app).await;
+    let (street, district) = (app.staff("reviewer-pinghu").await, app.staff("reviewer").await);
+    let request = request(&app, "zhang", Some(UNSTAFFED)).await;
+    request.reject(&street).await.ok(200);
+    let appeal = request.worker.post(&request.own("/appeals"), json!({ "text": RISKY })).await;
+    let id = appeal.ok(201)["id"].as_str().unwrap().to_owned();
+    app.run_jobs().await;
+    let written = |file: &Value| -> Vec<String> {
+        let events = file["events"].as_array().unwrap().iter();
+        events.filter_map(|event| event["text"].as_str().map(str::to_owned)).collect()
+    };
+    let path = format!("/api/v1/reviews/{id}/readings");
+    let read = district.post(&path, json!({})).await.ok(200);
+    assert!(written(&read).contains(&HELD.to_owned()), "{read}");
+    assert!(!read.to_string().contains(RISKY), "{read}");
+    let own = request.worker.get(&format!("/api/v1/me/reviews/{id}")).await.ok(200);
+    assert!(written(&own).contains(&RISKY.to_owned()), "{own}");
+    let check = check_of(&app, "review.event").await.id.to_string();
+    judge(&district, &check, "release", "belongs_to_matter").await.ok(200);
+    let read = district.post(&path, json!({})).await.ok(200);
+    assert!(written(&read).contains(&RISKY.to_owned()), "{read}");
+    app.run_jobs().await;
+}
+
 async fn what_is_said_against_a_penalty_is_checked(app: TestApp) {
     let app = checking(&app).await;
     let (zhang, judge_of_it) = (app.worker("zhang").await, app.staff("reviewer").await);
@@ -471,7 +497,7 @@ async fn nobody_is_asked_where_it_is_switched_off(app: TestApp) {
     let (request, officer) = at_the_street(&app).await;
     say(&request.worker, &request.own("/messages"), RISKY).await.ok(201);
     app.run_jobs().await;
-    assert_eq!(checks(&app).await, Vec::new());
+    assert_eq!(checks(&app).await, Vec::<ContentCheck>::new());
     assert_eq!(app.sim_get("/sim/checks").await["texts"], 0);
     assert_eq!(heard(&officer, &request.at("/messages")).await, texts(&[(RISKY, false)]));
 }

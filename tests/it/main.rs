@@ -166,6 +166,7 @@ const ROOMS: &[&[Test]] = &[
     legal::content::TESTS,
     legal::counting::TESTS,
     legal::glass::TESTS,
+    legal::histories::TESTS,
     legal::papers::TESTS,
     legal::secrecy::TESTS,
     year::TESTS,
