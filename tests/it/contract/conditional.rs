@@ -13,6 +13,7 @@ pub const TESTS: &[Test] =
 /// Reads that nobody keeps: what they carry is opened for whoever asks, every time.
 const KEPT_BY_NOBODY: &[&str] = &[
     "bundle_get",
+    "file_check_open",
     "legal_closing_get",
     "legal_document_get",
     "legal_lawyer_change_list",
@@ -31,6 +32,7 @@ const KEPT_BY_NOBODY: &[&str] = &[
     "session_code_picture",
     "session_code_wechat",
     "session_sign_in_sheet",
+    "wechat_push_verify",
 ];
 
 async fn ask(actor: &Actor, path: &str, tag: &str) -> Reply {
