@@ -1,15 +1,16 @@
 //! The only place that knows everyone: it makes the parts, wires the interfaces that point upwards, and serves.
 
+mod figures;
+
 use std::net::TcpListener;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::web::{self, Data};
-use actix_web::{HttpResponse, HttpServer};
 use chrono::TimeDelta;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch;
 
 use crate::attendance::codes::SessionCodes;
@@ -35,6 +36,7 @@ use crate::identity::standing::DatabaseStandings;
 use crate::ids::Ids;
 use crate::jobs;
 use crate::legal_aid::LegalTools;
+use crate::legal_aid::content::{CaseMessageTexts, NoteTexts, RequestTexts};
 use crate::legal_aid::evidence::CaseHolder;
 use crate::legal_aid::glass_jobs::GlassSweep;
 use crate::legal_aid::jobs as legal_jobs;
@@ -44,6 +46,7 @@ use crate::offering::CATALOGUE;
 use crate::offering::details::Details;
 use crate::offering::following::Followers;
 use crate::ops::Stopping;
+use crate::people::content::NameTexts;
 use crate::plan::cases::PlanCaseCounting;
 use crate::plan::counting::PlanCounting;
 use crate::plan::exports;
@@ -80,6 +83,8 @@ use crate::signup::registrar::{Registrar, RegistrarHandler};
 use crate::signup::reviewed::SignupSubject;
 use crate::signup::snapshot::{PLACES, Snapshots};
 use crate::{docs, openapi, review, signup, visits};
+
+pub use figures::serve_figures;
 
 /// Why the system cannot start. Each text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -465,7 +470,11 @@ fn content_sources(tools: &signup::jobs::Tools) -> Sources {
     let sources = Sources::default();
     sources.register(Arc::new(MessageTexts { vault: tools.vault.clone() }));
     sources.register(Arc::new(FormTexts { desk: tools.desk.clone() }));
+    sources.register(Arc::new(NameTexts));
     sources.register(Arc::new(ClaimTexts { vault: tools.vault.clone() }));
+    sources.register(Arc::new(RequestTexts { vault: tools.vault.clone() }));
+    sources.register(Arc::new(NoteTexts { vault: tools.vault.clone() }));
+    sources.register(Arc::new(CaseMessageTexts { vault: tools.vault.clone() }));
     sources
 }
 
@@ -545,49 +554,4 @@ fn cors(origins: &[String]) -> actix_cors::Cors {
 /// Brings the schema up to date and says which steps that were.
 pub fn migrate_database(db: &Db) -> Result<Vec<String>, StartError> {
     Ok(migrate::up(db)?)
-}
-
-/// The process's figures; made once.
-fn figures() -> Result<PrometheusHandle, StartError> {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    if let Some(handle) = HANDLE.get() {
-        return Ok(handle.clone());
-    }
-    let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(metrics_exporter_prometheus::Matcher::Suffix("_seconds".into()), &buckets)
-        .and_then(|builder| {
-            builder.set_buckets_for_metric(
-                metrics_exporter_prometheus::Matcher::Suffix("_size".into()),
-                &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0],
-            )
-        })
-        .and_then(PrometheusBuilder::install_recorder)
-        .map_err(|error| StartError::Other(error.to_string()))?;
-    Ok(HANDLE.get_or_init(|| handle).clone())
-}
-
-/// Serves `/metrics` on a port of its own.
-pub fn serve_figures(
-    listener: TcpListener,
-    platform: Platform,
-) -> Result<actix_web::dev::Server, StartError> {
-    let handle = figures()?;
-    let server = HttpServer::new(move || {
-        let (handle, platform) = (handle.clone(), platform.clone());
-        let render = move || {
-            let (handle, platform) = (handle.clone(), platform.clone());
-            async move {
-                jobs::measure(&platform).await;
-                HttpResponse::Ok()
-                    .content_type("text/plain; version=0.0.4; charset=utf-8")
-                    .body(handle.render())
-            }
-        };
-        actix_web::App::new().route("/metrics", web::get().to(render))
-    })
-    .workers(1)
-    .disable_signals();
-    let address = listener.local_addr().map(|a| a.to_string()).unwrap_or_default();
-    Ok(server.listen(listener).map_err(|reason| StartError::Listen { address, reason })?.run())
 }

@@ -103,7 +103,8 @@ fn bench(conn: &mut Conn, actor: &Actor) -> Result<Bench> {
 /// The check `id`, where it is before the caller.
 fn before(conn: &mut Conn, actor: &Actor, id: ContentCheckId) -> Result<ContentCheck> {
     let bench = bench(conn, actor)?;
-    store::get(conn, id).ok().filter(|check| bench.judges(check)).ok_or_else(Error::not_found)
+    let check = store::get(conn, id)?;
+    if bench.judges(&check) { Ok(check) } else { Err(Error::not_found()) }
 }
 
 /// List what the content check held, oldest first / 列出待人工核查的内容
@@ -187,6 +188,7 @@ pub struct ContentDecisionInput {
 #[post("/api/v1/content-checks/{id}/decisions")]
 pub async fn content_check_decide(
     platform: Data<Platform>,
+    sources: Data<Sources>,
     guard: Guard<ContentDecide>,
     id: ApiPath<ContentCheckId>,
     seen: IfMatch,
@@ -194,6 +196,7 @@ pub async fn content_check_decide(
 ) -> Result<Stored> {
     let (actor, now, id) = (guard.actor().clone(), platform.clock.now(), id.0);
     let (person, ContentDecisionInput { decision, reason }) = (actor.person, body.body);
+    let sources = Sources::clone(&sources);
     let act = move |conn: &mut Conn| {
         let check = before(conn, &actor, id)?;
         if check.version != seen.version() {
@@ -201,6 +204,9 @@ pub async fn content_check_decide(
         }
         let state = rules::decide(&check, person, decision, reason)?;
         store::decided_in_tx(conn, id, check.version, (state, reason), person, now)?;
+        if decision == ContentDecision::Remove {
+            sources.removed_in_tx(conn, &check, now)?;
+        }
         let detail = json!({ "decision": decision, "reason": reason });
         audit::append_in_tx(conn, now, vec![Entry::new(person, "content.decide", id).detail(detail)])?;
         let after = store::get(conn, id)?;

@@ -25,6 +25,7 @@ pub mod store;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::error::Result;
@@ -42,6 +43,11 @@ pub trait Source: Send + Sync {
 
     /// What stands in `field` of the row `row`, read as its officers read it; none for what is no longer there.
     fn text_of(&self, conn: &mut Conn, row: Uuid, field: &str) -> Result<Option<String>>;
+
+    /// Somebody has removed what stands in the row `row`. Where others are kept from it anyhow, nothing more is to be done.
+    fn removed_in_tx(&self, _conn: &mut Conn, _row: Uuid, _now: DateTime<Utc>) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Everything that gives texts. Cheap to clone.
@@ -62,6 +68,17 @@ impl Sources {
     /// Whether what is checked is of a profile.
     pub fn is_profile(&self, check: &model::ContentCheck) -> bool {
         self.find(&check.room).is_some_and(|source| source.is_profile())
+    }
+
+    /// Tells whoever keeps it that it was removed.
+    pub fn removed_in_tx(
+        &self,
+        conn: &mut Conn,
+        check: &model::ContentCheck,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let row = check.row()?;
+        self.find(&check.room).map_or(Ok(()), |source| source.removed_in_tx(conn, row, now))
     }
 
     /// What stands where a check says; none where nobody has it any more.

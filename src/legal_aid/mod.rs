@@ -19,6 +19,7 @@ pub mod clocks;
 pub mod closing;
 pub mod consultation_api;
 pub mod consultations;
+pub mod content;
 pub mod counting;
 pub mod deciding;
 pub mod desk;

@@ -12,6 +12,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
+use unionhall::content::checking::Checks;
 use unionhall::clock::{Clock, ManualClock, SharedClock};
 use unionhall::error::{Code, Error, Result};
 use unionhall::ids::{CaseDocumentId, CaseId, FileId, PersonId};
@@ -98,6 +99,7 @@ async fn no_end_without_its_paper(app: TestApp, part: u64) {
                 ids: ids.clone(),
                 vault: vault.clone(),
                 counting: Arc::new(PlanCaseCounting { ids: ids.clone() }),
+                checks: Checks::new(ids.clone(), true),
             };
             let mut history = History {
                 place: &place,

@@ -25,10 +25,10 @@ impl Player<'_> {
         self.aided.insert(aid.number, (case.clone(), aid.worker));
         let path = format!("/api/v1/legal-cases/{case}");
         let (what, decision) = if aid.accepted {
-            ("acceptances", json!({ "note": "符合条件" }))
+            ("acceptances", json!({}))
         } else {
-            let reasons = json!([{ "reason": "out_of_scope" }]);
-            ("refusals", json!({ "reasons": reasons, "text": "申请事项不属于劳动权益争议" }))
+            let why = json!({ "reasons": ["out_of_scope"], "text": "申请事项不属于劳动权益方面的争议。" });
+            ("refusals", why)
         };
         officer.post_to(&path, &format!("{path}/{what}"), &decision).await.map(|_| ())
     }
