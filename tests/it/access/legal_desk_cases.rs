@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use unionhall::clock::db_time;
+use unionhall::content::checking::Checks;
 use unionhall::ids::CaseId;
 use unionhall::legal_aid::clocks;
 use unionhall::legal_aid::deciding::acts::{self, Acting};
@@ -24,6 +25,7 @@ fn tools(stage: &Stage) -> LegalTools {
         ids: platform.ids.clone(),
         vault: platform.vault.clone(),
         counting: std::sync::Arc::new(PlanCaseCounting { ids: platform.ids.clone() }),
+        checks: Checks::new(platform.ids.clone(), true),
     }
 }
 
