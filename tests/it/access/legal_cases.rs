@@ -8,6 +8,9 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
     if let Some(call) = super::legal_asking_cases::case(stage, operation, someone).await {
         return Some(call);
     }
+    if let Some(call) = super::legal_desk_cases::case(stage, operation, someone).await {
+        return Some(call);
+    }
     if let Some(call) = super::legal_hands_cases::case(stage, operation, someone).await {
         return Some(call);
     }

@@ -11,6 +11,7 @@ mod exports_cases;
 mod headcount_cases;
 mod legal_asking_cases;
 mod legal_cases;
+mod legal_desk_cases;
 mod legal_hands_cases;
 mod legal_papers_cases;
 mod legal_secrecy_cases;
