@@ -36,7 +36,7 @@ use crate::identity::standing::DatabaseStandings;
 use crate::ids::Ids;
 use crate::jobs;
 use crate::legal_aid::LegalTools;
-use crate::legal_aid::content::{CaseMessageTexts, NoteTexts, RequestTexts};
+use crate::legal_aid::content::{CaseMessageTexts, NoteTexts, ObjectionTexts, RequestTexts};
 use crate::legal_aid::evidence::CaseHolder;
 use crate::legal_aid::glass_jobs::GlassSweep;
 use crate::legal_aid::jobs as legal_jobs;
@@ -476,6 +476,7 @@ fn content_sources(tools: &signup::jobs::Tools) -> Sources {
     sources.register(Arc::new(RequestTexts { vault: tools.vault.clone() }));
     sources.register(Arc::new(NoteTexts { vault: tools.vault.clone() }));
     sources.register(Arc::new(CaseMessageTexts { vault: tools.vault.clone() }));
+    sources.register(Arc::new(ObjectionTexts { vault: tools.vault.clone() }));
     sources
 }
 

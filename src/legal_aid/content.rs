@@ -1,11 +1,12 @@
-//! What people write to a case, as the content check asks for it: what happened and what is wanted, notes, messages, and pictures. A mark is
-//! all that comes of it: nothing of a case is refused, and nothing is kept from its team.
+//! What people write to a case, as the content check asks for it: what happened and what is wanted, notes, messages, objections, and
+//! pictures. A mark is all that comes of it: nothing of a case is refused, and nothing is kept from its team.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::model::{Case, CaseEvent, Facts};
+use super::objections::{self, Objection};
 use super::talk::{self, CaseMessage};
 use super::{LegalTools, events};
 use crate::content::Source;
@@ -13,7 +14,7 @@ use crate::content::checking::{Asked, Judge};
 use crate::error::Result;
 use crate::ids::{CaseId, FileId, PersonId};
 use crate::platform::db::Conn;
-use crate::platform::db::schema::{legal_cases, legal_events, legal_messages};
+use crate::platform::db::schema::{legal_cases, legal_events, legal_messages, legal_objections};
 use crate::platform::vault::Vault;
 
 /// What happened and what is wanted: the row is the case.
@@ -22,11 +23,13 @@ const REQUEST: &str = "legal.request";
 const NOTE: &str = "legal.note";
 /// What applicant and team say to each other.
 const MESSAGE: &str = "legal.message";
+/// What an applicant objects.
+const OBJECTION: &str = "legal.objection";
 /// The field of what happened.
 const FACTS: &str = "facts";
 /// The field of what is wanted.
 const WISHES: &str = "wishes";
-/// The one field of a note, and of a message.
+/// The one field of a note, a message and an objection.
 const TEXT: &str = "text";
 
 fn ask_in_tx(
@@ -80,6 +83,17 @@ pub(super) fn message_in_tx(
 ) -> Result<()> {
     let whose = (message.case_id, message.author_id);
     ask_in_tx(conn, tools, whose, (MESSAGE, message.id.0, TEXT), now)
+}
+
+/// Has an objection checked.
+pub(super) fn objection_in_tx(
+    conn: &mut Conn,
+    tools: &LegalTools,
+    objection: &Objection,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let whose = (objection.case_id, objection.raised_by);
+    ask_in_tx(conn, tools, whose, (OBJECTION, objection.id.0, TEXT), now)
 }
 
 /// Gives what happened and what is wanted.
@@ -142,5 +156,25 @@ impl Source for CaseMessageTexts {
             .select(CaseMessage::as_select());
         let Some(message) = found.first::<CaseMessage>(conn).optional()? else { return Ok(None) };
         talk::text_of(&self.vault, &message).map(Some)
+    }
+}
+
+/// Gives what applicants object.
+pub struct ObjectionTexts {
+    /// Opens it.
+    pub vault: Vault,
+}
+
+impl Source for ObjectionTexts {
+    fn room(&self) -> &'static str {
+        OBJECTION
+    }
+
+    fn text_of(&self, conn: &mut Conn, row: Uuid, _: &str) -> Result<Option<String>> {
+        let found = legal_objections::table
+            .filter(legal_objections::id.eq(row.as_bytes().to_vec()))
+            .select(Objection::as_select());
+        let Some(objection) = found.first::<Objection>(conn).optional()? else { return Ok(None) };
+        Ok(Some(objections::opened(&self.vault, &objection)?.0))
     }
 }

@@ -13,7 +13,7 @@ use super::machine::{self, Act};
 use super::model::{Case, CaseState, ClockKind, TeamRole};
 use super::papers::issuing::{self, Office, Words};
 use super::papers::model::DocumentKind;
-use super::{LegalTools, clocks, desk, own, store, team};
+use super::{LegalTools, clocks, content, desk, own, store, team};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Result};
 use crate::ids::{CaseDocumentId, CaseId, ObjectionId, OrganisationId, PersonId};
@@ -142,6 +142,7 @@ pub fn raise_in_tx(
         }
         other => _ = other?,
     }
+    content::objection_in_tx(conn, tools, &row, now)?;
     clocks::start_in_tx(conn, &tools.ids, id, ClockKind::Objection, now)?;
     acting::act_in_tx(conn, &tools.ids, &tools.vault, &case, Act::Object, Some(person), None, None, now)?;
     let mut beside = Beside::default();

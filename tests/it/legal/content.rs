@@ -9,6 +9,9 @@ use unionhall::content::model::{ContentCheck, ContentState};
 use unionhall::ids::{CaseId, ContentCheckId};
 use unionhall::legal_aid::model::TeamRole;
 
+use super::desk::take;
+use super::dsl::Ground;
+use super::objections::refusal;
 use super::planting::{join, planted};
 use crate::content::{checking, checks, judge};
 use crate::files::{samples, send};
@@ -20,6 +23,7 @@ pub const TESTS: &[Test] = tests![
     a_long_story_is_checked_to_its_end,
     evidence_is_marked_and_never_hidden_from_the_team,
     what_is_added_later_is_checked_too,
+    an_objection_is_raised_and_answered_whatever_stands_in_it,
     marks_are_known_to_the_team_alone,
     who_leaves_the_team_judges_no_more,
 ];
@@ -172,6 +176,24 @@ async fn what_is_added_later_is_checked_too(app: TestApp) {
     let officer = app.staff("legal-pinghu").await;
     join(&app, id, officer.person(), TeamRole::Handler).await;
     assert_eq!(officer.get(&format!("{CHECKS}/{}", note.id)).await.ok(200)["text"], RISKY);
+}
+
+async fn an_objection_is_raised_and_answered_whatever_stands_in_it(app: TestApp) {
+    let app = checking(&app).await;
+    let ground = Ground::of(&app).await;
+    let request = ground.ask("li", json!({})).await;
+    take(&ground.officer, request.id).await.ok(200);
+    ground.act(&ground.officer, request.id, "refusals", refusal()).await.ok(200);
+    let raised = request.act("objections", json!({ "text": RISKY })).await.ok(201);
+    app.run_jobs().await;
+    assert_eq!(states(&app).await["legal.objection text"], ContentState::Held);
+    let path = format!("/api/v1/legal-objections/{}", raised["id"].as_str().unwrap());
+    ground.lead.post(&format!("{path}/takings"), json!({})).await.ok(200);
+    assert_eq!(ground.lead.get(&path).await.ok(200)["text"], RISKY, "whoever answers reads it");
+    let found = checks(&app).await;
+    let mark = found.iter().find(|check| check.room == "legal.objection").unwrap();
+    assert_eq!(ground.officer.get(&format!("{CHECKS}/{}", mark.id)).await.ok(200)["text"], RISKY);
+    app.run_jobs().await;
 }
 
 async fn marks_are_known_to_the_team_alone(app: TestApp) {
