@@ -20,11 +20,12 @@ pub const TESTS: &[Test] = tests![
 ];
 
 /// Paths under which a case, or what hangs on one, is named by its id.
-const OF_CASES: [&str; 5] = [
+const OF_CASES: [&str; 6] = [
     "/api/v1/me/legal-requests/{",
     "/api/v1/me/legal-groups/{",
     "/api/v1/legal-cases/{",
     "/api/v1/legal-desk/{",
+    "/api/v1/legal-objections/{",
     "/api/v1/legal-glass/{",
 ];
 
@@ -113,7 +114,10 @@ async fn what_is_foreign_and_what_is_not_there_are_the_same_bytes(app: TestApp) 
         let missing = elsewhere(&call.path, || app.ids().id());
         assert_ne!(missing, call.path, "{}", operation.id);
         for (caller, sees_queue) in &callers {
-            let queue = operation.path.starts_with("/api/v1/legal-desk/") && *sees_queue;
+            let is_queue = ["/api/v1/legal-desk/", "/api/v1/legal-objections/"]
+                .iter()
+                .any(|start| operation.path.starts_with(start));
+            let queue = is_queue && *sees_queue;
             let watched = operation.id == "legal_glass_get" && caller.name == "auditor";
             if queue || watched {
                 continue;
@@ -168,8 +172,10 @@ async fn every_read_of_an_opened_case_is_in_the_chain(app: TestApp) {
 }
 
 /// What every role sees of the house, besides cases of which it is of the team.
-const PLACES: [&str; 24] = [
+const PLACES: [&str; 26] = [
     "/api/v1/legal-desk",
+    "/api/v1/legal-desk/board",
+    "/api/v1/legal-objections",
     "/api/v1/legal-cases",
     "/api/v1/legal-glass",
     "/api/v1/legal-lawyers",
