@@ -182,7 +182,7 @@ const PLACES: [&str; 26] = [
     "/api/v1/legal-stations",
     "/api/v1/legal-consultations",
     "/api/v1/legal-statistics",
-    "/api/v1/legal-statistics?from=2025-06-01&to=2025-06-30",
+    "/api/v1/legal-statistics?year=2025&by=street",
     "/api/v1/legal-consultation-counts?from=2025-06-01&to=2025-06-30",
     "/api/v1/content-checks",
     "/api/v1/me/notices",
