@@ -144,7 +144,7 @@ fn complete(operation: &mut Operation, path: &str) {
     if idempotent || conditional || path == "/api/v1/me/phones" || path.ends_with("/audiences/{audience}") {
         codes.push("409");
     }
-    if operation.operation_id.as_deref() == Some("headcount_sample_create") {
+    if matches!(operation.operation_id.as_deref(), Some("headcount_sample_create" | "legal_glass_open")) {
         codes.push("404");
     }
     if matches!(operation.operation_id.as_deref(), Some("file_delete" | "report_content_get")) {

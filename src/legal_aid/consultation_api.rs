@@ -121,7 +121,8 @@ pub async fn legal_consultation_record(
     let quantity = input.quantity.unwrap_or(1);
     check(&input, quantity, civil_day(now))?;
     let act = move |c: &mut Conn| {
-        scope.require(&org::store::get(c, input.organisation_id)?.path)?;
+        let of = org::store::get(c, input.organisation_id).and_then(|of| scope.require(&of.path));
+        of.map_err(|error| unknown(error, &input))?;
         let note = input.note.as_deref().map(str::trim).filter(|text| !text.is_empty());
         let row = Consultation {
             id,
@@ -142,6 +143,16 @@ pub async fn legal_consultation_record(
         Stored::created("/api/v1/legal-consultations".to_owned(), 1, &ConsultationView::new(&row, None))
     };
     platform.idempotency.run(person, body.key, act).await
+}
+
+/// It is the field that is wrong where the organisation is none of the caller's.
+fn unknown(error: Error, input: &ConsultationInput) -> Error {
+    if error.code() != Code::NotFound {
+        return error;
+    }
+    let id = input.organisation_id;
+    let text = Text::new(format!("没有此单位：{id}"), format!("there is no such organisation: {id}"));
+    Error::invalid(vec![Fault::new("/organisation_id", "unknown", text)])
 }
 
 fn check(input: &ConsultationInput, quantity: i64, today: NaiveDate) -> Result<()> {
