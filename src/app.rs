@@ -1,15 +1,16 @@
 //! The only place that knows everyone: it makes the parts, wires the interfaces that point upwards, and serves.
 
+mod figures;
+
 use std::net::TcpListener;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::web::{self, Data};
-use actix_web::{HttpResponse, HttpServer};
 use chrono::TimeDelta;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch;
 
 use crate::attendance::codes::SessionCodes;
@@ -27,19 +28,25 @@ use crate::attendance::papers::SheetHolder;
 use crate::attendance::pass::Passes;
 use crate::clock::SharedClock;
 use crate::config::Config;
+use crate::content::checking::Checks;
+use crate::content::pictures::HeldPictures;
+use crate::content::{self, Sources};
 use crate::identity::api::LoginConfig;
 use crate::identity::standing::DatabaseStandings;
 use crate::ids::Ids;
 use crate::jobs;
 use crate::legal_aid::LegalTools;
+use crate::legal_aid::content::{CaseMessageTexts, NoteTexts, RequestTexts};
 use crate::legal_aid::evidence::CaseHolder;
 use crate::legal_aid::glass_jobs::GlassSweep;
+use crate::legal_aid::jobs as legal_jobs;
 use crate::membership::subject::MembershipSubject;
 use crate::notify::jobs::NoticeWriter;
 use crate::offering::CATALOGUE;
 use crate::offering::details::Details;
 use crate::offering::following::Followers;
 use crate::ops::Stopping;
+use crate::people::content::NameTexts;
 use crate::plan::cases::PlanCaseCounting;
 use crate::plan::counting::PlanCounting;
 use crate::plan::exports;
@@ -63,16 +70,21 @@ use crate::platform::http::public::{PublicAnswers, answer_again};
 use crate::platform::http::{Contract, Cursors};
 use crate::platform::outbox::{Bell, JobHandler, Worker};
 use crate::platform::vault::Vault;
+use crate::platform::wechat::push::PushKeys;
 use crate::platform::wechat::{WechatClient, WechatConfig};
+use crate::review::content::{FormTexts, MessageTexts};
 use crate::review::papers::ReviewHolder;
 use crate::review::subject::Subjects;
 use crate::routes;
 use crate::signup::early::refuse_early;
 use crate::signup::following::SignupFollower;
+use crate::signup::penalty::content::ClaimTexts;
 use crate::signup::registrar::{Registrar, RegistrarHandler};
 use crate::signup::reviewed::SignupSubject;
 use crate::signup::snapshot::{PLACES, Snapshots};
 use crate::{docs, openapi, review, signup, visits};
+
+pub use figures::serve_figures;
 
 /// Why the system cannot start. Each text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +129,9 @@ pub struct App {
     details: Details,
     tools: signup::jobs::Tools,
     legal: LegalTools,
+    checks: Checks,
+    sources: Sources,
+    push: PushKeys,
     door: Door,
     entrance: Entrance,
     settler: Settler,
@@ -239,6 +254,8 @@ impl App {
             connect_timeout: Duration::from_millis(config.wechat.connect_ms),
             timeout: Duration::from_millis(config.wechat.timeout_ms),
         };
+        let wechat = WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?;
+        let checks = Checks::new(ids.clone(), config.wechat.content_check);
         let counting: Arc<dyn Counting> =
             Arc::new(PlanCounting::new(Arc::clone(&clock), ids.clone(), moment));
         let entrance = Entrance { ids: ids.clone(), counting: Arc::clone(&counting) };
@@ -247,6 +264,7 @@ impl App {
             ids: ids.clone(),
             vault: platform.vault.clone(),
             subjects: Subjects::default(),
+            checks: checks.clone(),
         };
         // Settling opens requests and takes them back; it decides none, so its desk needs nobody who learns of decisions.
         let settler = Settler { entrance: entrance.clone(), desk: reviews.clone() };
@@ -269,6 +287,7 @@ impl App {
             ids: ids.clone(),
             vault: platform.vault.clone(),
             counting: Arc::new(PlanCaseCounting { ids: ids.clone() }),
+            checks: checks.clone(),
         };
         let registrar = Arc::new(RegistrarHandler(tools.clone()));
         let followers = Followers(vec![
@@ -289,8 +308,30 @@ impl App {
         files.holders().register(Arc::new(ReportHolder { clock: Arc::clone(&clock) }));
         files.holders().register(Arc::new(SheetHolder));
         files.holders().register(Arc::new(CaseHolder { clock: Arc::clone(&clock) }));
+        files.holders().veil(Arc::new(HeldPictures));
+        let sources = content_sources(&tools);
+        let checker = content::jobs::Check {
+            clock: Arc::clone(&clock),
+            ids: ids.clone(),
+            wechat: wechat.clone(),
+            appid: config.wechat.appid.clone(),
+            sources: sources.clone(),
+            files: files.clone(),
+            public_url: config.wechat.public_url.clone(),
+            on: config.wechat.content_check,
+        };
+        let push = PushKeys::new(
+            config.wechat.appid.clone(),
+            config.wechat.push_token.clone(),
+            &config.wechat.push_aes_key,
+        );
+        let mut handlers = handlers(&clock, &ids, &tools, &files);
+        handlers.push(Arc::new(checker));
         Ok(Self {
-            wechat: WechatClient::new(wechat, cache.clone()).map_err(|e| other(&e))?,
+            wechat,
+            checks,
+            sources,
+            push: push.ok_or_else(|| StartError::Other("wechat.push_aes_key is no key".into()))?,
             registrar: Batcher::start("registrar", db.clone(), registrar, batching).map_err(|e| other(&e))?,
             door: Batcher::start("door", db.clone(), door, batching).map_err(|e| other(&e))?,
             entrance,
@@ -319,7 +360,8 @@ impl App {
                 ids.clone(),
                 platform.jobs.clone(),
                 config.database.batch,
-                handlers(&clock, &ids, &tools, &files),
+                handlers(&clock, &ids, &tools, &files, &legal),
+                handlers,
             ),
             tools,
             legal,
@@ -385,6 +427,9 @@ impl App {
             .app_data(Data::new(self.tools.clone()))
             .app_data(Data::new(self.legal.clone()))
             .app_data(Data::new(self.tools.desk.clone()))
+            .app_data(Data::new(self.checks.clone()))
+            .app_data(Data::new(self.sources.clone()))
+            .app_data(Data::new(self.push.clone()))
             .app_data(Data::new(self.door.clone()))
             .app_data(Data::new(self.entrance.clone()))
             .app_data(Data::new(self.settler.clone()))
@@ -420,6 +465,19 @@ impl App {
     }
 }
 
+/// Who gives the texts that the content check asks about.
+fn content_sources(tools: &signup::jobs::Tools) -> Sources {
+    let sources = Sources::default();
+    sources.register(Arc::new(MessageTexts { vault: tools.vault.clone() }));
+    sources.register(Arc::new(FormTexts { desk: tools.desk.clone() }));
+    sources.register(Arc::new(NameTexts));
+    sources.register(Arc::new(ClaimTexts { vault: tools.vault.clone() }));
+    sources.register(Arc::new(RequestTexts { vault: tools.vault.clone() }));
+    sources.register(Arc::new(NoteTexts { vault: tools.vault.clone() }));
+    sources.register(Arc::new(CaseMessageTexts { vault: tools.vault.clone() }));
+    sources
+}
+
 /// What requests are checked against. Made on a thread of its own: the document is large for a moment, and what a thread used goes
 /// back to the system when it has ended.
 fn contract() -> Result<Contract, StartError> {
@@ -447,6 +505,7 @@ fn handlers(
     ids: &Ids,
     tools: &signup::jobs::Tools,
     files: &Files,
+    legal: &LegalTools,
 ) -> Vec<Arc<dyn JobHandler>> {
     vec![
         Arc::new(files::jobs::Sweep { clock: Arc::clone(clock), ids: ids.clone() }),
@@ -467,6 +526,8 @@ fn handlers(
             storage: files.storage().clone(),
         }),
         Arc::new(exports::jobs::Sweep { clock: Arc::clone(clock), storage: files.storage().clone() }),
+        Arc::new(legal_jobs::Sweep(legal.clone())),
+        Arc::new(legal_jobs::Due(legal.clone())),
         Arc::new(GlassSweep { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(NoticeWriter { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(jobs::Housekeeping { clock: Arc::clone(clock) }),
@@ -493,49 +554,4 @@ fn cors(origins: &[String]) -> actix_cors::Cors {
 /// Brings the schema up to date and says which steps that were.
 pub fn migrate_database(db: &Db) -> Result<Vec<String>, StartError> {
     Ok(migrate::up(db)?)
-}
-
-/// The process's figures; made once.
-fn figures() -> Result<PrometheusHandle, StartError> {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    if let Some(handle) = HANDLE.get() {
-        return Ok(handle.clone());
-    }
-    let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(metrics_exporter_prometheus::Matcher::Suffix("_seconds".into()), &buckets)
-        .and_then(|builder| {
-            builder.set_buckets_for_metric(
-                metrics_exporter_prometheus::Matcher::Suffix("_size".into()),
-                &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0],
-            )
-        })
-        .and_then(PrometheusBuilder::install_recorder)
-        .map_err(|error| StartError::Other(error.to_string()))?;
-    Ok(HANDLE.get_or_init(|| handle).clone())
-}
-
-/// Serves `/metrics` on a port of its own.
-pub fn serve_figures(
-    listener: TcpListener,
-    platform: Platform,
-) -> Result<actix_web::dev::Server, StartError> {
-    let handle = figures()?;
-    let server = HttpServer::new(move || {
-        let (handle, platform) = (handle.clone(), platform.clone());
-        let render = move || {
-            let (handle, platform) = (handle.clone(), platform.clone());
-            async move {
-                jobs::measure(&platform).await;
-                HttpResponse::Ok()
-                    .content_type("text/plain; version=0.0.4; charset=utf-8")
-                    .body(handle.render())
-            }
-        };
-        actix_web::App::new().route("/metrics", web::get().to(render))
-    })
-    .workers(1)
-    .disable_signals();
-    let address = listener.local_addr().map(|a| a.to_string()).unwrap_or_default();
-    Ok(server.listen(listener).map_err(|reason| StartError::Listen { address, reason })?.run())
 }

@@ -1,7 +1,7 @@
 //! Unionhall: sign-up, check-in, review and the work plan of a district trade-union federation.
 //!
 //! `docs/ARCHITECTURE.md` is the map. Imports go down only: `app`, `routes`, `seed` → `plan`, `visits` → `attendance` →
-//! `signup`, `membership` → `review` → `offering`, `identity`, `notify` → `people` → `org` → `ledger` → `policy` → `platform`.
+//! `signup`, `membership` → `review` → `offering`, `identity`, `notify` → `people` → `content` → `org` → `ledger` → `policy` → `platform`.
 
 pub mod app;
 pub mod attendance;
@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod content;
 pub mod docs;
 pub mod error;
 pub mod identity;

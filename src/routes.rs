@@ -3,6 +3,7 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::content;
 use crate::legal_aid;
 use crate::platform::files;
 use crate::{
@@ -184,6 +185,28 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(legal_aid::own_api::my_legal_request_supply)
         .service(legal_aid::own_api::my_legal_evidence_add)
         .service(legal_aid::own_api::my_legal_request_withdraw)
+        .service(legal_aid::desk_api::legal_desk_list)
+        .service(legal_aid::desk_api::legal_desk_board)
+        .service(legal_aid::desk_api::legal_case_take)
+        .service(legal_aid::desk_api::legal_case_hand_out)
+        .service(legal_aid::deciding::api::legal_case_list)
+        .service(legal_aid::deciding::api::legal_case_get)
+        .service(legal_aid::deciding::api::legal_reason_list)
+        .service(legal_aid::deciding::api::legal_notice_give)
+        .service(legal_aid::deciding::api::legal_case_provide)
+        .service(legal_aid::deciding::api::legal_papers_confirm)
+        .service(legal_aid::deciding::api::legal_case_accept)
+        .service(legal_aid::deciding::api::legal_case_refuse)
+        .service(legal_aid::deciding::ending_api::legal_case_assign)
+        .service(legal_aid::deciding::ending_api::legal_case_start)
+        .service(legal_aid::deciding::ending_api::legal_case_terminate)
+        .service(legal_aid::deciding::ending_api::legal_case_annul)
+        .service(legal_aid::objection_api::my_legal_objection_raise)
+        .service(legal_aid::objection_api::legal_objection_list)
+        .service(legal_aid::objection_api::legal_objection_take)
+        .service(legal_aid::objection_api::legal_objection_get)
+        .service(legal_aid::objection_api::legal_objection_answer)
+        .service(legal_aid::statistics::legal_statistics_get)
         .service(legal_aid::hands::station_api::legal_station_list)
         .service(legal_aid::hands::station_api::legal_station_get)
         .service(legal_aid::hands::station_api::legal_station_create)
@@ -237,6 +260,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(legal_aid::closing::api::legal_return_visit_record)
         .service(legal_aid::closing::api::legal_file_check)
         .service(legal_aid::closing::api::legal_subsidy_grant)
+        .service(legal_aid::closing::second_api::legal_deputy_join)
         // The plan
         .service(plan::api::plan_list)
         .service(plan::api::plan_get)
@@ -289,7 +313,14 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(files::api::file_content_get)
         .service(files::api::file_link_create)
         .service(files::api::file_link_open)
+        .service(files::check_api::file_check_open)
         .service(files::api::file_delete)
+        // The content check
+        .service(content::api::content_check_list)
+        .service(content::api::content_check_get)
+        .service(content::api::content_check_decide)
+        .service(content::push_api::wechat_push_verify)
+        .service(content::push_api::wechat_push_take)
         .service(ops::audit_list)
         .service(ops::dead_job_list)
         .service(ops::dead_job_revive)

@@ -199,6 +199,7 @@ pub(super) fn vault_rotate(config: &Config) -> Result<bool, StartError> {
     }
     resealed += review::sealing::rotate(&db, &vault, || bar.inc(1))?;
     resealed += visits::sealing::rotate(&db, &vault, || bar.inc(1))?;
+    resealed += legal_aid::sealing::rotate(&db, &vault, || bar.inc(1))?;
     resealed += legal_aid::papers::sealing::rotate(&db, &vault, || bar.inc(1))?;
     resealed += legal_aid::hands::sealing::rotate(&db, &vault, || bar.inc(1))?;
     resealed += legal_aid::glass_sealing::rotate(&db, &vault, || bar.inc(1))?;

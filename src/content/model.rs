@@ -2,7 +2,9 @@
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use uuid::Uuid;
 
+use crate::error::{Error, Result};
 use crate::ids::{CaseId, ContentCheckId, OrganisationId, PersonId};
 use crate::platform::db::schema::content_checks;
 
@@ -55,7 +57,7 @@ crate::text_enum! {
 }
 
 /// A check as it is kept.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = content_checks, treat_none_as_default_value = false)]
 pub struct ContentCheck {
     /// Its id.
@@ -90,4 +92,11 @@ pub struct ContentCheck {
     pub reason: Option<ContentReason>,
     /// Counts its changes.
     pub version: i64,
+}
+
+impl ContentCheck {
+    /// The row in which it stands.
+    pub fn row(&self) -> Result<Uuid> {
+        Uuid::from_slice(&self.row_id).map_err(Error::internal)
+    }
 }

@@ -13,7 +13,7 @@ use super::papers::model::DocumentKind;
 use super::rules::code::{self, CodeFault};
 use super::rules::means::Exemption;
 use super::rules::terms;
-use super::{LegalTools, clocks, evidence, figures, own, parties, routing, store, team};
+use super::{LegalTools, clocks, content, evidence, figures, own, parties, routing, store, team};
 use crate::clock::{civil_day, db_time};
 use crate::error::{Error, Fault, Result, Text};
 use crate::ids::{CaseId, FileId, OrganisationId, PersonId};
@@ -221,6 +221,7 @@ pub fn ask_in_tx(
     let note = ask.preservation.then_some("申请人说明：需要立即申请财产保全、证据保全或者先予执行");
     let happened = Happened { act: Act::Ask, actor: Some(ask.person), note, document: Some(receipt) };
     events::record_in_tx(conn, ids, vault, &case, happened, now)?;
+    content::request_in_tx(conn, tools, &case, &ask.evidence, now)?;
     clocks::start_in_tx(conn, ids, case.id, ClockKind::Review, now)?;
     let subject = if case.urgent {
         "有新的紧急法律援助申请待领取"
@@ -330,6 +331,7 @@ pub fn supply_in_tx(
     machine::transition(Act::Supply, case.state)?;
     evidence::attach_in_tx(conn, person, files, id, now)?;
     let case = done_in_tx(conn, tools, (&case, person), Act::Supply, Some(text), now)?;
+    content::act_in_tx(conn, tools, (id, person), (Some(text), files), now)?;
     clocks::stop_in_tx(conn, id, ClockKind::Supplement, now)?;
     clocks::resume_in_tx(conn, id, ClockKind::Review, now)?;
     tell_team_in_tx(conn, &case, "申请人已补充材料，审查期限继续计算", beside)?;
@@ -354,6 +356,7 @@ pub fn add_evidence_in_tx(
     machine::transition(Act::AddEvidence, case.state)?;
     evidence::attach_in_tx(conn, person, files, id, now)?;
     let case = done_in_tx(conn, tools, (&case, person), Act::AddEvidence, note, now)?;
+    content::act_in_tx(conn, tools, (id, person), (note, files), now)?;
     tell_team_in_tx(conn, &case, "申请人补交了证据", beside)?;
     let detail = json!({ "files": files.len() });
     beside.entries.push(Entry::system("legal_request.add_evidence", id).detail(detail));
@@ -374,6 +377,7 @@ pub fn withdraw_in_tx(
 ) -> Result<Case> {
     let case = own::locked_in_tx(conn, person, id)?;
     let case = done_in_tx(conn, tools, (&case, person), Act::Withdraw, reason, now)?;
+    content::act_in_tx(conn, tools, (id, person), (reason, &[]), now)?;
     clocks::stop_all_in_tx(conn, id, now)?;
     tell_team_in_tx(conn, &case, "申请人已撤回法律援助申请", beside)?;
     beside.entries.push(Entry::system("legal_request.withdraw", id));

@@ -88,6 +88,27 @@ pub fn first_due(conn: &mut Conn, cases: &[CaseId]) -> Result<HashMap<CaseId, Le
     Ok(rows.into_iter().map(|row| (row.case_id, row)).collect())
 }
 
+/// Cases of whose team `person` is now, with their role, newest first, before `before`.
+pub fn cases_of(
+    conn: &mut Conn,
+    person: PersonId,
+    before: Option<CaseId>,
+    limit: i64,
+) -> Result<Vec<(Case, TeamRole)>> {
+    let mut query = legal_team::table
+        .inner_join(legal_cases::table)
+        .filter(legal_team::person_id.eq(person))
+        .filter(legal_team::left_at.is_null())
+        .order(legal_cases::id.desc())
+        .limit(limit)
+        .select((Case::as_select(), legal_team::role))
+        .into_boxed();
+    if let Some(before) = before {
+        query = query.filter(legal_cases::id.lt(before));
+    }
+    Ok(query.load(conn)?)
+}
+
 /// How pressing a clock is that ends at `due`.
 pub fn colour(due: Option<NaiveDateTime>, amber: Option<NaiveDateTime>, now: DateTime<Utc>) -> Colour {
     let Some(due) = due else { return Colour::Green };
@@ -124,7 +145,9 @@ pub fn counts(conn: &mut Conn, desks: &[OrganisationId], now: DateTime<Utc>) -> 
             .into_boxed();
         query = match colour {
             Colour::Breached => query.filter(legal_clocks::due_at.le(at)),
-            Colour::Red => query.filter(legal_clocks::due_at.gt(at)).filter(legal_clocks::due_at.le(last_day)),
+            Colour::Red => {
+                query.filter(legal_clocks::due_at.gt(at)).filter(legal_clocks::due_at.le(last_day))
+            }
             Colour::Amber => {
                 query.filter(legal_clocks::due_at.gt(last_day)).filter(legal_clocks::amber_at.le(at))
             }
@@ -181,9 +204,8 @@ pub fn works_for(conn: &mut Conn, person: PersonId, desk: OrganisationId) -> Res
         return Ok(None);
     }
     let above = |path: &str| desk.path.starts_with(path);
-    let is_officer = grants
-        .iter()
-        .any(|(role, path)| matches!(role, Role::LegalOfficer | Role::LegalLead) && above(path));
+    let is_officer =
+        grants.iter().any(|(role, path)| matches!(role, Role::LegalOfficer | Role::LegalLead) && above(path));
     // A lawyer's station may lie below the desk that sends cases there.
     let is_lawyer = grants.iter().any(|(role, path)| {
         *role == Role::LegalLawyer && (above(path) || path.starts_with(desk.path.as_str()))

@@ -67,6 +67,15 @@ pub fn of(conn: &mut Conn, case: CaseId) -> Result<Vec<CaseEvent>> {
     Ok(rows)
 }
 
+/// The newest event of a case that the caller holds.
+pub fn newest(conn: &mut Conn, case: CaseId) -> Result<Option<CaseEventId>> {
+    let query = legal_events::table
+        .filter(legal_events::case_id.eq(case))
+        .order((legal_events::at.desc(), legal_events::id.desc()))
+        .select(legal_events::id);
+    Ok(query.first(conn).optional()?)
+}
+
 /// What was noted about an event.
 pub fn note(vault: &Vault, event: &CaseEvent) -> Result<Option<String>> {
     let Some(sealed) = &event.note_sealed else { return Ok(None) };

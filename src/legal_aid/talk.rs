@@ -9,10 +9,10 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::model::{Case, CaseState};
-use super::team;
+use super::{LegalTools, content, team};
 use crate::clock::{civil_day, db_time};
 use crate::error::{Code, Error, Fault, Result, Text};
-use crate::ids::{CaseId, CaseMessageId, Ids, PersonId};
+use crate::ids::{CaseId, CaseMessageId, PersonId};
 use crate::notify::beside::Beside;
 use crate::notify::jobs::Message;
 use crate::notify::model::NoticeKind;
@@ -74,7 +74,7 @@ fn is_spoken_about(state: CaseState) -> bool {
 /// than the policy says.
 pub fn write_in_tx(
     conn: &mut Conn,
-    (ids, vault): (&Ids, &Vault),
+    tools: &LegalTools,
     case: &Case,
     (author, voice): (PersonId, CaseVoice),
     (id, text): (CaseMessageId, &str),
@@ -95,11 +95,12 @@ pub fn write_in_tx(
         case_id: case.id,
         author_id: author,
         voice,
-        text_sealed: vault.seal(TEXT, id.0.as_bytes(), text).map_err(Error::internal)?,
+        text_sealed: tools.vault.seal(TEXT, id.0.as_bytes(), text).map_err(Error::internal)?,
         sent_at: db_time(now),
         read_at: None,
     };
     diesel::insert_into(legal_messages::table).values(&message).execute(conn)?;
+    content::message_in_tx(conn, tools, &message, now)?;
     let entry = match voice {
         // Who reads the audit chain must not learn who asked.
         CaseVoice::Applicant => Entry::system("legal_request.message", case.id),
@@ -110,7 +111,7 @@ pub fn write_in_tx(
         entries: vec![entry.detail(json!({ "message": id, "by": voice }))],
         ..Beside::default()
     };
-    beside.write_in_tx(conn, ids, now)?;
+    beside.write_in_tx(conn, &tools.ids, now)?;
     Ok(message)
 }
 
@@ -194,10 +195,15 @@ pub fn open(
         ),
     };
     let opened = |row: CaseMessage| -> Result<Opened> {
-        let plain = vault.open(TEXT, row.id.0.as_bytes(), &row.text_sealed).map_err(Error::internal)?;
-        Ok(Opened { author: author(&row), text: plain.expose_secret().to_owned(), message: row })
+        Ok(Opened { author: author(&row), text: text_of(vault, &row)?, message: row })
     };
     rows.into_iter().map(opened).collect()
+}
+
+/// What a message says.
+pub(super) fn text_of(vault: &Vault, row: &CaseMessage) -> Result<String> {
+    let plain = vault.open(TEXT, row.id.0.as_bytes(), &row.text_sealed).map_err(Error::internal)?;
+    Ok(plain.expose_secret().to_owned())
 }
 
 /// The messages about a case after `after`, the oldest first.

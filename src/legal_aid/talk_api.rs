@@ -8,7 +8,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::talk::{self, CaseMessage, CaseVoice, Opened};
-use super::{own, team};
+use super::{LegalTools, own, team};
 use crate::error::Result;
 use crate::ids::{CaseId, CaseMessageId};
 use crate::platform::Platform;
@@ -122,17 +122,18 @@ pub async fn my_legal_message_list(
 #[post("/api/v1/me/legal-requests/{id}/messages")]
 pub async fn my_legal_message_send(
     platform: Data<Platform>,
+    tools: Data<LegalTools>,
     guard: Guard<OwnData>,
     id: ApiPath<CaseId>,
     body: Idempotent<CaseMessageInput>,
 ) -> Result<Stored> {
     let (now, person, id) = (platform.clock.now(), guard.person(), id.0);
     let (text, message) = (body.body.text, platform.ids.id());
-    let (ids, vault) = (platform.ids.clone(), platform.vault.clone());
+    let tools = LegalTools::clone(&tools);
     let act = move |c: &mut Conn| {
         let case = own::locked_in_tx(c, person, id)?;
         let author = (person, CaseVoice::Applicant);
-        let sent = talk::write_in_tx(c, (&ids, &vault), &case, author, (message, text.trim()), now)?;
+        let sent = talk::write_in_tx(c, &tools, &case, author, (message, text.trim()), now)?;
         Stored::created(format!("/api/v1/me/legal-requests/{id}/messages"), 1, &CaseSentView::from(sent))
     };
     let stored = platform.idempotency.run(person, body.key, act).await?;
@@ -191,17 +192,18 @@ pub async fn legal_message_list(
 #[post("/api/v1/legal-cases/{id}/messages")]
 pub async fn legal_message_send(
     platform: Data<Platform>,
+    tools: Data<LegalTools>,
     guard: Guard<LegalWork>,
     id: ApiPath<CaseId>,
     body: Idempotent<CaseMessageInput>,
 ) -> Result<Stored> {
     let (now, person, id) = (platform.clock.now(), guard.person(), id.0);
     let (text, message) = (body.body.text, platform.ids.id());
-    let (ids, vault) = (platform.ids.clone(), platform.vault.clone());
+    let tools = LegalTools::clone(&tools);
     let act = move |c: &mut Conn| {
         let case = team::locked_in_tx(c, person, id, now)?.case;
         let author = (person, CaseVoice::Team);
-        let sent = talk::write_in_tx(c, (&ids, &vault), &case, author, (message, text.trim()), now)?;
+        let sent = talk::write_in_tx(c, &tools, &case, author, (message, text.trim()), now)?;
         Stored::created(format!("/api/v1/legal-cases/{id}/messages"), 1, &CaseSentView::from(sent))
     };
     let stored = platform.idempotency.run(person, body.key, act).await?;

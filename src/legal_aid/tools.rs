@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::counting::CaseCounting;
 use crate::clock::SharedClock;
+use crate::content::checking::Checks;
 use crate::ids::Ids;
 use crate::platform::vault::Vault;
 
@@ -18,4 +19,6 @@ pub struct LegalTools {
     pub vault: Vault,
     /// Counts cases for the plan.
     pub counting: Arc<dyn CaseCounting>,
+    /// Has what is written checked; nothing of a case is ever refused or hidden by it.
+    pub checks: Checks,
 }

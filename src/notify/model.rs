@@ -73,10 +73,6 @@ crate::text_enum! {
         LegalGlassOpened = "legal_glass_opened",
         /// 您的法律援助案件曾被应急查阅
         LegalGlassTold = "legal_glass_told",
-        /// 法律援助进展
-        LegalStep = "legal_step",
-        /// 工作人员：法律援助待办
-        LegalWork = "legal_work",
     }
 }
 

@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::content;
 use super::id_number::IdNumber;
 use super::model::{Audience, ID_NUMBER, PHONE, Person, SealedField};
 use super::store::{self, ProfileChange};
 use crate::clock::civil_day;
+use crate::content::checking::Checks;
 use crate::error::{Error, Fault, Result, Text};
 use crate::ids::{OrganisationId, PersonId};
 use crate::org;
@@ -128,6 +130,7 @@ pub struct ProfileInput {
 #[put("/api/v1/me")]
 pub async fn me_update(
     platform: Data<Platform>,
+    checks: Data<Checks>,
     guard: Guard<OwnData>,
     seen: IfMatch,
     body: ApiJson<ProfileInput>,
@@ -140,7 +143,7 @@ pub async fn me_update(
         })?),
         None => None,
     };
-    let vault = platform.vault.clone();
+    let (vault, checks) = (platform.vault.clone(), Checks::clone(&checks));
     let change = ProfileChange {
         name: input.name,
         workplace: input.workplace_id,
@@ -150,11 +153,17 @@ pub async fn me_update(
         .db
         .write(move |c| {
             workplace_exists(c, change.workplace)?;
+            let (named, workplace) = (Some(change.name.clone()), change.workplace);
+            let renamed = store::get(c, id)?.name != named;
             store::update_profile_in_tx(c, &vault, id, seen.version(), change, now)?;
+            if renamed {
+                checks.ask_in_tx(c, content::asked(id, workplace), now)?;
+            }
             audit::append_in_tx(c, now, vec![Entry::new(id, "person.update", id)])?;
             with_audiences(c, id)
         })
         .await?;
+    platform.jobs.ring();
     Ok(Reply::new(me_view(&platform.vault, (&person, audiences), &guard)?).version(person.version))
 }
 

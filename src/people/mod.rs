@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod audiences;
+pub mod content;
 pub mod id_number;
 pub mod memberships;
 pub mod model;

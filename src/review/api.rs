@@ -13,7 +13,7 @@ use super::model::{EventKind, ReasonFor, Review, Waits};
 use super::queue::{self, ClaimFilter, Filter};
 use super::rules::Urgency;
 use super::views::{self, QueueLine, ReasonView, ReviewFile, ReviewView};
-use super::{cover, machine, seats, stages, store};
+use super::{content, cover, machine, seats, stages, store};
 use crate::error::{Code, Error, Result};
 use crate::ids::{OrganisationId, PersonId, ReviewId, StageId};
 use crate::notify::beside::Beside;
@@ -289,7 +289,8 @@ pub async fn review_read(
             let row = seen(c, &officer, id)?;
             let all = stages::of(c, id)?;
             seats::unbarred(c, &officer, &row, &all)?;
-            let file = views::file(c, &desk, &row, now)?;
+            let mut file = views::file(c, &desk, &row, now)?;
+            content::keep_back(c, &row, &mut file.form)?;
             audit::append_in_tx(c, now, vec![Entry::new(officer.person, "review.read", id)])?;
             Ok(file)
         })

@@ -14,6 +14,7 @@ use super::rules::{Right, Seat};
 use super::subject::{Refused, Subjects};
 use super::{leave, papers, stages, store, views};
 use crate::clock::{SharedClock, civil_day, db_time};
+use crate::content::checking::Checks;
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{Ids, OrganisationId, PersonId, ReviewId, SubjectId};
 use crate::notify::beside::Beside;
@@ -35,6 +36,8 @@ pub struct Desk {
     pub vault: Vault,
     /// Who learns of decisions.
     pub subjects: Subjects,
+    /// Has what is written checked.
+    pub checks: Checks,
 }
 
 /// A request to open.
@@ -154,6 +157,7 @@ impl Desk {
             decided_at: None,
             version: 1,
         };
+        self.checked_in_tx(conn, form, &opening.answers, &review, now)?;
         self.begin_in_tx(conn, review, planned, now, beside)
     }
 

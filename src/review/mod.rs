@@ -23,6 +23,7 @@
 pub mod api;
 pub mod chain;
 pub mod clocks;
+pub mod content;
 pub mod cover;
 pub mod cover_api;
 pub mod deciding;

@@ -51,6 +51,7 @@ impl Desk {
         let mut answers = self.answers(review)?;
         papers::attach_in_tx(conn, &definition.form, given, review.applicant_id, review.id, now)?;
         answers.extend(given.clone());
+        self.checked_in_tx(conn, &definition.form, given, review, now)?;
         let after = Review {
             state,
             amount_fen: chain::amount(&definition.form, &answers),

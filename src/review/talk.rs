@@ -7,9 +7,11 @@ use diesel::prelude::*;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
+use super::content;
 use super::deciding::{self, Desk, Officer};
 use super::model::{MESSAGE_TEXT, Review, Side, Stage, StageState, TalkMessage};
 use crate::clock::{civil_day, db_time};
+use crate::content::checking::{self, Asked, Judge, Withheld};
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{OrganisationId, PersonId, ReviewId, ReviewMessageId};
 use crate::notify::beside::Beside;
@@ -90,6 +92,10 @@ pub fn write_in_tx(
         read_at: None,
     };
     diesel::insert_into(review_messages::table).values(&message).execute(conn)?;
+    let judge = Judge::Organisation(author.body.or(review.employer_id));
+    let asked =
+        Asked { room: content::MESSAGE, row: id.0, field: content::TEXT, person: author.person, judge };
+    desk.checks.ask_in_tx(conn, asked, now)?;
     beside.messages.extend(told(review, all, message.side, now));
     let detail = json!({ "message": id, "side": message.side });
     beside.entries.push(Entry::new(author.person, "review.message", review.id).detail(detail));
@@ -147,12 +153,20 @@ pub struct Opened {
     pub message: TalkMessage,
     /// Who wrote it.
     pub author: String,
-    /// What they wrote.
+    /// What they wrote, or what stands in its place.
     pub text: String,
+    /// Why it is not shown.
+    pub withheld: Option<Withheld>,
 }
 
-/// Opens messages for `reader`'s side. Applicants are not told of officers by name.
-pub fn open(conn: &mut Conn, vault: &Vault, reader: Side, rows: Vec<TalkMessage>) -> Result<Vec<Opened>> {
+/// Opens messages for `person` of `reader`'s side. Applicants are not told of officers by name. What the content check holds, only who wrote it
+/// is shown.
+pub fn open(
+    conn: &mut Conn,
+    vault: &Vault,
+    (reader, person): (Side, PersonId),
+    rows: Vec<TalkMessage>,
+) -> Result<Vec<Opened>> {
     let authors: Vec<PersonId> = rows.iter().map(|row| row.author_id).collect();
     let bodies: Vec<OrganisationId> = rows.iter().filter_map(|row| row.body_id).collect();
     let named = match reader {
@@ -160,6 +174,8 @@ pub fn open(conn: &mut Conn, vault: &Vault, reader: Side, rows: Vec<TalkMessage>
         Side::Desk => people::store::names(conn, &authors)?,
     };
     let bodies = crate::org::store::short_names(conn, &bodies)?;
+    let ids: Vec<uuid::Uuid> = rows.iter().map(|row| row.id.0).collect();
+    let kept_back = checking::withheld(conn, content::MESSAGE, &ids)?;
     let author = |row: &TalkMessage| match (reader, row.body_id) {
         (Side::Applicant, None) => "本人".to_owned(),
         (Side::Applicant, Some(body)) => {
@@ -173,7 +189,10 @@ pub fn open(conn: &mut Conn, vault: &Vault, reader: Side, rows: Vec<TalkMessage>
     let opened = |row: TalkMessage| -> Result<Opened> {
         let plain =
             vault.open(MESSAGE_TEXT, row.id.0.as_bytes(), &row.text_sealed).map_err(Error::internal)?;
-        Ok(Opened { author: author(&row), text: plain.expose_secret().to_owned(), message: row })
+        let why = kept_back.get(&(row.id.0, content::TEXT.to_owned())).copied();
+        let withheld = why.filter(|_| row.author_id != person);
+        let text = withheld.map_or_else(|| plain.expose_secret().to_owned(), |why| why.instead().to_owned());
+        Ok(Opened { author: author(&row), text, withheld, message: row })
     };
     rows.into_iter().map(opened).collect()
 }

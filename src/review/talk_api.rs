@@ -35,6 +35,8 @@ pub struct MessageView {
     /// What they wrote.
     #[schema(max_length = 500, example = "请问体检报告要盖章吗？")]
     pub text: String,
+    /// Whether the content check keeps the text from everybody but who wrote it; then `text` says so.
+    pub withheld: bool,
     /// When.
     pub sent_at: DateTime<Utc>,
     /// When the other side read it.
@@ -44,12 +46,13 @@ pub struct MessageView {
 
 impl From<Opened> for MessageView {
     fn from(opened: Opened) -> Self {
-        let Opened { message, author, text } = opened;
+        let Opened { message, author, text, withheld } = opened;
         Self {
             id: message.id,
             side: message.side,
             author_masked: author,
             text,
+            withheld: withheld.is_some(),
             sent_at: message.sent_at.and_utc(),
             read_at: message.read_at.map(|at| at.and_utc()),
         }
@@ -108,7 +111,7 @@ pub async fn my_review_message_list(
                 return Err(Error::not_found());
             }
             let rows = talk::read_in_tx(c, id, Side::Applicant, after, limit, now)?;
-            talk::open(c, &desk.vault, Side::Applicant, rows)
+            talk::open(c, &desk.vault, (Side::Applicant, person), rows)
         })
         .await?;
     let page = platform.cursors.page(&list, &query.0, rows, |row| row.message.id)?;
@@ -177,7 +180,7 @@ pub async fn review_message_list(
             let all = stages::of(c, id)?;
             seats::unbarred(c, &officer, &review, &all)?;
             let rows = talk::read_in_tx(c, id, Side::Desk, after, limit, now)?;
-            let rows = talk::open(c, &desk.vault, Side::Desk, rows)?;
+            let rows = talk::open(c, &desk.vault, (Side::Desk, actor), rows)?;
             let shown = rows.len().min(usize::try_from(limit).unwrap_or(0));
             let ids: Vec<ReviewMessageId> = rows.iter().take(shown).map(|row| row.message.id).collect();
             let detail = json!({ "first": ids.first(), "last": ids.last() });

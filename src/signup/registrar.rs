@@ -399,6 +399,8 @@ impl RegistrarHandler {
             && given.state == PenaltyState::Contested
         {
             penalty::store::claim_in_tx(conn, &self.0.vault, given.id, &excuse.text, now)?;
+            let checks = &self.0.desk.checks;
+            penalty::content::ask_in_tx(conn, checks, given.id, row.person_id, now)?;
         }
         Ok(given.map(|given| given.entry()))
     }

@@ -15,6 +15,7 @@ use super::presence::{self, Cause};
 use super::store::{self, Placed};
 use crate::attendance::entering::{Entrance, Left};
 use crate::clock::{civil_day, db_time};
+use crate::content::checking::{Checks, Judge};
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{ActivityId, FileId, InjuryId, OrganisationId, PersonId, SessionId, VisitId};
 use crate::offering::making::organisation_in_scope;
@@ -258,12 +259,13 @@ fn organiser(
 pub async fn visit_create(
     platform: Data<Platform>,
     entrance: Data<Entrance>,
+    checks: Data<Checks>,
     guard: Guard<VisitWrite>,
     id: ApiPath<InjuryId>,
     body: Idempotent<VisitInput>,
 ) -> Result<Stored> {
     let (actor, now, scope, id) = (guard.person(), platform.clock.now(), guard.scope().clone(), id.0);
-    let (entrance, input) = (Entrance::clone(&entrance), body.body);
+    let (entrance, checks, input) = (Entrance::clone(&entrance), Checks::clone(&checks), body.body);
     let visit: VisitId = platform.ids.id();
     let act = move |c: &mut Conn| {
         let (injury, looks_after) = seen(c, id, &scope)?;
@@ -277,6 +279,8 @@ pub async fn visit_create(
         let place = days::place_in_tx(c, &entrance.ids, &wanted, &mut left.entries)?;
         store::visit_create_in_tx(c, &input.row(visit, id, place.session.id, actor, now)?)?;
         photos::attach_in_tx(c, actor, &input.photo_ids, visit, now)?;
+        let judge = Judge::Organisation(Some(organiser.id));
+        checks.pictures_in_tx(c, &input.photo_ids, actor, judge, now)?;
         let detail = json!({ "injury": id, "session": place.session.id, "gift": input.gift.is_some() });
         left.entries.push(Entry::new(actor, "visit.record", visit).detail(detail));
         let cause = Cause { by: actor, now, reason: "探视记录变更" };
@@ -285,7 +289,9 @@ pub async fn visit_create(
         audit::append_in_tx(c, now, left.entries)?;
         Stored::done(1, &view)
     };
-    platform.idempotency.run(actor, body.key, act).await
+    let stored = platform.idempotency.run(actor, body.key, act).await?;
+    platform.jobs.ring();
+    Ok(stored)
 }
 
 fn view(conn: &mut Conn, id: VisitId) -> Result<VisitView> {

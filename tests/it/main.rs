@@ -20,6 +20,7 @@ mod catalogue;
 mod chores;
 mod cli;
 mod closing;
+mod content;
 mod contract;
 mod corruption;
 mod doors;
@@ -154,6 +155,7 @@ const ROOMS: &[&[Test]] = &[
     visits::counting::TESTS,
     visits::scope::TESTS,
     visits::warnings::TESTS,
+    content::TESTS,
     legal::asking::TESTS,
     legal::hands::TESTS,
     legal::changes::TESTS,
@@ -163,6 +165,7 @@ const ROOMS: &[&[Test]] = &[
     legal::closing::TESTS,
     legal::counting::TESTS,
     legal::glass::TESTS,
+    legal::histories::TESTS,
     legal::papers::TESTS,
     legal::secrecy::TESTS,
     year::TESTS,

@@ -9,6 +9,7 @@ use super::model::{Headcount, HeadcountState};
 use super::rules::Bounds;
 use super::{photos, rules, store};
 use crate::clock::civil_day;
+use crate::content::checking::Judge;
 use crate::error::{Code, Error, Result};
 use crate::ids::{FileId, ReviewId, SessionId, SubjectId};
 use crate::notify::beside::Beside;
@@ -75,6 +76,8 @@ pub fn propose_in_tx(
         return Err(live(conn, session.id)?);
     }
     files::attach_in_tx(conn, row.counted_by, &count.photos, HEADCOUNT, row.id.0, now)?;
+    let judge = Judge::Organisation(Some(activity.organisation_id));
+    desk.checks.pictures_in_tx(conn, &count.photos, row.counted_by, judge, now)?;
     let flags = photos::keep_in_tx(conn, row, &count.photos, figure(ALIKE))?;
     let opening = Opening {
         kind: ReviewKind::Headcount,

@@ -14,6 +14,7 @@ use crate::ids::{CaseDocumentId, CaseId, PersonId};
 use crate::legal_aid::LegalTools;
 use crate::legal_aid::acting;
 use crate::legal_aid::clocks;
+use crate::legal_aid::deciding::acts::told;
 use crate::legal_aid::machine::Act;
 use crate::legal_aid::model::{Case, CaseState, ClockKind, TeamRole};
 use crate::legal_aid::own;
@@ -22,8 +23,6 @@ use crate::legal_aid::papers::issuing::{Ending, Office, Words};
 use crate::legal_aid::papers::model::DocumentKind;
 use crate::legal_aid::team;
 use crate::notify::beside::Beside;
-use crate::notify::jobs::Message;
-use crate::notify::model::NoticeKind;
 use crate::platform::audit::Entry;
 use crate::platform::db::Conn;
 use crate::platform::vault::{Field, Vault};
@@ -114,14 +113,7 @@ pub fn close_in_tx(
     let (ids, vault) = (&tools.ids, &tools.vault);
     let case =
         acting::act_in_tx(conn, ids, vault, &case, Act::Close, Some(person), None, Some(document), now)?;
-    // It says nothing of the employer or of what was reached: a phone lies open on tables.
-    let told = Message {
-        person: case.person_id,
-        kind: NoticeKind::LegalStep,
-        subject: "您的法律援助案件已办结".to_owned(),
-        detail: "请查看结案报告，并对本次服务作出评价。".to_owned(),
-        link: format!("/api/v1/me/legal-requests/{id}"),
-    };
+    let told = told(&case, "您的法律援助案件已办结", "请查看结案报告，并对本次服务作出评价。");
     let detail = json!({ "document": document, "return_visit": drawn });
     let entry = Entry::new(person, "legal_case.close", id).detail(detail);
     Ok((case, Beside { messages: vec![told], entries: vec![entry], ..Beside::default() }))

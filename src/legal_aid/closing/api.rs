@@ -94,7 +94,7 @@ pub async fn legal_report_write(
 }
 
 /// The end of an act: its audit entry, and how far the end of the case is.
-pub(super) fn done(
+fn done(
     conn: &mut Conn,
     vault: &Vault,
     id: CaseId,

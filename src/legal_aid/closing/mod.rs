@@ -14,5 +14,7 @@ pub mod model;
 pub mod own_api;
 pub mod rules;
 pub mod sealing;
+pub mod second;
+pub mod second_api;
 pub mod store;
 pub mod views;

@@ -6,9 +6,11 @@ use serde_json::json;
 use super::acts::{LEADS, held_in_tx};
 use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{CaseId, PersonId};
+use crate::legal_aid::deciding::acts::asked;
 use crate::legal_aid::hands::conflicts;
 use crate::legal_aid::model::{Case, CaseState, TeamRole};
 use crate::legal_aid::{LegalTools, desk, team};
+use crate::notify::beside::Beside;
 use crate::platform::audit::Entry;
 use crate::platform::db::Conn;
 
@@ -33,7 +35,7 @@ pub fn join_in_tx(
     id: CaseId,
     second: PersonId,
     now: DateTime<Utc>,
-) -> Result<(Case, Entry)> {
+) -> Result<(Case, Beside)> {
     let case = held_in_tx(conn, person, id, LEADS, now)?;
     if !STATES.contains(&case.state) {
         return Err(Error::new(Code::StateForbids));
@@ -48,5 +50,6 @@ pub fn join_in_tx(
     conflicts::require(conn, &tools.vault, &case, second)?;
     team::join_in_tx(conn, &tools.ids, id, second, TeamRole::Deputy, now)?;
     let entry = Entry::new(person, "legal_case.deputy", id).detail(json!({ "person": second }));
-    Ok((case, entry))
+    let told = asked(second, id, "您已加入一件法律援助案件的办案组", "请打开查看。");
+    Ok((case, Beside { messages: vec![told], entries: vec![entry], ..Beside::default() }))
 }

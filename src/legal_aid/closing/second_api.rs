@@ -6,9 +6,8 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::api::done;
 use super::second;
-use super::views::CaseClosingView;
+use super::views::{CaseClosingView, view};
 use crate::error::Result;
 use crate::ids::{CaseId, PersonId};
 use crate::legal_aid::LegalTools;
@@ -49,8 +48,12 @@ pub async fn legal_deputy_join(
     let (person, now, tools, id) = (guard.person(), platform.clock.now(), LegalTools::clone(&tools), id.0);
     let deputy = body.body.person_id;
     let act = move |c: &mut Conn| {
-        let (case, entry) = second::join_in_tx(c, &tools, person, id, deputy, now)?;
-        done(c, &tools.vault, id, case.state, entry, now)
+        let (case, beside) = second::join_in_tx(c, &tools, person, id, deputy, now)?;
+        let body = view(c, &tools.vault, id, case.state, now)?;
+        beside.write_in_tx(c, &tools.ids, now)?;
+        Stored::done(0, &body)
     };
-    platform.idempotency.run(person, body.key, act).await
+    let stored = platform.idempotency.run(person, body.key, act).await?;
+    platform.jobs.ring();
+    Ok(stored)
 }

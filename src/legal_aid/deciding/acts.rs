@@ -69,7 +69,13 @@ impl<'a> Acting<'a> {
     }
 
     /// [`Self::led_in_tx`], for whoever handles it as one of `roles`.
-    pub fn locked_in_tx(&self, conn: &mut Conn, id: CaseId, version: i64, roles: &[TeamRole]) -> Result<Case> {
+    pub fn locked_in_tx(
+        &self,
+        conn: &mut Conn,
+        id: CaseId,
+        version: i64,
+        roles: &[TeamRole],
+    ) -> Result<Case> {
         let case = team::locked_in_tx(conn, self.by, id, self.now)?.case;
         let is_one = team::of(conn, id)?
             .iter()
@@ -214,7 +220,8 @@ pub fn notice_in_tx(
     supplements::create_in_tx(conn, &acting.tools.vault, (id, document), wanted, acting.by, now)?;
     let case = acting.act_in_tx(conn, &case, Act::Notice, None, Some(document))?;
     let until = due.map(naming::day).unwrap_or_default();
-    let detail = format!("请于{until}前（含当日）补充材料，需要补充的内容已一次性列明。逾期未补充的，视为撤回申请。");
+    let detail =
+        format!("请于{until}前（含当日）补充材料，需要补充的内容已一次性列明。逾期未补充的，视为撤回申请。");
     acting.tell(&case, "您的法律援助申请需要补充材料", detail);
     acting.note("legal_case.notice", id, Some(document));
     Ok(Acted { case, document: Some(document) })
@@ -253,7 +260,10 @@ pub fn provide_in_tx(
     let case = acting.led_in_tx(conn, id, version)?;
     machine::transition(Act::Provisional, case.state)?;
     if !case.urgent && wanted.note.is_none() {
-        let text = Text::new("未标为紧急，请说明情况紧急的理由", "it is not urgent by its dates: say why it cannot wait");
+        let text = Text::new(
+            "未标为紧急，请说明情况紧急的理由",
+            "it is not urgent by its dates: say why it cannot wait",
+        );
         return Err(Error::invalid(vec![Fault::new("/reasons", "required", text)]));
     }
     let (ids, now) = (&acting.tools.ids, acting.now);
@@ -300,11 +310,7 @@ pub(in crate::legal_aid) fn begin_in_tx(
 ///
 /// # Errors
 /// `state_forbids` where none are waited for.
-pub fn papers_in_tx(
-    conn: &mut Conn,
-    acting: &mut Acting<'_>,
-    (id, version): (CaseId, i64),
-) -> Result<Acted> {
+pub fn papers_in_tx(conn: &mut Conn, acting: &mut Acting<'_>, (id, version): (CaseId, i64)) -> Result<Acted> {
     let case = acting.led_in_tx(conn, id, version)?;
     machine::transition(Act::Papers, case.state)?;
     if !clocks::running(conn, id)?.iter().any(|clock| clock.kind == ClockKind::Papers) {
@@ -386,12 +392,8 @@ pub fn annul_in_tx(
     let about = acceptance_of(conn, id)?;
     let said = Words { reasons: Some(text.to_owned()), about, ..Words::default() };
     let document = acting.issue_in_tx(conn, DocumentKind::Annulment, &case, said)?;
-    let deciding = Deciding {
-        kind: DecisionKind::Annul,
-        codes: Vec::new(),
-        reasons: Some(text),
-        appeal_notice: None,
-    };
+    let deciding =
+        Deciding { kind: DecisionKind::Annul, codes: Vec::new(), reasons: Some(text), appeal_notice: None };
     deciding.keep_in_tx(conn, acting, &case, document)?;
     let case = acting.act_in_tx(conn, &case, Act::Annul, None, Some(document))?;
     clocks::stop_all_in_tx(conn, id, acting.now)?;
@@ -443,7 +445,10 @@ pub fn assign_in_tx(
     let case = acting.led_in_tx(conn, id, version)?;
     machine::transition(Act::Assign, case.state)?;
     let Some(role) = desk::works_for(conn, person, case.desk_id)? else {
-        let text = Text::new("该人员不是本受理机构的法律援助人员或者援助律师", "this person works on no cases of the desk");
+        let text = Text::new(
+            "该人员不是本受理机构的法律援助人员或者援助律师",
+            "this person works on no cases of the desk",
+        );
         return Err(Error::invalid(vec![Fault::new("/person_id", "unfit", text)]));
     };
     rota::choose_in_tx(conn, &acting.tools.vault, &case, person, note, acting.now)?;
@@ -467,11 +472,7 @@ pub fn assign_in_tx(
 }
 
 /// The work begins.
-pub fn start_in_tx(
-    conn: &mut Conn,
-    acting: &mut Acting<'_>,
-    (id, version): (CaseId, i64),
-) -> Result<Acted> {
+pub fn start_in_tx(conn: &mut Conn, acting: &mut Acting<'_>, (id, version): (CaseId, i64)) -> Result<Acted> {
     let roles = [TeamRole::Handler, TeamRole::Deputy, TeamRole::Lawyer];
     let case = acting.locked_in_tx(conn, id, version, &roles)?;
     let case = acting.act_in_tx(conn, &case, Act::Start, None, None)?;

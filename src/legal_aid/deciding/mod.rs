@@ -5,6 +5,9 @@
 //! lets no case become refused or terminated without the one that is about this very version of it.
 
 pub mod acts;
+pub mod api;
+pub mod ending_api;
 pub mod model;
 pub mod reasons;
 pub mod supplements;
+pub mod views;

@@ -100,7 +100,10 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_it_rests_on_and_what_the_officer_says() {
-        let text = refusal_text(&[RefusalReason::OutOfScope, RefusalReason::Means], " 申请人经营的公司不是用人单位。 ");
+        let text = refusal_text(
+            &[RefusalReason::OutOfScope, RefusalReason::Means],
+            " 申请人经营的公司不是用人单位。 ",
+        );
         assert!(text.contains("范围") && text.contains("第四十二条"), "{text}");
         assert!(text.ends_with("申请人经营的公司不是用人单位。"), "{text}");
         assert_eq!(text.lines().count(), 3);

@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::model::{MISSING, SupplementNotice};
 use crate::clock::db_time;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Fault, Result, Text};
 use crate::ids::{CaseDocumentId, CaseId, PersonId};
 use crate::platform::db::schema::legal_supplements;
 use crate::platform::db::{Conn, unique_violation};
 use crate::platform::vault::Vault;
+
+/// Characters of one thing that is missing.
+const LONGEST: usize = 200;
 
 /// What is missing, as it is sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +23,25 @@ pub struct Wanted {
     pub items: Vec<String>,
     /// What else the officer says.
     pub note: Option<String>,
+}
+
+impl Wanted {
+    /// These things, where none is empty, too long, or given twice. `at` is where they stand in the request.
+    pub fn checked(self, at: &str) -> Result<Self> {
+        let items: Vec<String> = self.items.iter().map(|item| item.trim().to_owned()).collect();
+        let mut faults = Vec::new();
+        for (place, item) in items.iter().enumerate() {
+            let pointer = format!("{at}/{place}");
+            let length = item.chars().count();
+            if length == 0 || length > LONGEST {
+                let text = Text::new("应为 1 到 200 个字", "must be 1 to 200 characters");
+                faults.push(Fault::new(pointer, "max_length", text));
+            } else if items.iter().take(place).any(|before| before == item) {
+                faults.push(Fault::new(pointer, "duplicate", Text::new("重复", "given twice")));
+            }
+        }
+        if faults.is_empty() { Ok(Self { items, note: self.note }) } else { Err(Error::invalid(faults)) }
+    }
 }
 
 /// What is missing of a request.
@@ -75,4 +97,19 @@ pub fn supplement_of(conn: &mut Conn, vault: &Vault, case: CaseId) -> Result<Opt
     let text = vault.open(MISSING, case.0.as_bytes(), &row.missing_sealed).map_err(Error::internal)?;
     let Wanted { items, note } = serde_json::from_str(text.expose_secret()).map_err(Error::internal)?;
     Ok(Some(Missing { items, note, given_at: row.given_at.and_utc(), document_id: row.document_id }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_thing_that_is_missing_is_said_once() {
+        let wanted =
+            |items: &[&str]| Wanted { items: items.iter().map(|&item| item.into()).collect(), note: None };
+        assert_eq!(wanted(&[" 工资条 "]).checked("/missing").unwrap().items, ["工资条"]);
+        for wrong in [&["工资条", "工资条 "][..], &[" "], &["长".repeat(201).as_str()]] {
+            assert!(wanted(wrong).checked("/missing").is_err(), "{wrong:?}");
+        }
+    }
 }

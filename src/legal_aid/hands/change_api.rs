@@ -121,10 +121,10 @@ pub async fn legal_lawyer_change_list(
 /// What the team says to a wish for another lawyer.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"lawyer_id": "per_01k5b8m3q2e9t8h6y1v7z4w0xn", "answer": "已为您更换律师，新律师将与您联系。"}))]
+#[schema(example = json!({"person_id": "per_01k5b8m3q2e9t8h6y1v7z4w0xn", "answer": "已为您更换律师，新律师将与您联系。"}))]
 pub struct LawyerChangeDecisionInput {
-    /// Who comes in the lawyer's place, as a person; left out, it is refused.
-    pub lawyer_id: Option<PersonId>,
+    /// Who comes in the lawyer's place; left out, it is refused.
+    pub person_id: Option<PersonId>,
     /// Why whoever stands before them is passed over; only where somebody is.
     #[schema(min_length = 1, max_length = 500, pattern = r"^\S([^\x00]*\S)?$")]
     pub note: Option<String>,
@@ -152,7 +152,7 @@ pub async fn legal_lawyer_change_decide(
 ) -> Result<Stored> {
     let (actor, now, id) = (guard.person(), platform.clock.now(), id.0);
     let (ids, vault, input) = (platform.ids.clone(), platform.vault.clone(), body.body);
-    let decision = Decision { actor, successor: input.lawyer_id, note: input.note, answer: input.answer };
+    let decision = Decision { actor, successor: input.person_id, note: input.note, answer: input.answer };
     let act = move |c: &mut Conn| {
         let case = team::locked_in_tx(c, actor, id, now)?.case;
         let mut beside = Beside::default();

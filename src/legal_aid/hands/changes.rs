@@ -173,7 +173,7 @@ pub fn decide_in_tx(
         let is_of_team = team::of(conn, case.id)?.iter().any(|one| one.person_id == successor);
         if is_of_team {
             let text = Text::new("该人员已是本案成员", "this person is of the team already");
-            return Err(Error::invalid(vec![Fault::new("/lawyer_id", "unfit", text)]));
+            return Err(Error::invalid(vec![Fault::new("/person_id", "unfit", text)]));
         }
         rota::choose_in_tx(conn, vault, &case, successor, decision.note.as_deref(), now)?;
         team::leave_in_tx(conn, case.id, before.lawyer_id, now)?;

@@ -139,7 +139,7 @@ pub fn choose_in_tx(
 }
 
 fn unfit(zh: &'static str, en: &'static str) -> Error {
-    Error::invalid(vec![Fault::new("/lawyer_id", "unfit", Text::new(zh, en))])
+    Error::invalid(vec![Fault::new("/person_id", "unfit", Text::new(zh, en))])
 }
 
 fn look(

@@ -7,8 +7,9 @@ use super::naming;
 use super::templates::{self, Fields};
 use super::{numbering, store};
 use crate::clock::{civil_day, db_time};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{CaseDocumentId, Ids, PersonId};
+use crate::legal_aid::deciding::reasons;
 use crate::legal_aid::model::{Case, Facts, Ground};
 use crate::org;
 use crate::people;
@@ -121,13 +122,11 @@ fn fields(conn: &mut Conn, vault: &Vault, case: &Case, words: Words, today: Naiv
     fields.set("employer", facts.employer);
     fields.set_if("limitation_on", case.limitation_on.map(naming::day));
     fields.set_if("case_number", case.number.clone());
-    for (field, key) in [
-        ("review_days", "legal_aid.review"),
-        ("assign_days", "legal_aid.assign"),
-        ("objection_days", "legal_aid.objection_reply"),
-    ] {
-        fields.set(field, naming::term(policy::store::rule_on(conn, key, today)?.term));
-    }
+    let mut term = |key: &str| Ok::<_, Error>(naming::term(policy::store::rule_on(conn, key, today)?.term));
+    fields.set("review_days", term("legal_aid.review")?);
+    fields.set("assign_days", term("legal_aid.assign")?);
+    // The very words that are kept with the decision.
+    fields.set("appeal", reasons::appeal_notice(&term("legal_aid.objection_reply")?));
     fields.set_if("reasons", words.reasons);
     fields.set_all("missing", words.missing);
     fields.set_if("due", words.due.map(naming::day));

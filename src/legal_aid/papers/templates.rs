@@ -153,6 +153,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
+    use crate::legal_aid::deciding::reasons;
     use crate::legal_aid::papers::model::Paper;
     use crate::legal_aid::papers::page;
 
@@ -167,7 +168,7 @@ mod tests {
         "case_number",
         "review_days",
         "assign_days",
-        "objection_days",
+        "appeal",
         "reasons",
         "missing",
         "due",
@@ -245,7 +246,9 @@ mod tests {
     #[test]
     fn no_decision_against_somebody_lacks_its_reasons_and_the_way_to_object() {
         for kind in [DocumentKind::Refusal, DocumentKind::Termination] {
-            let page = page::render(&paper(kind, &all_set("某项内容")));
+            let mut fields = all_set("某项内容");
+            fields.set("appeal", reasons::appeal_notice("5日"));
+            let page = page::render(&paper(kind, &fields));
             for said in ["理由", "提出异议的权利", "第四十九条", "书面答复"] {
                 assert!(page.contains(said), "{kind}: {said}");
             }

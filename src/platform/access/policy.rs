@@ -136,7 +136,7 @@ permissions! {
     /// See how many requests and cases there are, without names.
     LegalStatistics = "legal:statistics" [LegalOfficer, LegalLead, PlanOfficer, Auditor];
     /// Judge what the content check held.
-    ContentDecide = "content:decide" [LegalLead, Reviewer, Admin];
+    ContentDecide = "content:decide" [LegalOfficer, LegalLead, Reviewer, Admin];
     /// Read the audit chain.
     AuditRead = "audit:read" [Auditor];
     /// See and revive dead jobs.

@@ -3,7 +3,7 @@
 //! A durable commit costs a flush of the disk, and a hot row is locked until its commit is flushed: one
 //! transaction a request reaches about a thousand sign-ups a second, however many connections. A [`Batcher`]
 //! has a thread of its own. While it commits, requests gather in a bounded channel; it then takes
-//! all of them (up to a limit; a small batch after one that was not waits a few milliseconds for more), handles them as one set in one transaction, and
+//! all of them (up to a limit, without waiting for more), handles them as one set in one transaction, and
 //! answers each caller after the commit. A batch that fails is repeated one by one, so that a request
 //! that cannot succeed fails alone.
 
@@ -13,7 +13,6 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Conn, Db, Engine, in_transaction};
-use crate::clock::Stopwatch;
 use crate::error::{Code, Error, Result};
 
 /// The requests of one transaction, in the order of their arrival.
@@ -51,13 +50,6 @@ impl Default for BatcherConfig {
         Self { batch: 512, queue: 4096 }
     }
 }
-
-/// Batches of so many and more do not wait for company: their size is what they cost.
-const SMALL: usize = 64;
-/// After a batch of fewer there is no company to wait for.
-const COMPANY: usize = 8;
-/// The longest wait for company.
-const MOST: Duration = Duration::from_millis(4);
 
 struct Waiting<H: BatchHandler> {
     request: H::Request,
@@ -117,17 +109,7 @@ struct Worker<H: BatchHandler> {
 impl<H: BatchHandler> Worker<H> {
     fn run(mut self, mut receiver: mpsc::Receiver<Waiting<H>>) {
         let mut waiting = Vec::with_capacity(self.batch);
-        let mut pause = Duration::ZERO;
         while receiver.blocking_recv_many(&mut waiting, self.batch) > 0 {
-            if !pause.is_zero() && waiting.len() < SMALL {
-                std::thread::sleep(pause);
-                while waiting.len() < self.batch
-                    && let Ok(one) = receiver.try_recv()
-                {
-                    waiting.push(one);
-                }
-            }
-            let (stopwatch, size) = (Stopwatch::start(), waiting.len());
             metrics::histogram!("unionhall_batch_size", "batcher" => self.name).record(count(waiting.len()));
             let (requests, answers): (Vec<_>, Vec<_>) =
                 waiting.drain(..).map(|w| (w.request, w.answer)).unzip();
@@ -137,16 +119,6 @@ impl<H: BatchHandler> Worker<H> {
                     tracing::debug!(batcher = self.name, "a caller went away before its answer");
                 }
             }
-            pause = self.pause(size, stopwatch.elapsed());
-        }
-    }
-
-    /// How long the next small batch waits for company. What was answered together tends to come again together, a moment after the next batch
-    /// would have begun without it; two such halves would take turns for ever, each paying for a whole transaction's journeys.
-    fn pause(&self, size: usize, took: Duration) -> Duration {
-        match self.db.engine() {
-            Engine::Postgres if size >= COMPANY => (took / 4).min(MOST),
-            _ => Duration::ZERO,
         }
     }
 

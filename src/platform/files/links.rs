@@ -16,6 +16,10 @@ use crate::ids::{FamilyId, FileId, PersonId};
 
 /// How long a link may be good at most.
 pub const LONGEST: TimeDelta = TimeDelta::minutes(5);
+/// How long a link of the content check is good: WeChat fetches a picture when its turn comes, and says so within half an hour.
+pub const CHECK: TimeDelta = TimeDelta::minutes(30);
+/// Bytes before the seal of a link of the content check: file, seconds.
+const CHECK_BODY: usize = 16 + 8;
 /// Bytes before the seal: file, person, login, seconds.
 const BODY: usize = 16 * 3 + 8;
 
@@ -68,12 +72,37 @@ impl Links {
         fresh.then_some(Link { file: FileId(file), person: PersonId(person), family: FamilyId(family) })
     }
 
+    /// The token of a link that opens `file` for the content check, whoever has it.
+    pub fn show_check(&self, file: FileId, now: DateTime<Utc>) -> String {
+        let until = (now + CHECK).timestamp();
+        let mut bytes = file.0.into_bytes().to_vec();
+        bytes.extend(until.to_be_bytes());
+        bytes.extend(self.sealed(b"file check\0", &bytes));
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// The file that a link of the content check opens at `now`; none for one that is forged or over.
+    pub fn read_check(&self, token: &str, now: DateTime<Utc>) -> Option<FileId> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (body, seal) = bytes.split_at_checked(CHECK_BODY)?;
+        if !bool::from(self.sealed(b"file check\0", body).ct_eq(seal)) {
+            return None;
+        }
+        let (id, until) = body.split_last_chunk::<8>()?;
+        let fresh = (now.timestamp()..=(now + CHECK).timestamp()).contains(&i64::from_be_bytes(*until));
+        Some(FileId(Uuid::from_slice(id).ok()?)).filter(|_| fresh)
+    }
+
     fn seal(&self, body: &[u8]) -> Vec<u8> {
+        self.sealed(b"file link\0", body)
+    }
+
+    fn sealed(&self, what: &[u8], body: &[u8]) -> Vec<u8> {
         // HMAC takes a key of any length, so this cannot fail; an empty seal matches nothing.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.expose_secret().as_bytes()) else {
             return Vec::new();
         };
-        mac.update(b"file link\0");
+        mac.update(what);
         mac.update(body);
         mac.finalize().into_bytes().to_vec()
     }
@@ -113,10 +142,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_link_of_the_content_check_is_another_kind_and_ends_too() {
+        let now = Utc.with_ymd_and_hms(2025, 5, 1, 9, 0, 0).unwrap();
+        let token = links("a").show_check(link().file, now);
+        assert_eq!(token.len(), 75);
+        for (seconds, good) in [(0, true), (1800, true), (1801, false), (-1, false)] {
+            let read = links("a").read_check(&token, now + TimeDelta::seconds(seconds));
+            assert_eq!(read, good.then_some(link().file), "{seconds} s later");
+        }
+        assert_eq!(links("b").read_check(&token, now), None);
+        assert_eq!(links("a").read(&token, now), None, "it is no link of a person");
+        assert_eq!(
+            links("a").read_check(&links("a").show(link(), now).0, now),
+            None,
+            "nor the other way round"
+        );
+        let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
+        for place in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1;
+            assert_eq!(links("a").read_check(&URL_SAFE_NO_PAD.encode(changed), now), None, "byte {place}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_text_panics_or_passes(text in "\\PC{0,200}") {
             prop_assert_eq!(links("a").read(&text, DateTime::UNIX_EPOCH), None);
+            prop_assert_eq!(links("a").read_check(&text, DateTime::UNIX_EPOCH), None);
         }
     }
 }

@@ -15,6 +15,7 @@
 //! without its content. Contents and names are sealed by the vault, bound to the file's id.
 
 pub mod api;
+pub mod check_api;
 pub mod classes;
 pub mod form;
 pub mod inspect;
@@ -29,10 +30,12 @@ pub mod upload;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::error::Result;
+use crate::ids::FileId;
 use crate::platform::access::Actor;
 use crate::platform::db::Conn;
 use links::Links;
@@ -55,14 +58,30 @@ pub trait Holder: Send + Sync {
     }
 }
 
+/// Whether a picture is shown, whatever it hangs on: a room above keeps some from most people. Wired in `app.rs`.
+pub trait Veil: Send + Sync {
+    /// Whether `actor`, who does not own it, sees `file`; none where what it hangs on says so.
+    fn shows(&self, conn: &mut Conn, actor: &Actor, file: FileId) -> Result<Option<bool>>;
+}
+
 /// Everything that files hang on. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Holders(Arc<RwLock<Vec<Arc<dyn Holder>>>>);
+pub struct Holders(Arc<RwLock<Vec<Arc<dyn Holder>>>>, Arc<RwLock<Option<Arc<dyn Veil>>>>);
 
 impl Holders {
     /// One more kind.
     pub fn register(&self, holder: Arc<dyn Holder>) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).push(holder);
+    }
+
+    /// What keeps pictures from people.
+    pub fn veil(&self, veil: Arc<dyn Veil>) {
+        *self.1.write().unwrap_or_else(PoisonError::into_inner) = Some(veil);
+    }
+
+    fn shows(&self, conn: &mut Conn, actor: &Actor, file: FileId) -> Result<Option<bool>> {
+        let veil = self.1.read().unwrap_or_else(PoisonError::into_inner).clone();
+        veil.map_or(Ok(None), |veil| veil.shows(conn, actor, file))
     }
 
     /// The holder of a kind. What hangs on something that nobody knows is its owner's alone.
@@ -110,6 +129,11 @@ impl Files {
     /// Where contents lie.
     pub fn storage(&self) -> &Storage {
         &self.storage
+    }
+
+    /// The path at which WeChat fetches a picture that it is asked about, without a login and for a short while.
+    pub fn check_path(&self, file: FileId, now: DateTime<Utc>) -> String {
+        format!("/api/v1/file-checks/{}", self.links.show_check(file, now))
     }
 
     /// What files hang on.

@@ -75,6 +75,9 @@ pub fn may_read(conn: &mut Conn, holders: &Holders, actor: &Actor, file: &File) 
     if file.owner_id == actor.person {
         return Ok(true);
     }
+    if let Some(shown) = holders.shows(conn, actor, file.id)? {
+        return Ok(shown);
+    }
     let (FileState::Attached, Some(kind), Some(id)) = (file.state, &file.holder_kind, &file.holder_id) else {
         return Ok(false);
     };

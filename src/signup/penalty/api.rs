@@ -6,8 +6,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::content;
 use super::model::{CLAIM, Ground, Penalty, PenaltyKind, PenaltyState};
 use super::{rules, store};
+use crate::content::checking::Checks;
 use crate::error::{Code, Error, Result};
 use crate::ids::{ActivityId, PenaltyId, SignupId};
 use crate::platform::Platform;
@@ -151,10 +153,12 @@ pub struct AppealInput {
 #[post("/api/v1/penalties/{id}/appeals")]
 pub async fn penalty_appeal(
     platform: Data<Platform>,
+    checks: Data<Checks>,
     guard: Guard<OwnData>,
     id: ApiPath<PenaltyId>,
     body: Idempotent<AppealInput>,
 ) -> Result<Stored> {
+    let checks = Checks::clone(&checks);
     let (person, now, vault, id) = (guard.person(), platform.clock.now(), platform.vault.clone(), id.0);
     let AppealInput { ground, text } = body.body;
     let act = move |c: &mut Conn| {
@@ -164,9 +168,12 @@ pub async fn penalty_appeal(
             return Err(Error::new(Code::StateForbids)
                 .detail("该记录已不能申诉", "This penalty cannot be appealed against any more"));
         }
+        content::ask_in_tx(c, &checks, id, person, now)?;
         let (row, activity, title) = store::get_own(c, id, person)?;
         audit::append_in_tx(c, now, vec![Entry::new(person, "penalty.appeal", id)])?;
         Stored::done(row.version, &PenaltyView::new(row, activity, title, now))
     };
-    platform.idempotency.run(person, body.key, act).await
+    let stored = platform.idempotency.run(person, body.key, act).await?;
+    platform.jobs.ring();
+    Ok(stored)
 }

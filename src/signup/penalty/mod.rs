@@ -13,6 +13,7 @@
 //! nobody gets a penalty from them, and no penalty has an effect on them. All figures are policies.
 
 pub mod api;
+pub mod content;
 pub mod model;
 pub mod rules;
 pub mod staff_api;

@@ -8,6 +8,7 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::PenaltyView;
+use super::content;
 use super::model::{CLAIM, Decision, PenaltyState};
 use super::store::{self, Case};
 use crate::error::{Code, Error, Result};
@@ -132,7 +133,8 @@ pub async fn penalty_claim_reveal(
                 Some(sealed) => {
                     let plain = vault.open(CLAIM, id.0.as_bytes(), sealed).map_err(Error::internal)?;
                     audit::append_in_tx(c, now, vec![Entry::new(actor, "penalty.claim_read", id)])?;
-                    Some(plain.expose_secret().to_owned())
+                    let people = (case.penalty.person_id, actor);
+                    Some(content::shown(c, id, people, plain.expose_secret().to_owned())?)
                 }
                 None => None,
             };

@@ -14,5 +14,8 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
     if let Some(call) = super::legal_papers_cases::case(stage, operation, someone).await {
         return Some(call);
     }
-    super::legal_secrecy_cases::case(stage, operation, someone).await
+    if let Some(call) = super::legal_secrecy_cases::case(stage, operation, someone).await {
+        return Some(call);
+    }
+    super::content_cases::case(stage, operation, someone).await
 }

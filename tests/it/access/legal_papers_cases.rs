@@ -113,6 +113,12 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
                 }
             }
         }
+        "legal_deputy_join" => {
+            let (case, _) = with_document(stage, &stage.guest, someone).await;
+            let deputy = staff_of_once(stage, "papers-checker", "legal_officer").await;
+            let path = format!("/api/v1/legal-cases/{}/deputies", case.id);
+            post(path, json!({ "person_id": deputy.person() }))
+        }
         "legal_return_visit_record" | "legal_file_check" | "legal_subsidy_grant" => {
             let (id, _, lawyer) = closed(stage, someone).await;
             let at = |what: &str| format!("/api/v1/legal-cases/{id}/{what}");

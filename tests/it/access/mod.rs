@@ -3,6 +3,7 @@
 
 pub mod cases;
 mod closing_cases;
+mod content_cases;
 pub mod coverage;
 mod desk_cases;
 mod door_cases;

@@ -17,6 +17,7 @@ use unionhall::attendance::entering::Entrance;
 use unionhall::attendance::model::{CheckinMethod, Direction, ScanOutcome};
 use unionhall::attendance::offline::uploading::{Settler, Told, Upload};
 use unionhall::clock::{SharedClock, db_time};
+use unionhall::content::checking::Checks;
 use unionhall::error::{Code, Error, Result};
 use unionhall::ids::{ActivityId, DeviceId, OrganisationId, PersonId, SessionId};
 use unionhall::ids::{SignupId, TargetId};
@@ -107,8 +108,13 @@ async fn order_makes_no_difference(app: TestApp, part: u64) {
     let platform = app.app().platform();
     let clock: SharedClock = Arc::clone(&platform.clock);
     let counting = Arc::new(PlanCounting::new(Arc::clone(&clock), app.ids().clone(), Duration::from_secs(1)));
-    let desk =
-        Desk { clock, ids: app.ids().clone(), vault: platform.vault.clone(), subjects: Subjects::default() };
+    let desk = Desk {
+        clock,
+        ids: app.ids().clone(),
+        vault: platform.vault.clone(),
+        subjects: Subjects::default(),
+        checks: Checks::off(app.ids().clone()),
+    };
     let place = Place {
         sessions: made.iter().map(|one| one.session).collect(),
         people: crate::signup::crowd_ids(&app, PEOPLE).await,

@@ -45,12 +45,12 @@ async fn another_lawyer_is_asked_for_and_comes(app: TestApp) {
     assert_eq!(list["items"][0]["reason"], "多次联系不上，也没有说明进展");
     assert!(!made.to_string().contains("联系不上"));
     // The lawyer whom it is about does not decide, nor does whoever would come.
-    let granted = json!({ "lawyer_id": new.person(), "answer": "已为您更换律师" });
+    let granted = json!({ "person_id": new.person(), "answer": "已为您更换律师" });
     let old = staff_of(&app, "old", "legal_officer", "longgang").await;
     old.post(&decisions(&case), granted.clone()).await.problem(409, "second_officer_required");
-    let own = json!({ "lawyer_id": handler.person(), "answer": "由我承办" });
+    let own = json!({ "person_id": handler.person(), "answer": "由我承办" });
     handler.post(&decisions(&case), own).await.problem(409, "second_officer_required");
-    let same = json!({ "lawyer_id": old.person(), "answer": "仍由其承办" });
+    let same = json!({ "person_id": old.person(), "answer": "仍由其承办" });
     handler.post(&decisions(&case), same).await.problem(422, "validation_failed");
     let key = handler.fresh_key();
     let told = handler.post_keyed(&key, &decisions(&case), granted.clone()).await.ok(200);
@@ -106,7 +106,7 @@ async fn two_who_decide_at_once_decide_once(app: TestApp) {
     let (new, _) = lawyer(&app, "new", &here, json!({})).await;
     join(&app, case.id, old.person(), TeamRole::Lawyer).await;
     applicant.post(&wishes(&case), json!({ "reason": "多次联系不上" })).await.ok(201);
-    let yes = json!({ "lawyer_id": new.person(), "answer": "已为您更换律师" });
+    let yes = json!({ "person_id": new.person(), "answer": "已为您更换律师" });
     let no = json!({ "answer": "经核实律师已依约履职" });
     let (path, look) = (decisions(&case), format!("/api/v1/legal-cases/{}/rota-suggestions", case.id));
     let (one, other, third) =
@@ -156,7 +156,7 @@ async fn a_conflict_says_the_same_whatever_the_other_case_is(app: TestApp) {
     }
     let mut told = Vec::new();
     for who in [&one, &other] {
-        let body = json!({ "lawyer_id": who.person(), "answer": "为您更换律师" });
+        let body = json!({ "person_id": who.person(), "answer": "为您更换律师" });
         told.push(stripped(handler.post(&decisions(&case), body).await.problem(409, "legal_conflict")));
     }
     assert_eq!(told[0], told[1]);

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use unionhall::ids::{CaseDocumentId, CaseId};
 use unionhall::legal_aid::closing::rules;
-use unionhall::legal_aid::model::{AidForm, CaseState, TeamRole};
+use unionhall::legal_aid::model::{AidForm, Case, CaseState, TeamRole};
 use unionhall::legal_aid::papers::model::DocumentKind;
 use unionhall::legal_aid::papers::sealing;
 use unionhall::platform::db::schema::{legal_documents, legal_events, legal_subsidies, policies};
@@ -30,6 +30,7 @@ pub const TESTS: &[Test] = tests![
     a_subsidy_is_what_the_policy_said_on_the_day_of_the_closing,
     nobody_else_learns_how_a_case_ended,
     papers_move_to_another_key,
+    a_second_officer_joins_to_check,
 ];
 
 /// A case that is being handled, and everybody of it.
@@ -411,4 +412,38 @@ async fn papers_move_to_another_key(app: TestApp) {
     let document = closed["report"]["document_id"].as_str().unwrap();
     let page = of.deputy.at(&new).get(&of.at(&format!("documents/{document}"))).await;
     assert!(page.text.contains("仲裁委员会支持全部请求。"), "{}", page.text);
+}
+
+async fn a_second_officer_joins_to_check(app: TestApp) {
+    let of = Handled::new(&app).await;
+    of.closed().await;
+    let second = staff_of(&app, "second", "legal_officer", "longgang").await;
+    second.get(&of.at("closing")).await.problem(404, "not_found");
+    // A lawyer brings nobody in, and nobody who works elsewhere comes in.
+    let body = json!({ "person_id": second.person() });
+    of.lawyer.post(&of.at("deputies"), body.clone()).await.problem(403, "forbidden");
+    let elsewhere = staff_of(&app, "elsewhere", "legal_officer", "street-pingdi").await;
+    for stranger in [elsewhere.person(), of.lawyer.person(), of.worker.person()] {
+        let reply = of.handler.post(&of.at("deputies"), json!({ "person_id": stranger })).await;
+        assert_eq!(reply.problem(422, "validation_failed")["errors"][0]["pointer"], "/person_id");
+    }
+    let key = of.handler.fresh_key();
+    let first = of.handler.post_keyed(&key, &of.at("deputies"), body.clone()).await;
+    first.expect(200);
+    assert_eq!(of.handler.post_keyed(&key, &of.at("deputies"), body.clone()).await.text, first.text);
+    of.handler.post(&of.at("deputies"), body).await.problem(409, "state_forbids");
+    app.run_jobs().await;
+    second.get(&of.at("closing")).await.ok(200);
+    second.post(&of.at("file-checks"), json!({ "present": everything() })).await.ok(200);
+    // Whoever has to keep away does not come in: who asked, above all.
+    let own = staff_of(&app, "own", "legal_officer", "street-pinghu").await;
+    let theirs = planted(&app, own.person(), "street-pinghu", |case| Case {
+        state: CaseState::Accepted,
+        decided_at: Some(case.received_at),
+        ..case
+    })
+    .await;
+    join(&app, theirs.id, of.handler.person(), TeamRole::Handler).await;
+    let path = format!("/api/v1/legal-cases/{}/deputies", theirs.id);
+    of.handler.post(&path, json!({ "person_id": own.person() })).await.problem(409, "legal_conflict");
 }

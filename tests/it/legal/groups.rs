@@ -2,11 +2,14 @@
 
 use diesel::prelude::*;
 use serde_json::{Value, json};
+use unionhall::legal_aid::counting::CaseCounting;
 use unionhall::legal_aid::model::{Case, CaseState, TeamRole};
+use unionhall::plan::cases::PlanCaseCounting;
 use unionhall::platform::db::schema::{idempotency_keys, legal_cases, legal_members};
 
 use super::manning::{EMPLOYER, sides};
 use super::planting::{join, planted};
+use crate::figures::target;
 use crate::harness::{Actor, Test, TestApp};
 use crate::http::problems::{faults, pairs};
 
@@ -14,7 +17,7 @@ pub const TESTS: &[Test] = tests![
     each_agrees_for_themselves,
     a_group_has_ten_and_three_to_five_who_represent_it,
     two_accounts_of_one_number_answer_once,
-    a_group_counts_as_the_first_day_of_the_year_says,
+    a_group_that_grows_and_shrinks_counts_as_many,
 ];
 
 fn phone(number: usize) -> String {
@@ -181,30 +184,42 @@ async fn two_accounts_of_one_number_answer_once(app: TestApp) {
     app.run_jobs().await;
 }
 
-async fn a_group_counts_as_the_first_day_of_the_year_says(app: TestApp) {
-    // The federation changes how groups count in the middle of the year.
+async fn a_group_that_grows_and_shrinks_counts_as_many(app: TestApp) {
+    // The federation counts every member of a group, from the first day of the plan's year on.
     app.write(|conn| {
         use unionhall::platform::db::schema::policies;
-        let row = (
-            policies::policy_key.eq("legal_aid.group_count"),
-            policies::effective_from.eq("2025-03-01".parse::<chrono::NaiveDate>().unwrap()),
-            policies::value.eq("member"),
-            policies::unit.eq("words"),
-            policies::source.eq("测试"),
-        );
-        Ok(diesel::insert_into(policies::table).values(row).execute(conn)?)
+        let row = policies::table.filter(policies::policy_key.eq("legal_aid.group_count"));
+        Ok(diesel::update(row).set(policies::value.eq("member")).execute(conn)?)
     })
     .await;
-    let (applicant, case, path) = asked(&app, |case| case).await;
+    let pinghu = app.organisation("street-pinghu").await;
+    let (applicant, case, path) = asked(&app, |case| Case { street_id: Some(pinghu), ..case }).await;
     applicant.post(&path, members(9, 2)).await.ok(201);
-    for number in 0..9 {
+    for number in 0..8 {
         answer(&fellow(&app, number).await, json!({ "agrees": true })).await;
     }
-    assert_eq!(size(&app, &case).await, 10);
-    let counting = app.read(|conn| {
-        let day = "2025-01-01".parse().unwrap();
-        Ok(unionhall::policy::store::on(conn, "legal_aid.group_count", day)?.unwrap().value)
-    });
-    assert_eq!(counting.await, "case", "this year's groups are still one each");
+    // It is accepted while one of them has not answered: nine are no group, so it is one case.
+    let (id, now, ids) = (case.id, app.now(), app.ids().clone());
+    app.write(move |conn| {
+        let at = unionhall::clock::db_time(now);
+        let accepted = (
+            legal_cases::state.eq(CaseState::Accepted),
+            legal_cases::decided_at.eq(at),
+            legal_cases::number.eq("测试〔2025〕1号"),
+        );
+        diesel::update(legal_cases::table.find(id)).set(accepted).execute(conn)?;
+        let case = legal_cases::table.find(id).select(Case::as_select()).first(conn)?;
+        PlanCaseCounting { ids }.accepted_in_tx(conn, &case, now)
+    })
+    .await;
+    assert_eq!(target(&app, "11c", "").await["value"], 1);
+    let last = fellow(&app, 8).await;
+    answer(&last, json!({ "agrees": true })).await;
+    assert_eq!((size(&app, &case).await, target(&app, "11c", "").await["value"].clone()), (10, json!(10)));
+    // What they claim changes nothing, and whoever leaves takes their share along.
+    answer(&last, json!({ "agrees": true, "amount_fen": 1 })).await;
+    assert_eq!(target(&app, "11c", "").await["value"], 10);
+    answer(&last, json!({ "agrees": false })).await;
+    assert_eq!((size(&app, &case).await, target(&app, "11c", "").await["value"].clone()), (1, json!(1)));
     app.run_jobs().await;
 }

@@ -9,6 +9,7 @@ pub mod glass;
 pub mod groups;
 pub mod hand_keys;
 pub mod hands;
+pub mod histories;
 pub mod manning;
 pub mod papers;
 pub mod planting;

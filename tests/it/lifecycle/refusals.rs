@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 use serde_json::{Value, json};
 use unionhall::clock::ManualClock;
+use unionhall::content::checking::Checks;
 use unionhall::error::{Code, Error, Result};
 use unionhall::ids::ActivityId;
 use unionhall::offering::changing::Acting;
@@ -217,6 +218,7 @@ async fn a_consequence_that_fails_undoes_everything(app: TestApp) {
         ids: app.ids().clone(),
         vault: app.app().platform().vault.clone(),
         subjects: Subjects::default(),
+        checks: Checks::off(app.ids().clone()),
     };
     let first = Arc::new(SignupFollower { ids: app.ids().clone(), vault: desk.vault.clone(), desk });
     let acting = Acting {

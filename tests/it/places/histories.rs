@@ -12,6 +12,7 @@ use diesel::prelude::*;
 use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use unionhall::clock::{Clock, ManualClock, SharedClock, db_time};
+use unionhall::content::checking::Checks;
 use unionhall::error::{Code, Error, Result};
 use unionhall::ids::{
     ActivityId, OfferId, OrganisationId, PersonId, ProgrammeId, QuotaId, SessionId, SignupId,
@@ -82,6 +83,7 @@ async fn no_history_breaks_an_invariant(app: TestApp, part: u64) {
                 ids: ids.clone(),
                 vault: vault.clone(),
                 subjects: Subjects::default(),
+                checks: Checks::off(ids.clone()),
             };
             let tools = Tools {
                 clock: Arc::clone(&clock) as SharedClock,

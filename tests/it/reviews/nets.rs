@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use unionhall::content::checking::Checks;
 use unionhall::error::{Code, Result};
 use unionhall::ids::{LeaveId, SubjectId};
 use unionhall::notify::beside::Beside;
@@ -136,6 +137,7 @@ async fn a_subject_is_not_told_of_a_refused_appeal(app: TestApp) {
         ids: platform.ids.clone(),
         vault: platform.vault.clone(),
         subjects: Subjects(vec![Arc::clone(&listener) as Arc<dyn Subject>]),
+        checks: Checks::off(platform.ids.clone()),
     };
     for (id, by, body, told) in [
         (&appeal.id, &officers.street, "street-pinghu", vec![]),

@@ -165,6 +165,19 @@ pub struct Report {
     pub approved: bool,
 }
 
+/// Somebody who asks for legal aid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aid {
+    /// Its number in the script.
+    pub number: u32,
+    /// Who.
+    pub worker: u32,
+    /// In which form, as the API names it.
+    pub form: &'static str,
+    /// Whether it is accepted, on the same day; else it is refused.
+    pub accepted: bool,
+}
+
 /// What happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
@@ -174,6 +187,13 @@ pub enum What {
     Visits(Visits),
     /// A unit reports a figure.
     Report(Report),
+    /// Somebody asks for legal aid.
+    Aid(Aid),
+    /// The acceptance of a case is annulled.
+    AidAnnulled {
+        /// Which.
+        number: u32,
+    },
     /// Somebody works elsewhere from now on.
     Moves {
         /// Who.

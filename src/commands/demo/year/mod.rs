@@ -3,6 +3,7 @@
 //! [`script`] says what happens, [`play()`] lets it happen over HTTP with a clock that it moves, and [`reckon`] says from the same events,
 //! with nothing of the ledger's, what the figures must be. [`differences`] compares.
 
+mod aid;
 mod book;
 mod compare;
 mod desk;

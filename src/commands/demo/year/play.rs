@@ -34,6 +34,8 @@ pub(super) struct Player<'a> {
     moved: HashMap<u32, &'static str>,
     pub(super) meetings: HashMap<usize, Made>,
     pub(super) visits: HashMap<u32, String>,
+    /// Cases of legal aid, with who asked.
+    pub(super) aided: HashMap<u32, (String, u32)>,
     pictures: u32,
 }
 
@@ -53,6 +55,7 @@ impl<'a> Player<'a> {
             moved: HashMap::new(),
             meetings: HashMap::new(),
             visits: HashMap::new(),
+            aided: HashMap::new(),
             pictures: 0,
         };
         let admin = player.user("admin").await?;
@@ -74,6 +77,8 @@ impl<'a> Player<'a> {
             What::Meeting(meeting) => self.meeting(meeting).await,
             What::Visits(visits) => self.visit(day, visits).await,
             What::Report(report) => self.report(report).await,
+            What::Aid(aid) => self.aid(aid).await,
+            What::AidAnnulled { number } => self.annul_aid(*number).await,
             What::Moves { worker, workplace } => {
                 self.moved.insert(*worker, *workplace);
                 let session = self.user(&regular(*worker)).await?;

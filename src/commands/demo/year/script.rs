@@ -1,7 +1,8 @@
 //! The year 2025 as a list of events, the same every time: it asks neither a clock nor chance.
 
 use super::events::{
-    About, Came, DISTRICT, Event, Figure, How, Meeting, Report, STREETS, Sitting, Visit, Visits, What, When,
+    About, Aid, Came, DISTRICT, Event, Figure, How, Meeting, Report, STREETS, Sitting, Visit, Visits, What,
+    When,
 };
 
 const SKILLS: About = About { kind: "training", topic: "skills", audience: "all" };
@@ -28,15 +29,18 @@ const MOVER: u32 = 5;
 const FIRST_FRESH: u32 = 1000;
 /// The first of those who are in hospital.
 const FIRST_INJURED: u32 = 5000;
+/// The first of those who ask for legal aid.
+const FIRST_AIDED: u32 = 7000;
 
 /// The events, in the order of time.
 pub fn script() -> Vec<Event> {
-    let mut year = Writer { events: Vec::new(), meetings: 0, fresh: FIRST_FRESH };
+    let mut year = Writer { events: Vec::new(), meetings: 0, fresh: FIRST_FRESH, aided: 0 };
     for month in 1..=12 {
         year.courses(month);
         year.occasions(month);
         year.stations(month);
         year.visits(month);
+        year.aid(month);
         year.reports(month);
         year.desk(month);
     }
@@ -62,6 +66,7 @@ struct Writer {
     events: Vec<Event>,
     meetings: usize,
     fresh: u32,
+    aided: u32,
 }
 
 impl Writer {
@@ -218,6 +223,34 @@ impl Writer {
         };
         let street = if matches!(month, 4 | 6) { street(4) } else { street(month) };
         self.add(month, 23, What::Visits(Visits { street, made }));
+    }
+
+    fn asks(&mut self, (month, day): (u32, u32), form: &'static str, accepted: bool) -> u32 {
+        self.aided += 1;
+        let number = self.aided;
+        self.add(month, day, What::Aid(Aid { number, worker: FIRST_AIDED + number, form, accepted }));
+        number
+    }
+
+    /// Legal aid. Advice and a letter make no case, nor does what is refused.
+    fn aid(&mut self, month: u32) {
+        let first = self.asks((month, 11), "mediation", true);
+        let second = self.asks((month, 24), "representation", true);
+        match month {
+            // Annulled when its month is closed.
+            1 => self.add(3, 12, What::AidAnnulled { number: first }),
+            4 => _ = self.asks((4, 11), "representation", false),
+            5 => self.add(5, 26, What::AidAnnulled { number: second }),
+            6 => _ = self.asks((6, 11), "drafting", true),
+            9 => _ = self.asks((9, 11), "consultation", true),
+            // Many at once, when a factory moves away.
+            11 => {
+                for _ in 0..4 {
+                    self.asks((11, 12), "representation", true);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// What units say of a month, on its 25th.

@@ -15,7 +15,6 @@ pub(super) fn print(reckoned: &Reckoned, shown: &Shown) {
         let text = |name: &str| field(target, name).as_str().unwrap_or_default();
         let number = |name: &str| field(target, name).as_i64().unwrap_or(0);
         let mark = if number("value") == expected.value { "✓" } else { "✗" };
-        // 法律援助 has no room yet, so that its value is known to be none.
         let note = if text("standing") == "not_reported" { "待上报 not reported" } else { "" };
         println!(
             "  {} {} {:>9} {:>9} {:>9}  {mark} {note}",
