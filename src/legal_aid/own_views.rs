@@ -14,7 +14,7 @@ use super::rules::means::Exemption;
 use super::rules::next::{self, Next, OwnAct, WhoseTurn};
 use super::rules::terms::Limitation;
 use super::rules::warnings::{self, About, Warning};
-use super::{clocks, events, figures};
+use super::{clocks, events, figures, objections};
 use crate::clock::civil_day;
 use crate::error::Result;
 use crate::ids::{CaseDocumentId, CaseId, OrganisationId, PersonId};
@@ -258,7 +258,7 @@ impl OwnLegalRequest {
             Facts::open(vault, case)?;
         Ok(Self {
             line: OwnLegalLine::of(conn, case, now)?,
-            may: next::may(case.state),
+            may: may(conn, case)?,
             missing: missing(conn, vault, case)?,
             contact: contact(conn, case)?,
             warnings: warned(conn, case, civil_day(now))?,
@@ -283,6 +283,15 @@ impl OwnLegalRequest {
             history: history(conn, case)?,
         })
     }
+}
+
+fn may(conn: &mut Conn, case: &Case) -> Result<Vec<OwnAct>> {
+    let mut may = next::may(case.state);
+    // One objects to a decision once.
+    if may.contains(&OwnAct::Object) && !objections::may_object(conn, case)? {
+        may.retain(|act| *act != OwnAct::Object);
+    }
+    Ok(may)
 }
 
 fn missing(conn: &mut Conn, vault: &Vault, case: &Case) -> Result<Option<LegalMissingView>> {
