@@ -98,7 +98,7 @@ pub struct LegalHappenedView {
 
 /// What is missing, as it was told once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct LegalMissingView {
+pub struct OwnLegalMissing {
     /// Each thing by itself.
     #[schema(max_items = 50)]
     pub items: Vec<String>,
@@ -179,7 +179,7 @@ pub struct OwnLegalRequest {
     pub may: Vec<OwnAct>,
     /// What is missing, while it is waited for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub missing: Option<LegalMissingView>,
+    pub missing: Option<OwnLegalMissing>,
     /// Whom to ask.
     pub contact: LegalContactView,
     /// What one should know of the terms of the law.
@@ -294,12 +294,12 @@ fn may(conn: &mut Conn, case: &Case) -> Result<Vec<OwnAct>> {
     Ok(may)
 }
 
-fn missing(conn: &mut Conn, vault: &Vault, case: &Case) -> Result<Option<LegalMissingView>> {
+fn missing(conn: &mut Conn, vault: &Vault, case: &Case) -> Result<Option<OwnLegalMissing>> {
     if case.state != CaseState::Supplement {
         return Ok(None);
     }
     let told = supplements::supplement_of(conn, vault, case.id)?;
-    Ok(told.map(|told| LegalMissingView { items: told.items, note: told.note, told_at: told.given_at }))
+    Ok(told.map(|told| OwnLegalMissing { items: told.items, note: told.note, told_at: told.given_at }))
 }
 
 fn contact(conn: &mut Conn, case: &Case) -> Result<LegalContactView> {
