@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use secrecy::ExposeSecret;
+use uuid::Uuid;
 
 use super::machine::Act;
 use super::model::{Case, CaseEvent, NOTE};
@@ -29,6 +30,14 @@ pub struct Happened<'a> {
     pub document: Option<CaseDocumentId>,
 }
 
+/// `id` as an id that sorts after those of earlier versions of its case, also within one moment: the twelve random bits that follow the time
+/// say which version it led to.
+fn in_order(id: Uuid, version: i64) -> CaseEventId {
+    const BITS: u128 = 0xfff << 64;
+    let version = u128::try_from(version & 0xfff).unwrap_or_default();
+    CaseEventId(Uuid::from_u128((id.as_u128() & !BITS) | (version << 64)))
+}
+
 /// Keeps what happened to `case`, which stands as the act has left it.
 pub fn record_in_tx(
     conn: &mut Conn,
@@ -38,7 +47,7 @@ pub fn record_in_tx(
     happened: Happened<'_>,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let id: CaseEventId = ids.id();
+    let id = in_order(ids.id(), case.version);
     let seal = |text: &str| vault.seal(NOTE, id.0.as_bytes(), text).map_err(Error::internal);
     let row = CaseEvent {
         id,
@@ -58,7 +67,6 @@ pub fn record_in_tx(
 pub fn of(conn: &mut Conn, case: CaseId) -> Result<Vec<CaseEvent>> {
     let mut rows: Vec<CaseEvent> = legal_events::table
         .filter(legal_events::case_id.eq(case))
-        // Those of one moment: as the versions of the case would stand, by the moment first.
         .order((legal_events::at.desc(), legal_events::id.desc()))
         .limit(SHOWN)
         .select(CaseEvent::as_select())
@@ -81,4 +89,18 @@ pub fn note(vault: &Vault, event: &CaseEvent) -> Result<Option<String>> {
     let Some(sealed) = &event.note_sealed else { return Ok(None) };
     let plain = vault.open(NOTE, event.id.0.as_bytes(), sealed).map_err(Error::internal)?;
     Ok(Some(plain.expose_secret().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_of_one_moment_stand_in_the_order_of_versions() {
+        let random = |low: u128| Uuid::from_u128((0x0197_7777_0000_7abc << 64) | low);
+        let ids: Vec<CaseEventId> =
+            (1..=300).map(|version| in_order(random(u128::MAX >> 64 >> version % 60), version)).collect();
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(ids.iter().all(|id| id.0.get_version_num() == 7));
+    }
 }

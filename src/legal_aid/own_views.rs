@@ -14,7 +14,7 @@ use super::rules::means::Exemption;
 use super::rules::next::{self, Next, OwnAct, WhoseTurn};
 use super::rules::terms::Limitation;
 use super::rules::warnings::{self, About, Warning};
-use super::{clocks, events, figures};
+use super::{clocks, events, figures, objections};
 use crate::clock::civil_day;
 use crate::error::Result;
 use crate::ids::{CaseDocumentId, CaseId, OrganisationId, PersonId};
@@ -98,7 +98,7 @@ pub struct LegalHappenedView {
 
 /// What is missing, as it was told once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct LegalMissingView {
+pub struct OwnLegalMissing {
     /// Each thing by itself.
     #[schema(max_items = 50)]
     pub items: Vec<String>,
@@ -179,7 +179,7 @@ pub struct OwnLegalRequest {
     pub may: Vec<OwnAct>,
     /// What is missing, while it is waited for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub missing: Option<LegalMissingView>,
+    pub missing: Option<OwnLegalMissing>,
     /// Whom to ask.
     pub contact: LegalContactView,
     /// What one should know of the terms of the law.
@@ -258,7 +258,7 @@ impl OwnLegalRequest {
             Facts::open(vault, case)?;
         Ok(Self {
             line: OwnLegalLine::of(conn, case, now)?,
-            may: next::may(case.state),
+            may: may(conn, case)?,
             missing: missing(conn, vault, case)?,
             contact: contact(conn, case)?,
             warnings: warned(conn, case, civil_day(now))?,
@@ -285,12 +285,21 @@ impl OwnLegalRequest {
     }
 }
 
-fn missing(conn: &mut Conn, vault: &Vault, case: &Case) -> Result<Option<LegalMissingView>> {
+fn may(conn: &mut Conn, case: &Case) -> Result<Vec<OwnAct>> {
+    let mut may = next::may(case.state);
+    // One objects to a decision once.
+    if may.contains(&OwnAct::Object) && !objections::may_object(conn, case)? {
+        may.retain(|act| *act != OwnAct::Object);
+    }
+    Ok(may)
+}
+
+fn missing(conn: &mut Conn, vault: &Vault, case: &Case) -> Result<Option<OwnLegalMissing>> {
     if case.state != CaseState::Supplement {
         return Ok(None);
     }
     let told = supplements::supplement_of(conn, vault, case.id)?;
-    Ok(told.map(|told| LegalMissingView { items: told.items, note: told.note, told_at: told.given_at }))
+    Ok(told.map(|told| OwnLegalMissing { items: told.items, note: told.note, told_at: told.given_at }))
 }
 
 fn contact(conn: &mut Conn, case: &Case) -> Result<LegalContactView> {

@@ -1,7 +1,5 @@
 //! The sides of cases by keyed hashes: who stands where is found without opening a file.
 
-use diesel::prelude::*;
-
 use super::model::{Party, Side, WHO};
 use crate::error::Result;
 use crate::ids::CaseId;

@@ -104,6 +104,7 @@ async fn a_worker_asks_and_is_told_what_comes_next(app: TestApp) {
     let id = asked.id;
     let history = app.read(move |conn| events::of(conn, id)).await;
     assert_eq!(history[0].actor_id, Some(asked.worker.person()));
+    app.run_jobs().await;
 }
 
 async fn asking_again_with_the_same_key_is_one_request(app: TestApp) {
@@ -119,6 +120,7 @@ async fn asking_again_with_the_same_key_is_one_request(app: TestApp) {
     let listed = zhang.get(REQUESTS).await.ok(200);
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
     assert_eq!(notices(&app, &ground.officer).await.len(), 1);
+    app.run_jobs().await;
 }
 
 async fn everything_wrong_is_said_at_once(app: TestApp) {
@@ -163,6 +165,7 @@ async fn everything_wrong_is_said_at_once(app: TestApp) {
     assert_eq!(notices(&app, &ground.officer).await, [""; 0]);
     // The picture hangs on nothing still.
     ask_as(&zhang, json!({ "evidence": [file] })).await;
+    app.run_jobs().await;
 }
 
 async fn a_code_of_the_first_years_is_kept_with_its_reason(app: TestApp) {
@@ -189,6 +192,7 @@ async fn a_code_of_the_first_years_is_kept_with_its_reason(app: TestApp) {
         })
         .await;
     assert_eq!(sides, 4, "id and name of the applicant, name and code of the employer");
+    app.run_jobs().await;
 }
 
 async fn what_is_urgent_goes_by_the_days_that_are_left(app: TestApp) {
@@ -223,6 +227,7 @@ async fn what_is_urgent_goes_by_the_days_that_are_left(app: TestApp) {
     .await;
     let now_urgent = ask_as(&zhang, json!({ "event": "left", "event_on": "2024-06-23" })).await;
     assert_eq!(now_urgent.reply.body["urgent"], true);
+    app.run_jobs().await;
 }
 
 async fn a_request_goes_to_the_nearest_desk_or_to_the_one_named(app: TestApp) {
@@ -251,6 +256,7 @@ async fn a_request_goes_to_the_nearest_desk_or_to_the_one_named(app: TestApp) {
     assert_eq!(kept(&app, &later).await.desk_id, root);
     let gone = later.worker.post(REQUESTS, input_with(json!({ "desk_id": street }))).await;
     assert_eq!(faults(&gone.problem(422, "validation_failed")), pairs(&[("/desk_id", "unfit")]));
+    app.run_jobs().await;
 }
 
 async fn whoever_is_not_exempt_declares_and_brings_no_paper(app: TestApp) {
@@ -269,6 +275,7 @@ async fn whoever_is_not_exempt_declares_and_brings_no_paper(app: TestApp) {
     let body = json!({ "category": "union_body", "matter": null, "exemption": null });
     let union = ask_as(&asked.worker, body).await;
     assert_eq!(kept(&app, &union).await.means, Means::Exempt);
+    app.run_jobs().await;
 }
 
 async fn the_term_stands_while_something_is_missing(app: TestApp) {
@@ -300,6 +307,7 @@ async fn the_term_stands_while_something_is_missing(app: TestApp) {
     let running = app.read(move |conn| clocks::running(conn, id)).await;
     assert_eq!(running.len(), 1, "the term for the supplement is done with");
     asked.act("supplements", json!({ "text": "再补一份" })).await.problem(409, "state_forbids");
+    app.run_jobs().await;
 }
 
 async fn what_is_not_waited_for_is_not_supplied(app: TestApp) {
@@ -309,6 +317,7 @@ async fn what_is_not_waited_for_is_not_supplied(app: TestApp) {
     assert!(problem["detail"].as_str().unwrap().contains("待审查"), "{problem}");
     let faulty = asked.act("supplements", json!({ "text": " " })).await.problem(422, "validation_failed");
     assert_eq!(faults(&faulty)[0].0, "/text");
+    app.run_jobs().await;
 }
 
 async fn evidence_is_read_by_the_team_alone(app: TestApp) {
@@ -342,6 +351,7 @@ async fn evidence_is_read_by_the_team_alone(app: TestApp) {
     // Somebody who has lost the role reads nothing, though they were of the team.
     revoke(&app, ground.officer.person()).await;
     ground.officer.get(&file).await.problem(404, "not_found");
+    app.run_jobs().await;
 }
 
 async fn somebody_gives_it_up_and_asks_again(app: TestApp) {
@@ -366,6 +376,7 @@ async fn somebody_gives_it_up_and_asks_again(app: TestApp) {
     let next = listed["next"].as_str().unwrap();
     let rest = asked.worker.get(&format!("{REQUESTS}?limit=1&cursor={next}")).await.ok(200);
     assert_eq!((&rest["items"][0]["id"], &rest["next"]), (&json!(asked.id), &Value::Null));
+    app.run_jobs().await;
 }
 
 async fn a_late_desk_is_called_late(app: TestApp) {
@@ -381,6 +392,7 @@ async fn a_late_desk_is_called_late(app: TestApp) {
     assert!(next["text"].as_str().unwrap().contains("已超过期限"), "{next}");
     let due = asked.review_due(&app).await.unwrap();
     assert_eq!(due, db_time(app.now()));
+    app.run_jobs().await;
 }
 
 async fn what_was_written_lies_sealed(app: TestApp) {
@@ -404,6 +416,7 @@ async fn what_was_written_lies_sealed(app: TestApp) {
     assert_eq!(asked.seen().await["facts"], "老板卷款跑路");
     let reply = asked.worker.get(&asked.path()).await;
     assert_eq!((reply.header("cache-control"), reply.header("etag")), (Some("no-store"), None));
+    app.run_jobs().await;
 }
 
 async fn requests_of_others_are_not_there(app: TestApp) {
@@ -424,6 +437,7 @@ async fn requests_of_others_are_not_there(app: TestApp) {
     }
     assert_eq!(li.get(REQUESTS).await.ok(200)["items"], json!([]));
     assert_eq!(asked.seen().await["state"], "received");
+    app.run_jobs().await;
 }
 
 /// All roles of somebody end.
