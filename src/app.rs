@@ -325,7 +325,7 @@ impl App {
             config.wechat.push_token.clone(),
             &config.wechat.push_aes_key,
         );
-        let mut handlers = handlers(&clock, &ids, &tools, &files);
+        let mut handlers = handlers(&clock, &ids, &tools, &files, &legal);
         handlers.push(Arc::new(checker));
         Ok(Self {
             wechat,
@@ -360,7 +360,6 @@ impl App {
                 ids.clone(),
                 platform.jobs.clone(),
                 config.database.batch,
-                handlers(&clock, &ids, &tools, &files, &legal),
                 handlers,
             ),
             tools,

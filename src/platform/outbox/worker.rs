@@ -83,6 +83,14 @@ impl Worker {
         self.handlers.values().filter(|handler| handler.is_long()).map(|handler| handler.kind()).collect()
     }
 
+    /// How many jobs are claimed at once. A long one at a time: its lease does not run out while it waits for another.
+    fn most(&self, lane: Lane) -> usize {
+        match lane {
+            Lane::Short => self.claim,
+            Lane::Long(_) => 1,
+        }
+    }
+
     async fn run_lane(self, lane: Lane, mut stop: watch::Receiver<bool>) {
         let mut pause = LOOK;
         while !*stop.borrow() {
@@ -91,7 +99,7 @@ impl Worker {
             pause = match outcome {
                 Ok(Ok(0)) => LOOK,
                 // As many as can be claimed: there are more.
-                Ok(Ok(done)) if done >= self.claim => continue,
+                Ok(Ok(done)) if done >= self.most(lane) => continue,
                 Ok(Ok(_)) => {
                     // In a rush there is always another one. What comes in this moment shares a commit, instead of taking one
                     // from those who sign up.
@@ -194,14 +202,13 @@ impl Worker {
                     .select(Job::as_select())
             };
         }
-        let limit = i64::try_from(self.claim).unwrap_or(1);
+        let limit = i64::try_from(self.most(lane)).unwrap_or(1);
         let mut claimed: Vec<Job> = match lane {
             Lane::Short => {
                 let long = self.long_kinds();
                 crate::load_unclaimed!(conn, due!(jobs::kind.ne_all(&long), limit))?
             }
-            // One at a time: its lease does not run out while it waits for another.
-            Lane::Long(kind) => crate::load_unclaimed!(conn, due!(jobs::kind.eq(kind), 1))?,
+            Lane::Long(kind) => crate::load_unclaimed!(conn, due!(jobs::kind.eq(kind), limit))?,
         };
         let ids: Vec<JobId> = claimed.iter().map(|job| job.id).collect();
         if ids.is_empty() {
