@@ -3,7 +3,6 @@
 use actix_web::post;
 use actix_web::web::Data;
 use serde::Deserialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::second;

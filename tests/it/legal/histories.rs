@@ -12,8 +12,8 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use unionhall::content::checking::Checks;
 use unionhall::clock::{Clock, ManualClock, SharedClock};
+use unionhall::content::checking::Checks;
 use unionhall::error::{Code, Error, Result};
 use unionhall::ids::{CaseDocumentId, CaseId, FileId, PersonId};
 use unionhall::legal_aid::acting::act_in_tx;
@@ -179,7 +179,10 @@ impl History<'_> {
 
     /// Words, or what only looks like words.
     fn words(&mut self) -> &'static str {
-        ["不属于援助范围。", "另有代理人。", "", "  \n", "\u{3000}"].choose(&mut self.rng).copied().unwrap()
+        ["不属于援助范围。", "另有代理人。", "已按请求办理。", "", " \n\u{3000}"]
+            .choose(&mut self.rng)
+            .copied()
+            .unwrap()
     }
 
     fn step(&mut self, conn: &mut Conn, before: &Case) -> (&'static str, Result<()>) {
@@ -190,7 +193,17 @@ impl History<'_> {
         let mut acting = Acting::new(&tools, by, now);
         let key = (id, version);
         let wanted = Wanted { items: vec!["劳动合同".into()], note: Some("请尽快".into()) };
-        match self.rng.random_range(0..100) {
+        // Often what usually comes next, or a case would hardly ever reach its end.
+        let usual = match before.state {
+            CaseState::Received => 16..27,
+            CaseState::Supplement => 8..16,
+            CaseState::Accepted => 36..48,
+            CaseState::Assigned => 48..60,
+            CaseState::Handling => 60..78,
+            _ => 0..100,
+        };
+        let what = if self.rng.random_bool(0.5) { usual } else { 0..100 };
+        match self.rng.random_range(what) {
             0..8 => ("notice", deciding::notice_in_tx(conn, &mut acting, key, &wanted).map(drop)),
             8..16 => {
                 let mut beside = Beside::default();
