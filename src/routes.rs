@@ -225,6 +225,7 @@ pub fn configure(cfg: &mut ServiceConfig<'_>) {
         .service(legal_aid::hands::change_api::my_legal_lawyer_change_withdraw)
         .service(legal_aid::hands::referral_api::legal_referral_propose)
         .service(legal_aid::hands::referral_api::legal_referral_list)
+        .service(legal_aid::hands::referral_api::legal_referral_reveal)
         .service(legal_aid::hands::referral_api::legal_referral_send)
         .service(legal_aid::hands::referral_api::legal_referral_settle)
         .service(legal_aid::hands::referral_api::my_legal_referral_list)

@@ -65,6 +65,8 @@ pub struct Member {
     pub id: CaseMemberId,
     /// Of which case.
     pub case_id: CaseId,
+    /// In which place they were named, from 1: the applicant.
+    pub place: i64,
     /// Who; none until somebody with that number has answered.
     pub person_id: Option<PersonId>,
     /// Their name, as the applicant wrote it.
@@ -181,7 +183,7 @@ fn check(bounds: Bounds, own_phone: Option<&[u8]>, others: &[Naming], vault: &Va
 
 /// All members of a case, in the order in which they were named.
 pub fn of_case(conn: &mut Conn, case: CaseId) -> Result<Vec<Member>> {
-    let query = legal_members::table.filter(legal_members::case_id.eq(case)).order(legal_members::id);
+    let query = legal_members::table.filter(legal_members::case_id.eq(case)).order(legal_members::place);
     Ok(query.select(Member::as_select()).load(conn)?)
 }
 
@@ -223,6 +225,7 @@ pub fn form_in_tx(
     let mut rows = vec![Member {
         id: own,
         case_id: case.id,
+        place: 1,
         person_id: Some(case.person_id),
         name_sealed: sealed(vault, MEMBER_NAME, own.0.as_bytes(), &name)?,
         phone_sealed: None,
@@ -234,11 +237,12 @@ pub fn form_in_tx(
         answered_at: Some(db_time(now)),
         version: 1,
     }];
-    for (one, phone) in others.iter().zip(&phones) {
+    for (place, (one, phone)) in (2..).zip(others.iter().zip(&phones)) {
         let key = one.id.0;
         rows.push(Member {
             id: one.id,
             case_id: case.id,
+            place,
             person_id: None,
             name_sealed: sealed(vault, MEMBER_NAME, key.as_bytes(), one.name.trim())?,
             phone_sealed: Some(sealed(vault, MEMBER_PHONE, key.as_bytes(), phone.as_str())?),

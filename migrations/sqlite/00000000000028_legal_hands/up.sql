@@ -127,6 +127,8 @@ CREATE INDEX legal_referrals_case_id ON legal_referrals (case_id, id);
 CREATE TABLE legal_members (
     id BLOB NOT NULL PRIMARY KEY,
     case_id BLOB NOT NULL REFERENCES legal_cases (id),
+    -- in which place they were named, from 1: the applicant
+    place BIGINT NOT NULL CHECK (place >= 1),
     -- none until somebody with that number has answered
     person_id BLOB REFERENCES people (id),
     name_sealed TEXT NOT NULL,
@@ -147,6 +149,6 @@ CREATE TABLE legal_members (
 );
 CREATE UNIQUE INDEX legal_members_phone ON legal_members (case_id, phone_index);
 CREATE UNIQUE INDEX legal_members_person ON legal_members (case_id, person_id);
-CREATE INDEX legal_members_case_id ON legal_members (case_id, id);
+CREATE UNIQUE INDEX legal_members_place ON legal_members (case_id, place);
 CREATE INDEX legal_members_phone_index ON legal_members (phone_index, id);
 CREATE INDEX legal_members_person_id ON legal_members (person_id, id);

@@ -22,8 +22,8 @@ use crate::platform::access::Guard;
 use crate::platform::access::policy::{LegalWork, OwnData};
 use crate::platform::audit;
 use crate::platform::db::Conn;
-use crate::platform::http::{ApiPath, Idempotent, Reply, Stored};
-use crate::platform::vault::Vault;
+use crate::platform::http::{ApiJson, ApiPath, Idempotent, Reply, Stored};
+use crate::platform::vault::{Vault, mask};
 
 /// A referral.
 #[derive(Debug, Serialize, ToSchema)]
@@ -78,7 +78,7 @@ pub struct ReferralDetail {
     /// Why.
     #[schema(max_length = 500)]
     pub reason: String,
-    /// What is handed over, by the names of `fields`; what the case has not is left out.
+    /// What is handed over, by the names of `fields`, a telephone number masked; what the case has not is left out.
     pub data: BTreeMap<String, String>,
     /// What was said of it in the end.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,11 +97,14 @@ pub struct ReferralList {
 impl ReferralList {
     fn of(conn: &mut Conn, vault: &Vault, case: CaseId) -> Result<Self> {
         let view = |row: &Referral| {
-            let data = referrals::data(vault, row)?;
+            let shown = |(field, value): (ReferralField, String)| match field {
+                ReferralField::Phone => (field.to_string(), mask::phone(&value)),
+                _ => (field.to_string(), value),
+            };
             Ok(ReferralDetail {
                 referral: ReferralView::new(row)?,
                 reason: referrals::reason(vault, row)?,
-                data: data.into_iter().map(|(field, value)| (field.to_string(), value)).collect(),
+                data: referrals::data(vault, row)?.into_iter().map(shown).collect(),
                 outcome: referrals::outcome(vault, row)?,
             })
         };
@@ -198,9 +201,45 @@ pub struct ReferralHandoverInput {
     pub referral_id: ReferralId,
 }
 
+/// What is handed over, in clear.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReferralData {
+    /// Which referral.
+    pub id: ReferralId,
+    /// What is handed over, by the names of its fields.
+    pub data: BTreeMap<String, String>,
+}
+
+/// Reveal what is handed over; every time audited / 查看移送内容（记入审计）
+///
+/// Once the applicant has agreed. It changes nothing, so a repetition is a reading of its own, without an `Idempotency-Key`.
+#[utoipa::path(
+    tag = "legal", operation_id = "legal_referral_reveal", security(("bearer" = ["legal:work"])),
+    params(("id" = CaseId, Path, description = "The case")), request_body = ReferralHandoverInput,
+    responses((status = 200, description = "What is handed over, in clear", body = ReferralData)),
+)]
+#[post("/api/v1/legal-cases/{id}/referral-reveals")]
+pub async fn legal_referral_reveal(
+    platform: Data<Platform>,
+    guard: Guard<LegalWork>,
+    id: ApiPath<CaseId>,
+    body: ApiJson<ReferralHandoverInput>,
+) -> Result<Reply<ReferralData>> {
+    let (actor, now, vault, id) = (guard.person(), platform.clock.now(), platform.vault.clone(), id.0);
+    let referral = body.0.referral_id;
+    let read = move |c: &mut Conn| {
+        let case = team::locked_in_tx(c, actor, id, now)?.case;
+        let data = referrals::revealed(c, &vault, &case, referral)?;
+        audit::append_in_tx(c, now, vec![read_entry(actor, id, "referral_data")])?;
+        let data = data.into_iter().map(|(field, value)| (field.to_string(), value)).collect();
+        Ok(ReferralData { id: referral, data })
+    };
+    Ok(Reply::new(platform.db.write(read).await?).secret())
+}
+
 /// Hand a case over as its applicant has agreed / 移送
 ///
-/// What is handed over stands in the list of referrals; the union sends it on paper, by telephone or in the other place's own system.
+/// What is handed over is revealed by `referral-reveals`; the union sends it on paper, by telephone or in the other place's own system.
 #[utoipa::path(
     tag = "legal", operation_id = "legal_referral_send", security(("bearer" = ["legal:work"])),
     params(("id" = CaseId, Path, description = "The case"),

@@ -263,6 +263,24 @@ pub fn data(vault: &Vault, row: &Referral) -> Result<BTreeMap<ReferralField, Str
     serde_json::from_str(&text).map_err(Error::internal)
 }
 
+/// What is handed over, in clear, of a referral whose applicant has agreed.
+///
+/// # Errors
+/// 404; `state_forbids` before that, and where they have not.
+pub fn revealed(
+    conn: &mut Conn,
+    vault: &Vault,
+    case: &Case,
+    id: ReferralId,
+) -> Result<BTreeMap<ReferralField, String>> {
+    let row = get(conn, case.id, id)?;
+    // What may be sent, or was, may be read.
+    if row.sent_at.is_none() {
+        transition(ReferralAct::Send, row.state)?;
+    }
+    data(vault, &row)
+}
+
 /// What was said of it in the end.
 pub fn outcome(vault: &Vault, row: &Referral) -> Result<Option<String>> {
     let open = |text: &str| opened(vault, REFERRAL_OUTCOME, row.id.0.as_bytes(), text);

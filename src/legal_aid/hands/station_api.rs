@@ -112,7 +112,10 @@ pub async fn legal_station_list(
         .db
         .read(move |c| {
             let under = match organisation {
-                Some(id) => Some(format!("{}%", org::store::get(c, id)?.path)),
+                Some(id) => match org::store::all(c)?.remove(&id) {
+                    Some(found) => Some(format!("{}%", found.path)),
+                    None => return Ok(Vec::new()),
+                },
                 None => None,
             };
             let open_on = (!all.unwrap_or(false)).then_some(today);
@@ -184,8 +187,7 @@ pub async fn legal_station_create(
     let (actor, now, scope) = (guard.person(), platform.clock.now(), guard.scope().clone());
     let (id, input): (LegalStationId, _) = (platform.ids.id(), body.body);
     let act = move |c: &mut Conn| {
-        let keeper = org::store::get(c, input.organisation_id)?;
-        scope.require(&keeper.path)?;
+        let keeper = keeper(c, input.organisation_id, &scope)?;
         check_centre(input.kind, &keeper)?;
         check_days(input.opened_on, None, civil_day(now))?;
         let row = LegalStation {
@@ -273,6 +275,15 @@ pub async fn legal_station_update(
     Ok(Reply::new(LegalStationView::new(found)).version(version))
 }
 
+/// Who is to keep a station, inside `scope`. What is outside is as unknown as what is not there.
+fn keeper(conn: &mut Conn, id: OrganisationId, scope: &Scope) -> Result<Organisation> {
+    let found = org::store::all(conn)?.remove(&id).filter(|one| scope.covers(&one.path));
+    found.ok_or_else(|| {
+        let text = Text::new("没有这个组织，或不在您的权限范围内", "no such organisation in your scope");
+        Error::invalid(vec![Fault::new("/organisation_id", "unknown", text)])
+    })
+}
+
 /// There is one centre, and the district keeps it.
 fn check_centre(kind: StationKind, keeper: &Organisation) -> Result<()> {
     if kind == StationKind::Centre && keeper.kind != OrganisationKind::District {
@@ -297,15 +308,24 @@ fn check_days(opened_on: NaiveDate, closed_on: Option<NaiveDate>, today: NaiveDa
     if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
 }
 
-/// A station of another subtree is one that is not there.
+/// The open station `id` inside `scope`. What is outside is as unknown as what is not there.
 ///
 /// # Errors
-/// 404.
+/// `validation_failed` at `/duty/station_id`.
 pub(super) fn in_scope(conn: &mut Conn, id: LegalStationId, scope: &Scope) -> Result<LegalStation> {
-    let (row, keeper) = stations::get(conn, id)?;
-    scope.require(&keeper.path)?;
+    let wrong = |code, zh: &'static str, en: &'static str| {
+        Error::invalid(vec![Fault::new("/duty/station_id", code, Text::new(zh, en))])
+    };
+    let unknown = || wrong("unknown", "没有这个站点，或不在您的权限范围内", "no such station in your scope");
+    let (row, keeper) = match stations::get(conn, id) {
+        Err(error) if error.code() == Code::NotFound => return Err(unknown()),
+        other => other?,
+    };
+    if !scope.covers(&keeper.path) {
+        return Err(unknown());
+    }
     if row.closed_on.is_some() {
-        return Err(Error::new(Code::StateForbids).detail("该站点已关闭", "This station is closed"));
+        return Err(wrong("closed", "该站点已关闭", "this station is closed"));
     }
     Ok(row)
 }

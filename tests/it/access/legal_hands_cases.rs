@@ -183,6 +183,11 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
         "legal_referral_list" => {
             get(format!("/api/v1/legal-cases/{}/referrals", teamed(stage, someone).await.id))
         }
+        "legal_referral_reveal" => {
+            let case = teamed(stage, someone).await;
+            let id = referral(stage, &case, true).await;
+            post(format!("/api/v1/legal-cases/{}/referral-reveals", case.id), json!({ "referral_id": id }))
+        }
         "legal_referral_send" => {
             let case = teamed(stage, someone).await;
             let id = referral(stage, &case, true).await;
@@ -224,6 +229,7 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
             let row = unionhall::legal_aid::groups::Member {
                 id,
                 case_id: case.id,
+                place: 2,
                 person_id: Some(person(stage, someone)),
                 name_sealed: vault.seal(field, id.0.as_bytes(), "工友").unwrap(),
                 phone_sealed: None,

@@ -196,6 +196,7 @@ async fn nobody_outside_the_team_learns_of_turns_and_wishes(app: TestApp) {
             "referrals",
             json!({ "destination": "hotline", "office": "12348", "fields": ["facts"], "reason": "转介咨询" }),
         ),
+        ("referral-reveals", json!({ "referral_id": referral })),
         ("referral-handovers", json!({ "referral_id": referral })),
         ("referral-outcomes", json!({ "referral_id": referral, "outcome": "accepted", "note": "已接收" })),
     ] {

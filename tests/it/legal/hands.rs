@@ -39,7 +39,13 @@ async fn stations_are_registered_and_found(app: TestApp) {
     // Its own street's; not another's, nor the centre.
     let made = lead.post(STATIONS, body("community", json!(pinghu), "2025-03-01")).await.ok(201);
     let buji = json!(app.organisation("street-buji").await);
-    lead.post(STATIONS, body("community", buji, "2025-03-01")).await.problem(404, "not_found");
+    for elsewhere in [buji, json!("org_01k5b8m3q2e9t8h6y1v7z4w0xn")] {
+        let wrong = lead.post(STATIONS, body("community", elsewhere, "2025-03-01")).await;
+        assert_eq!(
+            faults(&wrong.problem(422, "validation_failed")),
+            pairs(&[("/organisation_id", "unknown")])
+        );
+    }
     lead.post(STATIONS, body("community", json!(pinghu), "2025-03-01")).await.problem(409, "unique_taken");
     let wrong = lead.post(STATIONS, body("centre", json!(pinghu), "2025-03-01")).await;
     let wrong = wrong.problem(422, "validation_failed");

@@ -54,11 +54,12 @@ async fn a_case_is_referred_with_consent(app: TestApp) {
     another.problem(409, "state_forbids");
     // The applicant reads exactly what would leave; what the case has not is not there.
     let shown = applicant.get(&format!("{own}/referrals")).await.ok(200)["items"][0].clone();
-    let data = json!({ "name": "张三丰", "phone": "13812345678", "category": "labour_dispute", "employer": EMPLOYER });
+    let data = json!({ "name": "张三丰", "phone": "138****5678", "category": "labour_dispute", "employer": EMPLOYER });
     assert_eq!((&shown["data"], &shown["state"]), (&data, &json!("proposed")));
     assert_eq!(shown["reason"], "该事项依法由法律援助处受理");
     // Nothing leaves before they have agreed, and nothing comes of what has not left.
     handler.post(&format!("{staff}/referral-handovers"), id.clone()).await.problem(409, "state_forbids");
+    handler.post(&format!("{staff}/referral-reveals"), id.clone()).await.problem(409, "state_forbids");
     let outcome = |what: &str| json!({ "referral_id": made["id"], "outcome": what, "note": "对方来函" });
     let early = handler.post(&format!("{staff}/referral-outcomes"), outcome("accepted")).await;
     early.problem(409, "state_forbids");
@@ -72,9 +73,11 @@ async fn a_case_is_referred_with_consent(app: TestApp) {
     assert_eq!(sent["state"], "sent");
     let again = handler.post_keyed(&key, &format!("{staff}/referral-handovers"), id.clone()).await.ok(200);
     assert_eq!(again, sent);
-    handler.post(&format!("{staff}/referral-handovers"), id).await.problem(409, "state_forbids");
+    handler.post(&format!("{staff}/referral-handovers"), id.clone()).await.problem(409, "state_forbids");
     let list = handler.get(&format!("{staff}/referrals")).await.ok(200);
     assert_eq!(list["items"][0]["data"], data);
+    let clear = handler.post(&format!("{staff}/referral-reveals"), id).await.ok(200);
+    assert_eq!((&clear["data"]["phone"], &clear["data"]["name"]), (&json!("13812345678"), &json!("张三丰")));
     // Too late to take it back.
     applicant.post(&format!("{own}/referral-consents"), no).await.problem(409, "state_forbids");
     for (what, status) in [("accepted", 200), ("rejected", 409), ("returned", 200), ("returned", 409)] {
@@ -136,7 +139,7 @@ async fn a_place_gets_what_it_needs_and_no_more(app: TestApp) {
         json!({ "destination": "hotline", "office": "12348", "reason": "先行电话咨询", "fields": ["phone"] });
     handler.post(&format!("{staff}/referrals"), body).await.ok(201);
     let list = handler.get(&format!("{staff}/referrals")).await.ok(200);
-    assert_eq!(list["items"][0]["data"], json!({ "phone": "13812345678" }));
+    assert_eq!(list["items"][0]["data"], json!({ "phone": "138****5678" }));
     app.run_jobs().await;
 }
 

@@ -98,6 +98,7 @@ diesel::table! {
     legal_members (id) {
         id -> Binary,
         case_id -> Binary,
+        place -> BigInt,
         person_id -> Nullable<Binary>,
         name_sealed -> Text,
         phone_sealed -> Nullable<Text>,
