@@ -94,6 +94,7 @@ fn is_macro(name: &str) -> bool {
         "text_enum",
         "on_each",
         "insert_rows",
+        "write_rows",
         "insert_new",
         "load_locked",
         "load_pairs",
