@@ -69,7 +69,8 @@ async fn refused(stage: &Stage, owner: &Actor) -> CaseId {
 async fn objected(stage: &Stage, someone: Option<&Actor>) -> String {
     let case = refused(stage, &stage.guest).await;
     let (tools, now, owner) = (tools(stage), stage.app.now(), stage.guest.person());
-    let taker = someone.filter(|one| one.token.is_some()).map(Actor::person);
+    // Whoever objects takes it never; they may not make the request either.
+    let taker = someone.filter(|one| one.token.is_some()).map(Actor::person).filter(|taker| *taker != owner);
     let id = stage
         .app
         .write(move |conn| {
