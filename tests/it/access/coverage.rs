@@ -11,8 +11,23 @@ use super::cases::{Stage, case};
 use crate::harness::document::{OPERATIONS, Operation};
 use crate::harness::{Actor, Reply, Test, TestApp};
 
-pub const TESTS: &[Test] =
-    tests![every_operation_is_for_whom_the_policy_says, the_guard_comes_before_everything_else];
+const PARTS: usize = 4;
+
+macro_rules! parts {
+    ($($name:ident = $part:expr),*) => {
+        pub const TESTS: &[Test] = tests![$($name,)* the_guard_comes_before_everything_else];
+        $(async fn $name(app: TestApp) {
+            every_operation_is_for_whom_the_policy_says(app, $part).await;
+        })*
+    };
+}
+
+parts!(
+    every_operation_is_for_whom_the_policy_says_1 = 0,
+    every_operation_is_for_whom_the_policy_says_2 = 1,
+    every_operation_is_for_whom_the_policy_says_3 = 2,
+    every_operation_is_for_whom_the_policy_says_4 = 3
+);
 
 /// One of the seeded staff for every role, over the whole district.
 const STAFF: &[(Role, &str)] = &[
@@ -33,7 +48,7 @@ fn is_allowed(permission: &str, role: Option<Role>) -> bool {
     roles.is_empty() || role.is_some_and(|role| roles.contains(&role))
 }
 
-async fn every_operation_is_for_whom_the_policy_says(app: TestApp) {
+async fn every_operation_is_for_whom_the_policy_says(app: TestApp, part: usize) {
     assert_eq!(
         STAFF.iter().map(|(role, _)| role.as_str()).collect::<BTreeSet<_>>(),
         Role::ALL.iter().map(|role| role.as_str()).collect(),
@@ -45,19 +60,23 @@ async fn every_operation_is_for_whom_the_policy_says(app: TestApp) {
         callers.push((Some(*role), app.staff(name).await));
     }
     let (mut wrong, mut without_case) = (Vec::new(), Vec::new());
-    for operation in OPERATIONS.iter() {
+    for operation in OPERATIONS.iter().skip(part).step_by(PARTS) {
         let Some(call) = case(&stage, &operation.id, &app.anon()).await else {
             without_case.push(operation.id.as_str());
             continue;
         };
-        let reply = call.by(&app.anon()).await;
+        let reply = call.clone().by(&app.anon()).await;
         let expected = if operation.permission.is_some() { 401 } else { operation.success() };
         if reply.status != expected || (expected == 401 && reply.body["code"] != "unauthenticated") {
             wrong.push(format!("{} by nobody: {} {}", operation.id, reply.status, reply.text));
         }
         for (role, caller) in &callers {
             let who = role.map_or("a worker", Role::as_str);
-            let call = case(&stage, &operation.id, caller).await.unwrap();
+            // Whoever is refused at the door may bring the request that nobody brought: nothing has come of it.
+            let call = match &operation.permission {
+                Some(permission) if !is_allowed(permission, *role) => call.clone(),
+                _ => case(&stage, &operation.id, caller).await.unwrap(),
+            };
             // Whoever logs out is needed again.
             let caller = if operation.id == "logout" { &app.worker(&caller.name).await } else { caller };
             let reply = call.by(caller).await;
