@@ -147,7 +147,10 @@ fn complete(operation: &mut Operation, path: &str) {
     if matches!(operation.operation_id.as_deref(), Some("headcount_sample_create" | "legal_glass_open")) {
         codes.push("404");
     }
-    if matches!(operation.operation_id.as_deref(), Some("file_delete" | "report_content_get")) {
+    if matches!(
+        operation.operation_id.as_deref(),
+        Some("file_delete" | "report_content_get" | "legal_referral_reveal")
+    ) {
         codes.push("409");
     }
     if conditional {

@@ -462,18 +462,18 @@ pub(super) fn add_to_rollups_in_tx(conn: &mut Conn, lines: &[&Line]) -> Result<(
 
 fn add_rows(conn: &mut Conn, rows: &[Rollup]) -> QueryResult<usize> {
     crate::write_rows!(conn, rows, values => diesel::insert_into(ledger_rollups::table)
-        .values(values)
-        .on_conflict((
-            ledger_rollups::target_id,
-            ledger_rollups::organisation_id,
-            ledger_rollups::month,
-            ledger_rollups::grade,
-        ))
-        .do_update()
-        .set((
-            ledger_rollups::quantity.eq(ledger_rollups::quantity + excluded(ledger_rollups::quantity)),
-            ledger_rollups::lines.eq(ledger_rollups::lines + excluded(ledger_rollups::lines)),
-        )))
+    .values(values)
+    .on_conflict((
+        ledger_rollups::target_id,
+        ledger_rollups::organisation_id,
+        ledger_rollups::month,
+        ledger_rollups::grade,
+    ))
+    .do_update()
+    .set((
+        ledger_rollups::quantity.eq(ledger_rollups::quantity + excluded(ledger_rollups::quantity)),
+        ledger_rollups::lines.eq(ledger_rollups::lines + excluded(ledger_rollups::lines)),
+    )))
 }
 
 /// The sums of `targets`.

@@ -99,7 +99,7 @@ mod tests {
     fn events_of_one_moment_stand_in_the_order_of_versions() {
         let random = |low: u128| Uuid::from_u128((0x0197_7777_0000_7abc << 64) | low);
         let ids: Vec<CaseEventId> =
-            (1..=300).map(|version| in_order(random(u128::MAX >> 64 >> version % 60), version)).collect();
+            (1..=300).map(|version| in_order(random((u128::MAX >> 64) >> (version % 60)), version)).collect();
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
         assert!(ids.iter().all(|id| id.0.get_version_num() == 7));
     }

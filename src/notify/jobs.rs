@@ -182,7 +182,9 @@ fn text(message: &Message) -> (String, String) {
         ),
         NoticeKind::LegalGlassTold => (
             "您的法律援助案件曾被应急查阅",
-            format!("{detail}，办案组以外的一名工作人员依规定程序查阅过您的案件。事由：{subject}。如有疑问，请留言或向工会反映。"),
+            format!(
+                "{detail}，办案组以外的一名工作人员依规定程序查阅过您的案件。事由：{subject}。如有疑问，请留言或向工会反映。"
+            ),
         ),
         NoticeKind::ReviewLeaveDecided => ("再次退回的批准结果", format!("“{subject}”：{detail}")),
         // They say nothing of the employer or of what happened: a phone lies open on tables.
