@@ -56,6 +56,33 @@ impl Clock for ManualClock {
     }
 }
 
+/// A clock that runs ahead of another by as much as it was moved. For trying out what takes days.
+pub struct ShiftedClock {
+    base: SharedClock,
+    ahead: Mutex<TimeDelta>,
+}
+
+impl ShiftedClock {
+    /// A clock that shows what `base` shows, until it is moved.
+    pub fn new(base: SharedClock) -> Self {
+        Self { base, ahead: Mutex::new(TimeDelta::zero()) }
+    }
+
+    /// Moves the clock forwards by `by`. It stays where it is when the calendar ends before.
+    pub fn advance(&self, by: TimeDelta) {
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let more = ahead.checked_add(&by).filter(|more| self.base.now().checked_add_signed(*more).is_some());
+        *ahead = more.unwrap_or(*ahead);
+    }
+}
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> DateTime<Utc> {
+        let now = self.base.now();
+        now.checked_add_signed(*self.ahead.lock().unwrap_or_else(PoisonError::into_inner)).unwrap_or(now)
+    }
+}
+
 /// Measures how long something took. For metrics and logs only, never for a decision.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(std::time::Instant);

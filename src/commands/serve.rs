@@ -9,8 +9,9 @@ use tokio::sync::watch;
 
 use super::real_world;
 use crate::app::{self, App, Injected, StartError};
-use crate::clock::Stopwatch;
+use crate::clock::{SharedClock, ShiftedClock, Stopwatch};
 use crate::config::{Config, Mode};
+use crate::ids::{Ids, SystemEntropy};
 use crate::platform::cache::CacheHealth;
 use crate::platform::wechat::simulator::{Callback, Simulator, SimulatorConfig};
 
@@ -24,6 +25,14 @@ pub(super) fn serve(config: &Config) -> Result<bool, StartError> {
     let stopwatch = Stopwatch::start();
     let db = app::open_database(config)?;
     let (clock, ids) = real_world();
+    let movable = config.wechat.simulator.then(|| Arc::new(ShiftedClock::new(Arc::clone(&clock))));
+    let (clock, ids) = match &movable {
+        Some(movable) => {
+            let clock: SharedClock = movable.clone();
+            (Arc::clone(&clock), Ids::new(clock, Arc::new(SystemEntropy)))
+        }
+        None => (clock, ids),
+    };
     let steps = app::migrate_database(&db)?;
     if !steps.is_empty() {
         tracing::info!(steps = steps.len(), "database schema brought up to date");
@@ -38,7 +47,7 @@ pub(super) fn serve(config: &Config) -> Result<bool, StartError> {
         address => Some(bind(address)?),
     };
     actix_web::rt::System::new().block_on(async move {
-        let simulator = if config.wechat.simulator { Some(start_simulator(config)?) } else { None };
+        let simulator = movable.map(|movable| start_simulator(config, Some(movable))).transpose()?;
         let injected = Injected {
             clock,
             ids,
@@ -86,12 +95,19 @@ pub(super) fn serve(config: &Config) -> Result<bool, StartError> {
     })
 }
 
+/// The simulated WeChat. With `movable` it lives in the time that this shows, and lets it be moved.
 pub(super) fn start_simulator(
     config: &Config,
+    movable: Option<Arc<ShiftedClock>>,
 ) -> Result<crate::platform::wechat::simulator::SimulatorHandle, StartError> {
-    let (clock, ids) = real_world();
+    let clock: SharedClock = match &movable {
+        Some(movable) => movable.clone(),
+        None => real_world().0,
+    };
+    let ids = Ids::new(Arc::clone(&clock), Arc::new(SystemEntropy));
     let mut settings =
         SimulatorConfig::new(config.wechat.appid.clone(), config.wechat.secret.clone(), clock, ids);
+    settings.movable = movable;
     settings.listen = config.wechat.simulator_listen.clone();
     settings.callback = config.wechat.content_check.then(|| Callback {
         url: format!("{}/api/v1/wechat/push", config.wechat.public_url.trim_end_matches('/')),
@@ -178,7 +194,7 @@ pub(super) fn wechat_sim(
     config.wechat.appid = appid.unwrap_or(config.wechat.appid);
     config.wechat.secret = secret.map_or(config.wechat.secret, Into::into);
     actix_web::rt::System::new().block_on(async move {
-        let simulator = Arc::new(start_simulator(&config)?);
+        let simulator = Arc::new(start_simulator(&config, None)?);
         println!("微信模拟器 / simulated WeChat: {}/sim/", simulator.base_url());
         wait_for_signal().await?;
         simulator.stop().await;

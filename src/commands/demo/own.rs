@@ -51,7 +51,7 @@ impl OwnServer {
         let db = app::open_database(&config)?;
         app::migrate_database(&db)?;
         check::seed_database(&config, &db, &ids, clock.now(), None, true)?;
-        let simulator = start_simulator(&config)?;
+        let simulator = start_simulator(&config, None)?;
         let injected = Injected { clock, ids, wechat_base_url: Some(simulator.base_url()) };
         let app = App::assemble(&config, db, injected)?;
         let listener = bind("127.0.0.1:0")?;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use actix_web::HttpResponse;
 use actix_web::http::{Method, StatusCode};
+use chrono::TimeDelta;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -14,6 +15,9 @@ use super::world::{Fault, Phone, World, phone_for};
 
 /// Longer delays than this are taken for mistakes.
 const DELAY_MOST_MS: u64 = 600_000;
+
+/// The clock moves by this at a time: the State Council's calendar ends soon after.
+const CLOCK_DAYS_MOST: i64 = 400;
 
 /// Two languages: what is wrong with a control call.
 struct Wrong(StatusCode, String);
@@ -34,6 +38,16 @@ struct Consent {
 
 fn once() -> u32 {
     1
+}
+
+/// How far the clock goes forwards.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClockInput {
+    #[serde(default)]
+    days: u32,
+    #[serde(default)]
+    hours: u32,
 }
 
 /// Words for the content check, instead of those of the call before.
@@ -74,6 +88,7 @@ pub(super) fn respond(
             world.callback = Some(callback.into());
             json!({})
         }),
+        (&Method::POST, "/sim/clock") => parse(body).and_then(|input| move_clock(world, &input)),
         (&Method::GET, "/sim/checks") => Ok(checks(world)),
         (&Method::POST, "/sim/reset") => {
             world.reset();
@@ -138,6 +153,21 @@ fn messages(world: &mut World, query: &HashMap<String, String>) -> Result<Value,
     Ok(json!({ "messages": sent.collect::<Vec<_>>() }))
 }
 
+/// Moves the clock of the whole process forwards.
+fn move_clock(world: &World, input: &ClockInput) -> Result<Value, Wrong> {
+    let Some(clock) = &world.config.movable else {
+        return Err(wrong("此处的时钟不能拨动 · the clock cannot be moved here"));
+    };
+    let by = TimeDelta::days(input.days.into()) + TimeDelta::hours(input.hours.into());
+    if by.is_zero() || by > TimeDelta::days(CLOCK_DAYS_MOST) {
+        return Err(wrong(
+            "days 与 hours 合计须为 1 小时到 400 天 · days and hours together: 1 hour to 400 days",
+        ));
+    }
+    clock.advance(by);
+    Ok(json!({ "now": world.config.clock.now() }))
+}
+
 /// What the content check was asked about.
 fn checks(world: &World) -> Value {
     let media = world.media.iter().map(|media| {
@@ -196,6 +226,9 @@ fn help(base: &str) -> String {
 图片检测结果的回调地址，以及推送结果 · Where verdicts are pushed, and pushing one
   curl -X POST {base}/sim/callback -d '{{"url":"http://127.0.0.1:8080/api/v1/wechat/push","token":"TOKEN","aes_key":"KEY"}}'
   curl -X POST {base}/sim/pushes -d '{{"trace_id":"TRACE","suggest":"risky","label":20002}}'
+
+把整个服务的时钟往后拨（重启后复原） · Move the clock of the whole service forwards, until it is started again
+  curl -X POST {base}/sim/clock -d '{{"days":7,"hours":1}}'
 
 全部清空 · Forget everything
   curl -X POST {base}/sim/reset

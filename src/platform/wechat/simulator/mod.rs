@@ -25,7 +25,7 @@ use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use secrecy::SecretString;
 
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, ShiftedClock};
 use crate::ids::Ids;
 
 use answer::Refusal;
@@ -59,6 +59,8 @@ pub struct SimulatorConfig {
     /// Where the verdict on a picture is pushed, at once and by itself: that nothing is wrong with it. None: where a control call says, when
     /// it says so.
     pub callback: Option<Callback>,
+    /// The clock that `POST /sim/clock` moves: the whole process's, so that what takes days can be tried out. None: it is refused.
+    pub movable: Option<Arc<ShiftedClock>>,
 }
 
 impl SimulatorConfig {
@@ -75,6 +77,7 @@ impl SimulatorConfig {
             reused_code_errcode: 40163,
             session_key_period: Duration::from_secs(300),
             callback: None,
+            movable: None,
         }
     }
 

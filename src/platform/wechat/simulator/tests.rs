@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::clock::ManualClock;
+use crate::clock::{Clock, ManualClock, ShiftedClock};
 use crate::ids::SeededEntropy;
 
 const APPID: &str = "wx0123456789abcdef";
@@ -417,4 +417,31 @@ async fn a_push_is_signed_and_sealed_as_the_service_does() {
         assert_eq!(opened(push(json!({ "errcode": -1008 }))), Ok(failed));
         assert_eq!(opened(push(json!({ "forged": true }))), Err(PushFault::Forged));
     }
+}
+
+#[actix_web::test]
+async fn the_clock_is_moved_by_control_where_it_can_be() {
+    assert_eq!(
+        Rig::new().post("/sim/clock", r#"{"days":1}"#).await.status,
+        400,
+        "a clock that cannot be moved"
+    );
+    let mut movable = None;
+    let rig = Rig::with(|config| {
+        let shifted = Arc::new(ShiftedClock::new(config.clock.clone()));
+        config.clock = shifted.clone();
+        config.movable = Some(shifted.clone());
+        movable = Some(shifted);
+    });
+    for bad in ["{}", r#"{"days":401}"#, r#"{"days":-1}"#, r#"{"days":400,"hours":1}"#, r#"{"weeks":1}"#] {
+        assert_eq!(rig.post("/sim/clock", bad).await.status, 400, "{bad}");
+    }
+    let moved = movable.unwrap();
+    let code = rig.login_code("zhang").await;
+    assert_eq!(moved.now(), rig.clock.now());
+    rig.control("/sim/clock", json!({ "days": 7, "hours": 1 })).await;
+    assert_eq!(moved.now() - rig.clock.now(), TimeDelta::hours(7 * 24 + 1));
+    assert_eq!(rig.log_in(&code).await.errcode(), 40029, "a code of last week");
+    rig.clock.advance(TimeDelta::hours(1));
+    assert_eq!(moved.now() - rig.clock.now(), TimeDelta::hours(7 * 24 + 1), "it goes on with the other");
 }
