@@ -17,7 +17,12 @@ use crate::ids::{Ids, SystemEntropy};
 /// The machine's clock and randomness.
 pub(crate) fn real_world() -> (SharedClock, Ids) {
     let clock: SharedClock = Arc::new(SystemClock);
-    (Arc::clone(&clock), Ids::new(clock, Arc::new(SystemEntropy)))
+    (Arc::clone(&clock), ids_at(clock))
+}
+
+/// Ids stamped by `clock`, with the machine's randomness.
+pub(crate) fn ids_at(clock: SharedClock) -> Ids {
+    Ids::new(clock, Arc::new(SystemEntropy))
 }
 
 /// Runs a command.

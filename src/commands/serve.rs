@@ -7,11 +7,10 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::real_world;
+use super::{ids_at, real_world};
 use crate::app::{self, App, Injected, StartError};
 use crate::clock::{SharedClock, ShiftedClock, Stopwatch};
 use crate::config::{Config, Mode};
-use crate::ids::{Ids, SystemEntropy};
 use crate::platform::cache::CacheHealth;
 use crate::platform::wechat::simulator::{Callback, Simulator, SimulatorConfig};
 
@@ -24,15 +23,10 @@ pub(super) fn bind(address: &str) -> Result<TcpListener, StartError> {
 pub(super) fn serve(config: &Config) -> Result<bool, StartError> {
     let stopwatch = Stopwatch::start();
     let db = app::open_database(config)?;
-    let (clock, ids) = real_world();
-    let movable = config.wechat.simulator.then(|| Arc::new(ShiftedClock::new(Arc::clone(&clock))));
-    let (clock, ids) = match &movable {
-        Some(movable) => {
-            let clock: SharedClock = movable.clone();
-            (Arc::clone(&clock), Ids::new(clock, Arc::new(SystemEntropy)))
-        }
-        None => (clock, ids),
-    };
+    let (real, _) = real_world();
+    let movable = config.wechat.simulator.then(|| Arc::new(ShiftedClock::new(Arc::clone(&real))));
+    let clock: SharedClock = movable.clone().map_or(real, |movable| movable);
+    let ids = ids_at(Arc::clone(&clock));
     let steps = app::migrate_database(&db)?;
     if !steps.is_empty() {
         tracing::info!(steps = steps.len(), "database schema brought up to date");
@@ -100,11 +94,8 @@ pub(super) fn start_simulator(
     config: &Config,
     movable: Option<Arc<ShiftedClock>>,
 ) -> Result<crate::platform::wechat::simulator::SimulatorHandle, StartError> {
-    let clock: SharedClock = match &movable {
-        Some(movable) => movable.clone(),
-        None => real_world().0,
-    };
-    let ids = Ids::new(Arc::clone(&clock), Arc::new(SystemEntropy));
+    let clock: SharedClock = movable.clone().map_or_else(|| real_world().0, |movable| movable);
+    let ids = ids_at(Arc::clone(&clock));
     let mut settings =
         SimulatorConfig::new(config.wechat.appid.clone(), config.wechat.secret.clone(), clock, ids);
     settings.movable = movable;

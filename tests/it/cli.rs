@@ -159,6 +159,7 @@ fn from_an_empty_folder_to_ready_and_a_clean_end() {
                 let open = format!("http://{listen}/api/v1/activities?open_now=true");
                 let page: serde_json::Value = http.get(open).send().await.unwrap().json().await.unwrap();
                 assert!(!page["items"].as_array().unwrap().is_empty(), "something is open for sign-up");
+                the_service_follows_a_moved_clock(&http, &listen, &sim_listen).await;
                 return Some(took);
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -184,6 +185,24 @@ fn from_an_empty_folder_to_ready_and_a_clean_end() {
     assert!(out.contains(&format!("http://{listen}/api/v1")) && out.contains("SIMULATED"), "{out}");
     assert!(home.path().join("data/unionhall.db").is_file());
     said(home.path(), &settings, "audit verify").ends(0);
+}
+
+/// A token outlives nothing that the simulated WeChat's clock was moved over: it is the clock of the whole process.
+async fn the_service_follows_a_moved_clock(http: &reqwest::Client, listen: &str, sim: &str) {
+    let asked = http.get(format!("http://{sim}/sim/login-code?user=li")).send().await.unwrap();
+    let code: serde_json::Value = asked.json().await.unwrap();
+    let login = http
+        .post(format!("http://{listen}/api/v1/auth/wechat-logins"))
+        .json(&serde_json::json!({ "code": code["code"] }));
+    let login: serde_json::Value = login.send().await.unwrap().json().await.unwrap();
+    let token = login["access_token"].as_str().unwrap();
+    let me = async || {
+        http.get(format!("http://{listen}/api/v1/me")).bearer_auth(token).send().await.unwrap().status()
+    };
+    assert_eq!(me().await, 200);
+    let moved = http.post(format!("http://{sim}/sim/clock")).body(r#"{"hours":1}"#).send().await.unwrap();
+    assert_eq!(moved.status(), 200);
+    assert_eq!(me().await, 401);
 }
 
 fn a_taken_address_is_named() {

@@ -10,9 +10,9 @@ use tokio::sync::watch;
 use crate::app::{self, App, Injected, StartError};
 use crate::clock::SharedClock;
 use crate::commands::serve::{bind, start_simulator};
-use crate::commands::{check, real_world};
+use crate::commands::{check, ids_at, real_world};
 use crate::config::Config;
-use crate::ids::{Ids, SystemEntropy};
+use crate::ids::Ids;
 use crate::platform::wechat::simulator::SimulatorHandle;
 
 pub(super) struct OwnServer {
@@ -35,7 +35,7 @@ impl OwnServer {
         config.auth.standing_memory_ms = 0;
         config.cache.memory_ms = 0;
         config.limits.per_person = 0;
-        let ids = Ids::new(Arc::clone(&clock), Arc::new(SystemEntropy));
+        let ids = ids_at(Arc::clone(&clock));
         Self::launch(config, (clock, ids))
     }
 

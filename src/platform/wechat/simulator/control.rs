@@ -16,7 +16,7 @@ use super::world::{Fault, Phone, World, phone_for};
 /// Longer delays than this are taken for mistakes.
 const DELAY_MOST_MS: u64 = 600_000;
 
-/// The clock moves by this at a time: the State Council's calendar ends soon after.
+/// Longer moves of the clock are taken for mistakes.
 const CLOCK_DAYS_MOST: i64 = 400;
 
 /// Two languages: what is wrong with a control call.
