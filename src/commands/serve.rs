@@ -25,7 +25,10 @@ pub(super) fn serve(config: &Config) -> Result<bool, StartError> {
     let db = app::open_database(config)?;
     let (real, _) = real_world();
     let movable = config.wechat.simulator.then(|| Arc::new(ShiftedClock::new(Arc::clone(&real))));
-    let clock: SharedClock = movable.clone().map_or(real, |movable| movable);
+    let clock: SharedClock = match &movable {
+        Some(movable) => movable.clone(),
+        None => real,
+    };
     let ids = ids_at(Arc::clone(&clock));
     let steps = app::migrate_database(&db)?;
     if !steps.is_empty() {
@@ -94,7 +97,10 @@ pub(super) fn start_simulator(
     config: &Config,
     movable: Option<Arc<ShiftedClock>>,
 ) -> Result<crate::platform::wechat::simulator::SimulatorHandle, StartError> {
-    let clock: SharedClock = movable.clone().map_or_else(|| real_world().0, |movable| movable);
+    let clock: SharedClock = match &movable {
+        Some(movable) => movable.clone(),
+        None => real_world().0,
+    };
     let ids = ids_at(Arc::clone(&clock));
     let mut settings =
         SimulatorConfig::new(config.wechat.appid.clone(), config.wechat.secret.clone(), clock, ids);
