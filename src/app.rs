@@ -67,6 +67,7 @@ use crate::platform::http::idempotency::Idempotency;
 use crate::platform::http::limits::Limits;
 use crate::platform::http::middleware::{TrustedProxies, envelope, fallback};
 use crate::platform::http::public::{PublicAnswers, answer_again};
+use crate::platform::http::routing::Routes;
 use crate::platform::http::{Contract, Cursors};
 use crate::platform::outbox::{Bell, JobHandler, Worker};
 use crate::platform::vault::Vault;
@@ -258,7 +259,7 @@ impl App {
         let checks = Checks::new(ids.clone(), config.wechat.content_check);
         let counting: Arc<dyn Counting> =
             Arc::new(PlanCounting::new(Arc::clone(&clock), ids.clone(), moment));
-        let entrance = Entrance { ids: ids.clone(), counting: Arc::clone(&counting) };
+        let entrance = Entrance::new(Arc::clone(&clock), ids.clone(), Arc::clone(&counting), moment);
         let mut reviews = review::deciding::Desk {
             clock: Arc::clone(&clock),
             ids: ids.clone(),
@@ -300,7 +301,11 @@ impl App {
             Arc::new(HeadcountFollower { counting: Arc::clone(&counting), desk: reviews }),
         ]);
         let door = Arc::new(DoorHandler { clock: Arc::clone(&clock), entrance: entrance.clone() });
-        let batching = BatcherConfig { batch: config.database.batch, queue: config.database.queue };
+        let batching = BatcherConfig {
+            batch: config.database.batch,
+            queue: config.database.queue,
+            ..BatcherConfig::default()
+        };
         let files = assemble_files(config)?;
         files.holders().register(Arc::new(ReviewHolder { clock: Arc::clone(&clock) }));
         files.holders().register(Arc::new(HeadcountHolder { clock: Arc::clone(&clock) }));
@@ -447,7 +452,9 @@ impl App {
             .app_data(Data::new(self.stopping.clone()))
             .configure(docs::configure)
             .default_service(web::to(fallback));
-        routes::configure(&mut utoipa_actix_web::service_config::ServiceConfig::new(cfg));
+        let mut operations = Routes::default();
+        routes::configure(&mut operations);
+        operations.install(cfg);
     }
 
     /// Runs the job loop until `stop` turns true.

@@ -29,7 +29,8 @@ Backend of the 龙岗工会 mini-program: workers sign up, staff check them in, 
 
 /// The document.
 pub fn document() -> OpenApi {
-    let (_, mut document) = App::new().into_utoipa_app().configure(routes::configure).split_for_parts();
+    let (_, mut document) =
+        App::new().into_utoipa_app().configure(|paths| routes::configure(paths)).split_for_parts();
     let mut license = License::new("MIT OR Apache-2.0");
     license.identifier = Some("MIT OR Apache-2.0".into());
     let mut info = Info::new("Unionhall", env!("CARGO_PKG_VERSION"));

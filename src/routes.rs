@@ -1,18 +1,17 @@
 //! The one list of operations. Each handler carries its path, its permission and its specification; the OpenAPI document
 //! is made from this list, and a request that is not in it does not exist.
 
-use utoipa_actix_web::service_config::ServiceConfig;
-
 use crate::content;
 use crate::legal_aid;
 use crate::platform::files;
+use crate::platform::http::routing::Operations;
 use crate::{
     attendance, identity, membership, notify, offering, ops, org, people, plan, review, signup, visits,
 };
 
-/// Registers every operation.
-pub fn configure(cfg: &mut ServiceConfig<'_>) {
-    cfg
+/// Registers every operation. Within a group of paths the first is found first.
+pub fn configure(operations: &mut impl Operations) {
+    operations
         // Logging in
         .service(identity::api::wechat_login)
         .service(identity::api::token_refresh)

@@ -5,19 +5,21 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use super::counting::{Attended, Counting};
 use super::model::{Attendance, CheckinMethod, Distance, ScanOutcome, Voiding};
 use super::{headcounts, rules, store};
-use crate::clock::db_time;
+use crate::clock::{SharedClock, db_time};
 use crate::error::Result;
 use crate::ids::{AttendanceId, Ids, PersonId, ScanId, SessionId};
 use crate::ledger::model::Cause;
 use crate::offering;
 use crate::offering::model::{Activity, AttendanceRole, RoleMeaning, Session};
 use crate::platform::audit::Entry;
+use crate::platform::cache::Lately;
 use crate::platform::db::Conn;
 use crate::signup;
 use crate::signup::model::{Claim, SignupState};
@@ -86,10 +88,13 @@ impl Left {
 /// Lets people in.
 #[derive(Clone)]
 pub struct Entrance {
+    /// The present.
+    pub clock: SharedClock,
     /// New ids.
     pub ids: Ids,
     /// Counts attendance for the plan.
     pub counting: Arc<dyn Counting>,
+    roles: Arc<Lately<(), Roles>>,
 }
 
 type Roles = HashMap<AttendanceRole, RoleMeaning>;
@@ -122,11 +127,11 @@ struct Known {
     /// Of these, those that do not stand.
     void: HashMap<AttendanceId, Option<Voiding>>,
     brief: HashMap<PersonId, store::Brief>,
-    roles: Roles,
+    roles: Arc<Roles>,
 }
 
 impl Known {
-    fn load(conn: &mut Conn, session: &Session, people: &[PersonId]) -> Result<Self> {
+    fn load(conn: &mut Conn, session: &Session, people: &[PersonId], roles: Arc<Roles>) -> Result<Self> {
         let kept = store::kept(conn, session.id, people)?;
         let void = kept.values().filter(|row| row.voided_at.is_some());
         let void = void.map(|row| (row.id, row.voided_because)).collect();
@@ -135,7 +140,7 @@ impl Known {
             kept,
             void,
             brief: store::people_brief(conn, people)?,
-            roles: offering::store::roles(conn)?,
+            roles,
         })
     }
 
@@ -145,6 +150,11 @@ impl Known {
 }
 
 impl Entrance {
+    /// What roles mean is used again for `moment`: only a new seed changes it.
+    pub fn new(clock: SharedClock, ids: Ids, counting: Arc<dyn Counting>, moment: Duration) -> Self {
+        Self { clock, ids, counting, roles: Arc::new(Lately::new(moment)) }
+    }
+
     /// Decides about `candidates`, in their order, at one locked session whose door is open, and writes those who are new.
     pub fn enter_in_tx(
         &self,
@@ -157,7 +167,8 @@ impl Entrance {
         let mut people: Vec<PersonId> = candidates.iter().map(|one| one.person).collect();
         people.sort();
         people.dedup();
-        let mut known = Known::load(conn, session, &people)?;
+        let roles = self.roles.get((), self.clock.now(), || offering::store::roles(conn))?;
+        let mut known = Known::load(conn, session, &people, roles)?;
         let mut room = self.room(conn, session, activity, &known, candidates)?;
         let mut fresh: Vec<Attendance> = Vec::new();
         let mut entered = Vec::with_capacity(candidates.len());

@@ -222,7 +222,8 @@ fn batcher(db: &Db, clerk: &Arc<Clerk>, config: BatcherConfig) -> Batcher<Clerk>
 
 async fn a_batch_is_answered_in_order_after_its_commit(app: TestApp) {
     let clerk = Arc::new(Clerk::default());
-    let batcher = batcher(app.db(), &clerk, BatcherConfig { batch: 16, queue: 400 });
+    let batcher =
+        batcher(app.db(), &clerk, BatcherConfig { batch: 16, queue: 400, ..BatcherConfig::default() });
     let texts: Vec<String> = (0..200).map(|n| format!("{n:03}{}", "x".repeat(n))).collect();
     let replies = join_all(texts.iter().map(|text| batcher.call(text.clone()))).await;
     for (number, reply) in replies.into_iter().enumerate() {
@@ -278,7 +279,7 @@ fn slow_clerk() -> (Arc<Clerk>, mpsc::Sender<()>, mpsc::Receiver<()>) {
 
 async fn a_full_queue_says_when_to_come_again(app: TestApp) {
     let (clerk, go, begins) = slow_clerk();
-    let batcher = batcher(app.db(), &clerk, BatcherConfig { batch: 4, queue: 8 });
+    let batcher = batcher(app.db(), &clerk, BatcherConfig { batch: 4, queue: 8, ..BatcherConfig::default() });
     let call = |text: String| {
         let batcher = batcher.clone();
         tokio::spawn(async move { batcher.call(text).await })

@@ -333,7 +333,7 @@ pub fn refuse_in_tx(
 ) -> Result<Acted> {
     let case = acting.led_in_tx(conn, id, version)?;
     machine::transition(Act::Refuse, case.state)?;
-    reasons::check(codes)?;
+    reasons::check(codes, words)?;
     let text = reasons::refusal_text(codes, words);
     let said = Words { reasons: Some(text.clone()), ..Words::default() };
     let document = acting.issue_in_tx(conn, DocumentKind::Refusal, &case, said)?;

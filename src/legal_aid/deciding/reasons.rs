@@ -78,8 +78,8 @@ pub fn refusal_text(codes: &[RefusalReason], words: &str) -> String {
     lines.join("\n")
 }
 
-/// Refuses reasons that are none: no code, one code twice.
-pub fn check(codes: &[RefusalReason]) -> Result<()> {
+/// Refuses reasons that are none: no code, one code twice, no words of the officer's own.
+pub fn check(codes: &[RefusalReason], words: &str) -> Result<()> {
     let mut faults = Vec::new();
     if codes.is_empty() {
         let text = Text::new("至少选择一项理由", "name at least one reason");
@@ -90,6 +90,10 @@ pub fn check(codes: &[RefusalReason]) -> Result<()> {
             let text = Text::new("重复", "given twice");
             faults.push(Fault::new(format!("/reasons/{place}"), "duplicate", text));
         }
+    }
+    if words.trim().is_empty() {
+        let text = Text::new("请写明理由", "say why in your own words");
+        faults.push(Fault::new("/text", "required", text));
     }
     if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
 }
@@ -111,9 +115,11 @@ mod tests {
 
     #[test]
     fn no_reason_and_one_reason_twice_are_none() {
-        assert!(check(&[]).is_err());
-        assert!(check(&[RefusalReason::Other, RefusalReason::Other]).is_err());
-        assert!(check(&[RefusalReason::Other]).is_ok());
+        let words = "申请人经营的公司不是用人单位。";
+        assert!(check(&[], words).is_err());
+        assert!(check(&[RefusalReason::Other, RefusalReason::Other], words).is_err());
+        assert!(check(&[RefusalReason::Other], " \u{3000}\n").is_err());
+        assert!(check(&[RefusalReason::Other], words).is_ok());
     }
 
     #[test]

@@ -164,6 +164,19 @@ impl SkipReason {
             Self::PassedOver => "由工作人员说明理由后跳过",
         }
     }
+
+    /// The same in English.
+    pub fn en(self) -> &'static str {
+        match self {
+            Self::OffDuty => "This lawyer is not on duty",
+            Self::OtherKind => "This lawyer does not take cases of this kind",
+            Self::NoRole => "This person does not have the role of a legal-aid lawyer",
+            Self::Conflict => "This lawyer has to keep away",
+            Self::SameLawyer => "This lawyer has or had the case already",
+            Self::Full => "This lawyer has as many open cases as they take",
+            Self::PassedOver => "Passed over by an officer, who said why",
+        }
+    }
 }
 
 /// In which place a lawyer was looked at for a case, and why they were passed over. Never changed.

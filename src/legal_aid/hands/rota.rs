@@ -120,7 +120,7 @@ pub fn choose_in_tx(
         return Err(unfit("该律师不在本受理机构的服务范围内", "This lawyer does not serve this desk"));
     };
     if let Some(reason) = chosen.skip {
-        return Err(unfit(reason.zh(), reason.as_str()));
+        return Err(unfit(reason.zh(), reason.en()));
     }
     let note = note.map(str::trim).filter(|note| !note.is_empty());
     for one in found.iter_mut().take(place).filter(|one| one.skip.is_none()) {

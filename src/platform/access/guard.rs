@@ -31,7 +31,7 @@ impl Default for Gate {
     }
 }
 
-/// The operation that a request is for. Finding it goes through the patterns of all operations, so it is found once a request.
+/// The operation that a request is for; found once a request.
 #[derive(Debug, Clone)]
 pub struct Route {
     /// The pattern of its path.
@@ -46,11 +46,15 @@ impl Route {
         if let Some(route) = req.extensions().get::<Self>() {
             return route.clone();
         }
-        let pattern = req.match_pattern();
-        let guarded = req.app_data::<Data<Contract>>().is_some_and(|contract| {
-            contract.is_guarded(req.method().as_str(), pattern.as_deref().unwrap_or_default())
-        });
-        let route = Self { pattern: pattern.as_deref().unwrap_or("(none)").into(), guarded };
+        let contract = req.app_data::<Data<Contract>>();
+        let found = contract.and_then(|contract| Some((contract, contract.pattern(req.path())?)));
+        let route = match found {
+            Some((contract, pattern)) => {
+                let guarded = contract.is_guarded(req.method().as_str(), &pattern);
+                Self { pattern, guarded }
+            }
+            None => Self { pattern: "(none)".into(), guarded: false },
+        };
         req.extensions_mut().insert(route.clone());
         route
     }

@@ -3,8 +3,9 @@
 //! A durable commit costs a flush of the disk, and a hot row is locked until its commit is flushed: one
 //! transaction a request reaches about a thousand sign-ups a second, however many connections. A [`Batcher`]
 //! has a thread of its own. While it commits, requests gather in a bounded channel; it then takes
-//! all of them (up to a limit, without waiting for more), handles them as one set in one transaction, and
-//! answers each caller after the commit. A batch that fails is repeated one by one, so that a request
+//! all of them (up to a limit), handles them as one set in one transaction, and
+//! answers each caller after the commit. Whoever was answered often comes again at once, so after a large batch the next
+//! one waits a moment for them: else the few who are first make a small batch that all others wait for. A batch that fails is repeated one by one, so that a request
 //! that cannot succeed fails alone.
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Conn, Db, Engine, in_transaction};
+use crate::clock::Stopwatch;
 use crate::error::{Code, Error, Result};
 
 /// The requests of one transaction, in the order of their arrival.
@@ -43,11 +45,13 @@ pub struct BatcherConfig {
     pub batch: usize,
     /// Requests waiting at most; one more is told 503.
     pub queue: usize,
+    /// How long a batch waits at most until it is as large as the one before.
+    pub linger: Duration,
 }
 
 impl Default for BatcherConfig {
     fn default() -> Self {
-        Self { batch: 512, queue: 4096 }
+        Self { batch: 512, queue: 4096, linger: Duration::from_millis(2) }
     }
 }
 
@@ -76,7 +80,7 @@ impl<H: BatchHandler> Batcher<H> {
         config: BatcherConfig,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(config.queue.max(1));
-        let worker = Worker { name, db, handler, batch: config.batch.max(1), conn: None };
+        let worker = Worker { name, db, handler, config, conn: None };
         std::thread::Builder::new().name(name.to_owned()).spawn(move || worker.run(receiver))?;
         Ok(Self { sender })
     }
@@ -102,14 +106,21 @@ struct Worker<H: BatchHandler> {
     name: &'static str,
     db: Db,
     handler: Arc<H>,
-    batch: usize,
+    config: BatcherConfig,
     conn: Option<Conn>,
 }
 
+/// How often a batch that waits for more looks for them.
+const LOOK: Duration = Duration::from_micros(200);
+
 impl<H: BatchHandler> Worker<H> {
     fn run(mut self, mut receiver: mpsc::Receiver<Waiting<H>>) {
-        let mut waiting = Vec::with_capacity(self.batch);
-        while receiver.blocking_recv_many(&mut waiting, self.batch) > 0 {
+        let limit = self.config.batch.max(1);
+        let mut waiting = Vec::with_capacity(limit);
+        let mut before = 1;
+        while receiver.blocking_recv_many(&mut waiting, limit) > 0 {
+            self.gather(&mut receiver, &mut waiting, before);
+            before = waiting.len();
             metrics::histogram!("unionhall_batch_size", "batcher" => self.name).record(count(waiting.len()));
             let (requests, answers): (Vec<_>, Vec<_>) =
                 waiting.drain(..).map(|w| (w.request, w.answer)).unzip();
@@ -118,6 +129,23 @@ impl<H: BatchHandler> Worker<H> {
                 if answer.send(reply).is_err() {
                     tracing::debug!(batcher = self.name, "a caller went away before its answer");
                 }
+            }
+        }
+    }
+
+    /// Waits until `waiting` are as many as `before`, but not long.
+    fn gather(
+        &self,
+        receiver: &mut mpsc::Receiver<Waiting<H>>,
+        waiting: &mut Vec<Waiting<H>>,
+        before: usize,
+    ) {
+        let begun = Stopwatch::start();
+        while waiting.len() < before && begun.elapsed() < self.config.linger {
+            match receiver.try_recv() {
+                Ok(more) => waiting.push(more),
+                Err(mpsc::error::TryRecvError::Empty) => std::thread::sleep(LOOK),
+                Err(mpsc::error::TryRecvError::Disconnected) => return,
             }
         }
     }

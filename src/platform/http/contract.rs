@@ -5,12 +5,13 @@
 //! document promises is what the server enforces.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Map, Value, json};
 
+use super::routing::group;
 use crate::error::{Fault, Text};
 
 /// Texts without U+0000, which PostgreSQL cannot keep.
@@ -26,7 +27,13 @@ pub struct Contract {
     components: HashMap<String, Box<str>>,
     bodies: HashMap<String, Check>,
     queries: HashMap<(String, String), QueryContract>,
-    paths: Vec<(String, Vec<String>)>,
+    /// By the group of their paths, those with names before those with parameters.
+    paths: HashMap<String, Vec<PathContract>>,
+}
+
+struct PathContract {
+    pattern: Arc<str>,
+    methods: Vec<String>,
 }
 
 struct QueryContract {
@@ -87,7 +94,7 @@ impl Contract {
         let document = serde_json::to_value(document).map_err(|error| ContractError(error.to_string()))?;
         let mut bodies = HashMap::new();
         let mut queries = HashMap::new();
-        let mut paths = Vec::new();
+        let mut paths: HashMap<String, Vec<PathContract>> = HashMap::new();
         for (path, item) in document.get("paths").and_then(Value::as_object).into_iter().flatten() {
             let mut methods = Vec::new();
             for (method, operation) in item.as_object().into_iter().flatten() {
@@ -106,8 +113,11 @@ impl Contract {
                 );
             }
             methods.sort();
-            paths.push((path.clone(), methods));
+            let known = paths.entry(group(path).to_owned()).or_default();
+            known.push(PathContract { pattern: path.as_str().into(), methods });
         }
+        // A brace sorts behind every letter.
+        paths.values_mut().for_each(|known| known.sort_by(|a, b| a.pattern.cmp(&b.pattern)));
         let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
         let components =
             schemas.into_iter().flatten().map(|(name, schema)| (name.clone(), schema.to_string().into()));
@@ -186,7 +196,16 @@ impl Contract {
 
     /// The methods of the operations at `path`, or none when there is no such path.
     pub fn methods(&self, path: &str) -> Option<&[String]> {
-        self.paths.iter().find(|(pattern, _)| matches(pattern, path)).map(|(_, methods)| methods.as_slice())
+        self.path(path).map(|known| known.methods.as_slice())
+    }
+
+    /// The pattern that `path` is one of, or none when there is no such path.
+    pub fn pattern(&self, path: &str) -> Option<Arc<str>> {
+        self.path(path).map(|known| Arc::clone(&known.pattern))
+    }
+
+    fn path(&self, path: &str) -> Option<&PathContract> {
+        self.paths.get(group(path))?.iter().find(|known| matches(&known.pattern, path))
     }
 }
 

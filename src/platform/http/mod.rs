@@ -16,6 +16,7 @@ pub mod page;
 pub mod problem;
 pub mod public;
 pub mod reply;
+pub mod routing;
 
 pub use contract::Contract;
 pub use extract::{ApiJson, ApiPath, ApiPaths, ApiQuery, Idempotent, IfMatch, Signed};

@@ -209,14 +209,16 @@ impl<'a> History<'a> {
     fn new(place: &'a Place, ids: &Ids, seed: u64) -> Self {
         let clock = Arc::new(ManualClock::at(place.start));
         let shared: SharedClock = Arc::clone(&clock) as SharedClock;
-        let counting = Arc::new(PlanCounting::new(shared, ids.clone(), Duration::ZERO));
+        let counting = Arc::new(PlanCounting::new(Arc::clone(&shared), ids.clone(), Duration::ZERO));
+        let door =
+            Entrance::new(shared, ids.clone(), Arc::clone(&counting) as Arc<dyn Counting>, Duration::ZERO);
         Self {
             place,
             rng: StdRng::seed_from_u64(seed),
             seed,
             clock,
             ids: ids.clone(),
-            door: Entrance { ids: ids.clone(), counting: Arc::clone(&counting) as Arc<dyn Counting> },
+            door,
             counting,
             kept: vec![Kept::default(); place.sessions.len()],
             closed: BTreeMap::new(),

@@ -127,8 +127,9 @@ pub fn enter_in_tx(
 
 /// The application's own door.
 pub fn entrance(app: &TestApp) -> Entrance {
-    let counting = PlanCounting::new(app.app().platform().clock.clone(), app.ids().clone(), Duration::ZERO);
-    Entrance { ids: app.ids().clone(), counting: std::sync::Arc::new(counting) }
+    let (clock, ids) = (app.app().platform().clock.clone(), app.ids().clone());
+    let counting = PlanCounting::new(clock.clone(), ids.clone(), Duration::ZERO);
+    Entrance::new(clock, ids, std::sync::Arc::new(counting), Duration::ZERO)
 }
 
 /// `name` was at `session`, which becomes known now.

@@ -11,6 +11,7 @@ use crate::signup::crowd;
 
 pub const TESTS: &[Test] = tests![
     a_person_is_present_once_however_often_scanned,
+    a_scan_sent_again_is_one_scan,
     forty_doors_scan_one_person_at_once,
     every_scan_is_kept_with_its_outcome,
     a_pass_dies_after_a_minute_and_nobody_can_make_one,
@@ -51,6 +52,22 @@ async fn a_person_is_present_once_however_often_scanned(app: TestApp) {
     assert_eq!(present["items"].as_array().unwrap().len(), 1);
     let state = zhang.get("/api/v1/me/signups").await.ok(200)["items"][0]["state"].clone();
     assert_eq!(state, "attended");
+    app.run_jobs().await;
+}
+
+async fn a_scan_sent_again_is_one_scan(app: TestApp) {
+    let (zhang, gate) = (app.worker("zhang").await, app.staff("gate").await);
+    let activity = app.activity(|a| a).await;
+    zhang.sign_up(&activity).await.ok(201);
+    let (path, key) = (format!("/api/v1/sessions/{}/checkins", activity.session), gate.fresh_key());
+    let body = json!({ "pass": zhang.pass().await });
+    let first = gate.post_keyed(&key, &path, body.clone()).await;
+    // The answer got lost between the gate and the phone, and somebody presses again.
+    let again = gate.post_keyed(&key, &path, body).await;
+    assert_eq!(first.expect(200).text, again.expect(200).text);
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    let kept: i64 = app.read(|conn| Ok(scans::table.count().get_result(conn)?)).await;
+    assert_eq!(kept, 1);
     app.run_jobs().await;
 }
 

@@ -108,6 +108,7 @@ async fn order_makes_no_difference(app: TestApp, part: u64) {
     let platform = app.app().platform();
     let clock: SharedClock = Arc::clone(&platform.clock);
     let counting = Arc::new(PlanCounting::new(Arc::clone(&clock), app.ids().clone(), Duration::from_secs(1)));
+    let entrance = Entrance::new(Arc::clone(&clock), app.ids().clone(), counting, Duration::from_secs(1));
     let desk = Desk {
         clock,
         ids: app.ids().clone(),
@@ -120,7 +121,7 @@ async fn order_makes_no_difference(app: TestApp, part: u64) {
         people: crate::signup::crowd_ids(&app, PEOPLE).await,
         operator: app.staff("gate").await.person(),
         organisation: app.organisation("street-pinghu").await,
-        settler: Settler { entrance: Entrance { ids: app.ids().clone(), counting }, desk },
+        settler: Settler { entrance, desk },
         start: app.now(),
         activities: rows,
     };

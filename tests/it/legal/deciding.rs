@@ -9,7 +9,7 @@ use unionhall::ids::CaseId;
 use unionhall::legal_aid::model::Ground as LegalGround;
 use unionhall::legal_aid::papers::model::DocumentKind;
 use unionhall::legal_aid::store;
-use unionhall::platform::db::schema::{ledger_lines, legal_cases, legal_decisions};
+use unionhall::platform::db::schema::{ledger_lines, legal_cases, legal_clocks, legal_decisions};
 
 use super::desk::{audits, take};
 use super::dsl::{Asked, Ground};
@@ -30,6 +30,7 @@ pub const TESTS: &[Test] = tests![
     whoever_has_to_keep_away_is_not_assigned,
     an_act_names_the_version_that_was_read,
     a_term_that_ran_out_is_known_for_ever,
+    a_decision_after_its_term_is_known_as_late,
     messages_tell_nothing_of_the_matter,
 ];
 
@@ -118,25 +119,39 @@ async fn aid_is_refused_in_writing_with_the_way_to_object(app: TestApp) {
     let body = json!({ "reasons": ["means", "out_of_scope"], "text": REASONS });
     let done = ground.act(&ground.officer, asked.id, "refusals", body).await.ok(200);
     assert_eq!(done["state"], "refused");
-    let document = done["document_id"].as_str().unwrap();
-    let paper = asked.worker.get(&format!("{}/documents/{document}", asked.path())).await;
-    paper.expect(200);
+    let paper = paper_of(&asked, &done).await;
     for said in [REASONS, "经济状况不符合条件", "不属于工会法律援助的范围", "异议", "12348"]
     {
-        assert!(paper.text.contains(said), "{said}: {}", paper.text);
+        assert!(paper.contains(said), "{said}: {paper}");
     }
-    let (codes, notice): (String, Option<String>) = app
-        .read(move |conn| {
-            let of = legal_decisions::table.filter(legal_decisions::case_id.eq(asked.id));
-            Ok(of.select((legal_decisions::reason_codes, legal_decisions::appeal_notice)).first(conn)?)
-        })
-        .await;
+    let (codes, notice) = decision_of(&app, asked.id, "refuse").await;
     assert_eq!(codes, r#"["means","out_of_scope"]"#);
-    assert!(notice.unwrap().contains("异议"));
+    // What is kept with the decision is what its reader was told.
+    assert!(notice.contains("异议") && paper.contains(&notice), "{notice}: {paper}");
     assert_eq!(kinds(&case(&ground, asked.id).await), Vec::<&str>::new());
     let reasons = ground.officer.get("/api/v1/legal-reasons").await.ok(200);
     assert!(reasons["items"].as_array().unwrap().iter().all(|one| one["basis"] != ""));
     app.run_jobs().await;
+}
+
+/// What the document of a decision says to whoever asked.
+async fn paper_of(asked: &Asked, done: &Value) -> String {
+    let document = done["document_id"].as_str().unwrap();
+    let paper = asked.worker.get(&format!("{}/documents/{document}", asked.path())).await;
+    paper.expect(200);
+    paper.text
+}
+
+/// The codes of the reasons of a decision, and the words on how to object that are kept with it.
+async fn decision_of(app: &TestApp, id: CaseId, kind: &'static str) -> (String, String) {
+    let kept: (String, Option<String>) = app
+        .read(move |conn| {
+            let of = legal_decisions::table.filter(legal_decisions::case_id.eq(id));
+            let of = of.filter(legal_decisions::kind.eq(kind));
+            Ok(of.select((legal_decisions::reason_codes, legal_decisions::appeal_notice)).first(conn)?)
+        })
+        .await;
+    (kept.0, kept.1.unwrap())
 }
 
 /// What the database says to a change of a case's state behind the rules.
@@ -288,11 +303,10 @@ async fn each_ground_of_the_law_terminates_in_writing(app: TestApp) {
         ground.act(&ground.officer, asked.id, "terminations", short).await.problem(422, "validation_failed");
         let done = ground.act(&ground.officer, asked.id, "terminations", body).await.ok(200);
         assert_eq!(done["state"], "terminated", "{why}");
-        let document = done["document_id"].as_str().unwrap();
-        let paper = asked.worker.get(&format!("{}/documents/{document}", asked.path())).await;
-        paper.expect(200);
-        for said in [REASONS, "第四十八条", "异议"] {
-            assert!(paper.text.contains(said), "{why}: {said}");
+        let paper = paper_of(&asked, &done).await;
+        let (_, notice) = decision_of(&app, asked.id, "terminate").await;
+        for said in [REASONS, "第四十八条", "异议", &notice] {
+            assert!(paper.contains(said), "{why}: {said}");
         }
         assert_eq!(case(&ground, asked.id).await["ground"], why.as_str());
         // It was accepted, and stays so in the figures.
@@ -379,17 +393,28 @@ async fn a_term_that_ran_out_is_known_for_ever(app: TestApp) {
     app.run_jobs().await;
     assert_eq!(audits(&app, "legal_case.breach").await, 2);
     ground.act(&ground.officer, asked.id, "acceptances", json!({})).await.ok(200);
-    let id = asked.id;
-    let breached: i64 = app
-        .read(move |conn| {
-            use unionhall::platform::db::schema::legal_clocks;
-            let of = legal_clocks::table
-                .filter(legal_clocks::case_id.eq(id))
-                .filter(legal_clocks::kind.eq("review"));
-            Ok(of.filter(legal_clocks::breached_at.is_not_null()).count().get_result(conn)?)
-        })
-        .await;
-    assert_eq!(breached, 1);
+    assert_eq!(breaches(&app, asked.id).await, 1);
+    app.run_jobs().await;
+}
+
+/// How many terms to decide a case has missed.
+async fn breaches(app: &TestApp, id: CaseId) -> i64 {
+    app.read(move |conn| {
+        let of =
+            legal_clocks::table.filter(legal_clocks::case_id.eq(id)).filter(legal_clocks::kind.eq("review"));
+        Ok(of.filter(legal_clocks::breached_at.is_not_null()).count().get_result(conn)?)
+    })
+    .await
+}
+
+async fn a_decision_after_its_term_is_known_as_late(app: TestApp) {
+    let mut ground = Ground::of(&app).await;
+    let (late, timely) = (led(&ground, "li").await, led(&ground, "wang").await);
+    ground.act(&ground.officer, timely.id, "acceptances", json!({})).await.ok(200);
+    // The job that looks for breaches has not come by when somebody decides at last.
+    ground.later(TimeDelta::days(9)).await;
+    ground.act(&ground.officer, late.id, "acceptances", json!({})).await.ok(200);
+    assert_eq!((breaches(&app, late.id).await, breaches(&app, timely.id).await), (1, 0));
     app.run_jobs().await;
 }
 

@@ -11,6 +11,8 @@ use unionhall::legal_aid::model::{Case, Side, TeamRole};
 use unionhall::legal_aid::parties;
 use unionhall::platform::db::schema::{legal_lawyers, legal_turns, review_ties};
 
+use super::desk::take;
+use super::dsl::Ground;
 use super::manning::{EMPLOYER, against, duty, handled, lawyer, register, sides, station};
 use super::planting::{join, planted};
 use crate::access::staff_of;
@@ -22,6 +24,7 @@ pub const TESTS: &[Test] = tests![
     lawyers_are_masked_and_sealed,
     turns_have_an_order_and_every_skip_a_reason,
     whoever_is_chosen_out_of_turn_has_a_reason,
+    whoever_is_passed_over_is_not_assigned,
     kin_colleagues_and_applicants_keep_away,
     whoever_served_the_other_side_keeps_away,
 ];
@@ -222,6 +225,36 @@ async fn whoever_is_chosen_out_of_turn_has_a_reason(app: TestApp) {
     assert_eq!(turns["items"][0]["note"], "受援人只会说客家话");
     // In turn, no reason is needed.
     choose(first.person(), None).await.unwrap();
+}
+
+async fn whoever_is_passed_over_is_not_assigned(app: TestApp) {
+    let ground = Ground::of(&app).await;
+    let here = station(&app, "centre", "longgang").await;
+    let (away, _) = lawyer(&app, "away", &here, json!({ "on_duty_until": "2025-06-15" })).await;
+    let (other, _) = lawyer(&app, "other", &here, json!({ "categories": ["rights"] })).await;
+    let (full, _) = lawyer(&app, "full", &here, json!({ "capacity": 1 })).await;
+    let (fit, _) = lawyer(&app, "fit", &here, json!({})).await;
+    let powerless = app.worker("powerless").await;
+    register(&app, &powerless, &here, json!({})).await;
+    let old = handled(&app, &app.worker("former").await, |case| against(&app, case, "另一示例厂")).await;
+    join(&app, old.id, full.person(), TeamRole::Lawyer).await;
+    let asked = ground.ask("li", json!({})).await;
+    take(&ground.officer, asked.id).await.ok(200);
+    ground.act(&ground.officer, asked.id, "acceptances", json!({})).await.ok(200);
+    for (who, said) in
+        [(&away, "不在值班期"), (&other, "不办理该类案件"), (&full, "在办案件已达上限"), (&powerless, "没有")]
+    {
+        // A note does not help: it is for whoever comes before others, not for who may not come at all.
+        let to = json!({ "person_id": who.person(), "note": "受援人只会说客家话" });
+        let refused = ground.act(&ground.officer, asked.id, "assignments", to).await;
+        let refused = refused.problem(422, "validation_failed");
+        assert_eq!(faults(&refused), pairs(&[("/person_id", "unfit")]), "{said}");
+        assert!(refused.to_string().contains(said), "{said}: {refused}");
+    }
+    let to = json!({ "person_id": fit.person(), "note": "受援人只会说客家话" });
+    let done = ground.act(&ground.officer, asked.id, "assignments", to).await.ok(200);
+    assert_eq!(done["state"], "assigned");
+    app.run_jobs().await;
 }
 
 /// Why somebody has to keep away from a case.

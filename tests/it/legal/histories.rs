@@ -25,11 +25,11 @@ use unionhall::legal_aid::deciding::reasons::RefusalReason;
 use unionhall::legal_aid::deciding::supplements::Wanted;
 use unionhall::legal_aid::machine::Act;
 use unionhall::legal_aid::model::{Case, CaseState, Ground, TeamRole};
-use unionhall::legal_aid::papers::model::{Block, DocumentKind, Paper};
+use unionhall::legal_aid::papers::model::{Block, CaseDocument, DocumentKind, Paper};
 use unionhall::legal_aid::{LegalTools, asking, clocks, papers, store};
 use unionhall::notify::beside::Beside;
 use unionhall::plan::cases::PlanCaseCounting;
-use unionhall::platform::db::schema::legal_events;
+use unionhall::platform::db::schema::{legal_decisions, legal_events};
 use unionhall::platform::db::{Conn, Engine};
 
 use super::planting::{join, planted};
@@ -108,6 +108,8 @@ async fn no_end_without_its_paper(app: TestApp, part: u64) {
                 clock,
                 tools,
                 bypassed: false,
+                said: "",
+                has_reported: false,
             };
             let rolled_back = db.write_blocking(|conn| {
                 for what in history.tell(conn)? {
@@ -138,6 +140,10 @@ struct History<'a> {
     tools: LegalTools,
     /// Whether an act was done without what belongs to it, after which what follows may miss it.
     bypassed: bool,
+    /// What the last act said.
+    said: &'static str,
+    /// Whether somebody has written a report.
+    has_reported: bool,
 }
 
 impl History<'_> {
@@ -150,7 +156,11 @@ impl History<'_> {
             conn.batch_execute("SAVEPOINT one_act")?;
             let (what, outcome) = self.step(conn, &before);
             match outcome {
-                Ok(()) => met.push(what.to_owned()),
+                Ok(()) => {
+                    self.has_reported |= what == "report";
+                    self.was_said(conn, step, what)?;
+                    met.push(what.to_owned());
+                }
                 Err(error) => {
                     conn.batch_execute("ROLLBACK TO SAVEPOINT one_act")?;
                     let is_told = error.code().status().is_client_error();
@@ -190,6 +200,7 @@ impl History<'_> {
         // Now and then somebody has read an earlier version.
         let version = before.version - i64::from(self.rng.random_bool(0.05));
         let (words, tools) = (self.words(), self.tools.clone());
+        self.said = words;
         let mut acting = Acting::new(&tools, by, now);
         let key = (id, version);
         let wanted = Wanted { items: vec!["劳动合同".into()], note: Some("请尽快".into()) };
@@ -275,12 +286,51 @@ impl History<'_> {
         Ok(())
     }
 
+    /// What was decided was decided with a reason, and the decision says it as it was written.
+    fn was_said(&self, conn: &mut Conn, step: usize, what: &str) -> Result<()> {
+        if !["refuse", "terminate"].contains(&what) {
+            return Ok(());
+        }
+        let at = format!("seed {} step {step}, after {what}", self.seed);
+        let (document, codes, notice): (CaseDocumentId, String, Option<String>) = legal_decisions::table
+            .filter(legal_decisions::case_id.eq(self.place.case))
+            .filter(legal_decisions::kind.eq(what))
+            .order(legal_decisions::case_version.desc())
+            .select((
+                legal_decisions::document_id,
+                legal_decisions::reason_codes,
+                legal_decisions::appeal_notice,
+            ))
+            .first(conn)?;
+        assert!(what != "refuse" || codes != "[]", "{at}: refused without a reason of the catalogue");
+        let said = self.said.trim();
+        assert!(!said.is_empty(), "{at}: decided without words");
+        let row = papers::store::get(conn, self.place.case, document)?;
+        let reasons = self.text_under(&row, "理由")?.unwrap_or_default();
+        assert!(reasons.contains(said), "{at}: {said} is not among its reasons: {reasons}");
+        let notice = notice.unwrap_or_else(|| panic!("{at}: nothing is kept of how to object"));
+        assert!(notice.contains("异议"), "{at}: {notice}");
+        assert_eq!(self.text_under(&row, "提出异议的权利")?, Some(notice), "{at}");
+        Ok(())
+    }
+
+    /// What a document says under a heading.
+    fn text_under(&self, row: &CaseDocument, heading: &str) -> Result<Option<String>> {
+        let paper = Paper::open(&self.tools.vault, row)?;
+        let place = paper.blocks.iter().position(|block| *block == Block::Heading(heading.to_owned()));
+        Ok(place.and_then(|place| match paper.blocks.get(place + 1) {
+            Some(Block::Text(text)) => Some(text.clone()),
+            _ => None,
+        }))
+    }
+
     /// What always holds.
     fn look(&self, conn: &mut Conn, step: usize, what: &str) -> Result<()> {
         let at = format!("seed {} step {step}, after {what}", self.seed);
         let case = store::get(conn, self.place.case)?;
         match case.state {
             CaseState::Closed => {
+                assert!(self.has_reported, "{at}: nobody has written a report");
                 let report = reports::report(conn, case.id)?.unwrap_or_else(|| panic!("{at}: no report"));
                 let document = report.document_id.unwrap_or_else(|| panic!("{at}: no document"));
                 self.says(conn, document, DocumentKind::ClosingReport, "办理情况", &at)?;
@@ -316,11 +366,8 @@ impl History<'_> {
     ) -> Result<()> {
         let row = papers::store::get(conn, self.place.case, document)?;
         assert_eq!(row.kind, kind, "{at}");
-        let paper = Paper::open(&self.tools.vault, &row)?;
-        let place = paper.blocks.iter().position(|block| *block == Block::Heading(heading.to_owned()));
-        let next = place.and_then(|place| paper.blocks.get(place + 1));
-        let is_said = matches!(next, Some(Block::Text(text)) if !text.trim().is_empty());
-        assert!(is_said, "{at}: {kind} says nothing under {heading}: {paper:?}");
+        let said = self.text_under(&row, heading)?.unwrap_or_default();
+        assert!(!said.trim().is_empty(), "{at}: {kind} says nothing under {heading}");
         Ok(())
     }
 }

@@ -4,9 +4,12 @@ use chrono::TimeDelta;
 use reqwest::Method;
 use serde_json::{Value, json};
 use unionhall::ids::CaseId;
+use unionhall::legal_aid::model::TeamRole;
+use unionhall::legal_aid::team;
 
 use super::desk::{bare, take};
 use super::dsl::{Asked, Ground};
+use super::planting::join;
 use crate::access::staff_of;
 use crate::harness::{Actor, Reply, Test, TestApp};
 
@@ -14,6 +17,7 @@ pub const TESTS: &[Test] = tests![
     a_refusal_that_was_wrong_is_put_right,
     a_refusal_that_was_right_stands,
     whoever_had_a_part_does_not_answer,
+    whoever_worked_on_it_does_not_answer,
     a_terminated_case_goes_on,
     an_objection_is_nobody_elses,
     five_days_are_kept_by_a_clock,
@@ -114,6 +118,27 @@ async fn whoever_had_a_part_does_not_answer(app: TestApp) {
     let second = staff_of(&app, "second-lead", "legal_lead", "longgang").await;
     taken(&second, id).await.ok(200);
     answer(&second, id, "dismiss").await.ok(200);
+    app.run_jobs().await;
+}
+
+async fn whoever_worked_on_it_does_not_answer(app: TestApp) {
+    let ground = Ground::of(&app).await;
+    let asked = ground.ask("li", json!({})).await;
+    take(&ground.officer, asked.id).await.ok(200);
+    // A lead who helps with the case does not decide it, and has left when the objection comes.
+    join(&app, asked.id, ground.lead.person(), TeamRole::Deputy).await;
+    ground.act(&ground.officer, asked.id, "refusals", refusal()).await.ok(200);
+    let (id, lead, now) = (asked.id, ground.lead.person(), app.now());
+    app.write(move |conn| {
+        assert!(team::leave_in_tx(conn, id, lead, now)?);
+        Ok(())
+    })
+    .await;
+    let raised = object(&asked).await.ok(201);
+    let id = raised["id"].as_str().unwrap();
+    taken(&ground.lead, id).await.problem(409, "second_officer_required");
+    let second = staff_of(&app, "second-lead", "legal_lead", "longgang").await;
+    taken(&second, id).await.ok(200);
     app.run_jobs().await;
 }
 
