@@ -5,6 +5,7 @@
 //! other and nothing needs to be remembered of them.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::dsl::sql;
@@ -14,7 +15,7 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use super::held;
 use super::model::{Grade, HeldCorrection, HeldKind, Rollup, SourceKind};
 use super::store::month_of;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{LedgerLineId, OrganisationId, PlanId, RestatementId, SubjectId, TargetId};
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{ledger_lines, ledger_rollups, plan_periods, restatements, targets};
@@ -78,6 +79,8 @@ struct Slim {
 
 /// Lines of one statement.
 const PAGE: i64 = 4096;
+/// Pages that are read before they are looked at.
+const AHEAD: usize = 2;
 
 /// Lines of `target` after one, in the order of their key.
 fn page(conn: &mut Conn, target: TargetId, after: Option<(&str, i64, bool)>) -> Result<Vec<Slim>> {
@@ -101,41 +104,85 @@ fn page(conn: &mut Conn, target: TargetId, after: Option<(&str, i64, bool)>) -> 
     Ok(query.load(conn)?)
 }
 
-/// Reads every line, hands what stands to `each`, and gives the number of lines and all differences inside the ledger.
-pub fn verify(conn: &mut Conn, mut each: impl FnMut(Standing<'_>)) -> Result<(i64, Vec<Difference>)> {
-    let query = targets::table.order(targets::id).select((targets::id, targets::plan_id));
-    let all: Vec<(TargetId, PlanId)> = query.load(conn)?;
-    let mut reading = Reading::load(conn)?;
-    let mut rollups = Rollups::load(conn)?;
-    let mut count = 0;
-    for (target, plan) in all {
-        let mut sums: Sums = HashMap::new();
-        let mut group = Group::default();
+/// Lines of a target, one page after the other; an empty page is its end.
+type Page = (usize, Vec<Slim>);
+
+/// Reads all lines of `targets`. Whoever takes the pages may end it by not listening any more.
+fn read(conn: &mut Conn, targets: &[(TargetId, PlanId)], pages: &SyncSender<Page>) -> Result<()> {
+    for (place, (target, _)) in targets.iter().enumerate() {
         let mut last: Option<(String, i64, bool)> = None;
         loop {
             let after = last.as_ref().map(|(key, generation, back)| (key.as_str(), *generation, *back));
-            let lines = page(conn, target, after)?;
-            let Some(end) = lines.last() else { break };
-            last = Some((end.dedup_key.clone(), end.generation, end.is_reversal));
-            for line in lines {
-                count += 1;
-                let sum = sums.entry((line.organisation_id, line.month, line.grade)).or_default();
-                sum.0 += line.quantity;
-                sum.1 += 1;
-                reading.line(plan, &line);
-                if group.key != line.dedup_key {
-                    reading.stands(target, &mut group, &mut each);
-                    group.key.clone_from(&line.dedup_key);
-                }
-                group.take(line, &mut reading.differences);
+            let lines = page(conn, *target, after)?;
+            last = lines.last().map(|end| (end.dedup_key.clone(), end.generation, end.is_reversal));
+            if pages.send((place, lines)).is_err() {
+                return Ok(());
+            }
+            if last.is_none() {
+                break;
             }
         }
-        reading.stands(target, &mut group, &mut each);
-        rollups.compare(target, sums, &mut reading.differences);
     }
-    rollups.rest(&mut reading.differences);
-    reading.rest(&mut each);
-    Ok((count, reading.differences))
+    Ok(())
+}
+
+/// Reads every line, hands what stands to `each`, and gives the number of lines and all differences inside the ledger. While one page is
+/// looked at, the next is read.
+pub fn verify(conn: &mut Conn, each: impl FnMut(Standing<'_>)) -> Result<(i64, Vec<Difference>)> {
+    let query = targets::table.order(targets::id).select((targets::id, targets::plan_id));
+    let all: Vec<(TargetId, PlanId)> = query.load(conn)?;
+    let (reading, rollups) = (Reading::load(conn)?, Rollups::load(conn)?);
+    let looking = Looking { reading, rollups, each, sums: HashMap::new(), group: Group::default(), count: 0 };
+    std::thread::scope(|scope| {
+        let (sender, pages) = sync_channel(AHEAD);
+        let targets = &all;
+        let reader = scope.spawn(move || read(conn, targets, &sender));
+        let looked = looking.through(&pages, &all);
+        drop(pages);
+        reader.join().map_err(|_| Error::internal("the reader of the ledger panicked"))??;
+        Ok(looked)
+    })
+}
+
+/// What is known while pages are looked at.
+struct Looking<F> {
+    reading: Reading,
+    rollups: Rollups,
+    each: F,
+    sums: Sums,
+    group: Group,
+    count: i64,
+}
+
+impl<F: FnMut(Standing<'_>)> Looking<F> {
+    fn through(mut self, pages: &Receiver<Page>, targets: &[(TargetId, PlanId)]) -> (i64, Vec<Difference>) {
+        for (place, lines) in pages {
+            let Some((target, plan)) = targets.get(place).copied() else { continue };
+            if lines.is_empty() {
+                self.reading.stands(target, &mut self.group, &mut self.each);
+                self.group = Group::default();
+                let sums = std::mem::take(&mut self.sums);
+                self.rollups.compare(target, sums, &mut self.reading.differences);
+            }
+            lines.into_iter().for_each(|line| self.line(target, plan, line));
+        }
+        self.rollups.rest(&mut self.reading.differences);
+        self.reading.rest(&mut self.each);
+        (self.count, self.reading.differences)
+    }
+
+    fn line(&mut self, target: TargetId, plan: PlanId, line: Slim) {
+        self.count += 1;
+        let sum = self.sums.entry((line.organisation_id, line.month, line.grade)).or_default();
+        sum.0 += line.quantity;
+        sum.1 += 1;
+        self.reading.line(plan, &line);
+        if self.group.key != line.dedup_key {
+            self.reading.stands(target, &mut self.group, &mut self.each);
+            self.group.key.clone_from(&line.dedup_key);
+        }
+        self.group.take(line, &mut self.reading.differences);
+    }
 }
 
 /// Lines of one key.

@@ -25,6 +25,7 @@ pub const TESTS: &[Test] = tests![
     a_member_that_fails_fails_alone,
     a_handler_that_panics_answers_and_goes_on,
     a_full_queue_says_when_to_come_again,
+    who_was_answered_together_is_waited_for,
     an_answer_is_not_given_before_the_commit,
 ];
 
@@ -307,6 +308,47 @@ async fn a_full_queue_says_when_to_come_again(app: TestApp) {
     kept.retain(|text| text == "too many");
     assert!(kept.is_empty());
     assert_eq!(*clerk.sizes.lock().unwrap(), [1, 4, 4]);
+}
+
+async fn who_was_answered_together_is_waited_for(app: TestApp) {
+    let (clerk, go, begins) = slow_clerk();
+    let linger = Duration::from_secs(60);
+    let batcher = batcher(app.db(), &clerk, BatcherConfig { linger, ..BatcherConfig::default() });
+    let call = |text: &'static str| {
+        let batcher = batcher.clone();
+        tokio::spawn(async move { batcher.call(text.into()).await.unwrap() })
+    };
+    let begins = Arc::new(Mutex::new(begins));
+    let begun = |wait: Duration| {
+        let begins = Arc::clone(&begins);
+        async move {
+            tokio::task::spawn_blocking(move || begins.lock().unwrap().recv_timeout(wait).is_ok())
+                .await
+                .unwrap()
+        }
+    };
+    let long = Duration::from_secs(10);
+    let first = call("first");
+    assert!(begun(long).await);
+    let two = [call("second"), call("third")];
+    tokio::task::yield_now().await;
+    for _ in 0..2 {
+        go.send(()).unwrap();
+    }
+    assert!(begun(long).await);
+    first.await.unwrap();
+    for one in two {
+        one.await.unwrap();
+    }
+    // Two were answered together: one who comes again is not taken alone.
+    let again = call("second again");
+    assert!(!begun(Duration::from_millis(50)).await);
+    let other = call("third again");
+    assert!(begun(long).await);
+    go.send(()).unwrap();
+    again.await.unwrap();
+    other.await.unwrap();
+    assert_eq!(*clerk.sizes.lock().unwrap(), [1, 2, 2]);
 }
 
 async fn an_answer_is_not_given_before_the_commit(app: TestApp) {

@@ -241,9 +241,12 @@ async fn whoever_is_passed_over_is_not_assigned(app: TestApp) {
     let asked = ground.ask("li", json!({})).await;
     take(&ground.officer, asked.id).await.ok(200);
     ground.act(&ground.officer, asked.id, "acceptances", json!({})).await.ok(200);
-    for (who, said) in
-        [(&away, "不在值班期"), (&other, "不办理该类案件"), (&full, "在办案件已达上限"), (&powerless, "没有")]
-    {
+    for (who, said) in [
+        (&away, "不在值班期"),
+        (&other, "不办理该类案件"),
+        (&full, "在办案件已达上限"),
+        (&powerless, "不是本受理机构的法律援助人员"),
+    ] {
         // A note does not help: it is for whoever comes before others, not for who may not come at all.
         let to = json!({ "person_id": who.person(), "note": "受援人只会说客家话" });
         let refused = ground.act(&ground.officer, asked.id, "assignments", to).await;

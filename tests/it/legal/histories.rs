@@ -318,9 +318,12 @@ impl History<'_> {
     fn text_under(&self, row: &CaseDocument, heading: &str) -> Result<Option<String>> {
         let paper = Paper::open(&self.tools.vault, row)?;
         let place = paper.blocks.iter().position(|block| *block == Block::Heading(heading.to_owned()));
-        Ok(place.and_then(|place| match paper.blocks.get(place + 1) {
-            Some(Block::Text(text)) => Some(text.clone()),
-            _ => None,
+        Ok(place.map(|place| {
+            let under = paper.blocks.iter().skip(place + 1).map_while(|block| match block {
+                Block::Text(text) => Some(text.as_str()),
+                _ => None,
+            });
+            under.collect::<Vec<_>>().join("\n")
         }))
     }
 
