@@ -5,7 +5,7 @@
 //! shuffled, repeated and half-sent. `UNIONHALL_HISTORIES=20000` for more: nearly all of the time goes into code that a debug build does not
 //! optimise, so `cargo test --release --test it -- sqlite::doors::histories`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ parts!(
 
 const PEOPLE: usize = 7;
 const PHONES: usize = 3;
+/// How many the first room holds.
+const ROOM: usize = 3;
 
 /// The decision itself is tried 20,000 times over, in `settling`; here it is what is kept that counts.
 fn histories(engine: Engine) -> u64 {
@@ -81,6 +83,7 @@ struct Kept {
     present: Vec<(SessionId, PersonId, NaiveDateTime, Option<NaiveDateTime>)>,
     conflicts: Vec<(SessionId, PersonId, String, String)>,
     outcomes: Vec<(Vec<u8>, ScanOutcome)>,
+    scanned: Vec<(SessionId, Option<PersonId>, ScanOutcome)>,
     figures: Vec<(TargetId, OrganisationId, NaiveDate, i64)>,
     counted: Vec<(SessionId, i64)>,
     states: Vec<(SignupId, SignupState)>,
@@ -90,7 +93,8 @@ async fn order_makes_no_difference(app: TestApp, part: u64) {
     let hours = TimeDelta::hours;
     // Two rooms at the same time, the first of them small, and one later that may be called off.
     let mut made: Vec<Made> = Vec::new();
-    for (capacity, from, until) in [(3, 1, 4), (50, 2, 5), (50, 6, 8)] {
+    for (capacity, from, until) in [(ROOM, 1, 4), (50, 2, 5), (50, 6, 8)] {
+        let capacity = i64::try_from(capacity).unwrap();
         let times = [(hours(from), hours(until))];
         made.push(app.activity(|a| a.capacity(capacity).sessions(&times).signup(hours(-1), hours(1))).await);
     }
@@ -276,7 +280,48 @@ impl History {
             // Messages and the audit chain, which `beside` would write, are no part of what is compared.
             assert_eq!(outcomes.len(), upload.scans.len(), "an outcome for every scan");
         }
-        kept(conn, place)
+        let kept = kept(conn, place)?;
+        self.judge(&kept, place, seed);
+        Ok(kept)
+    }
+
+    /// What holds whatever the order: who has cancelled, and who was where nothing took place, is present at most by a decision of the desk,
+    /// of which there is none here; and of every conflict the desk is told.
+    fn judge(&self, kept: &Kept, place: &Place, seed: u64) {
+        for (session, person, ..) in &kept.present {
+            let number = place.sessions.iter().position(|one| one == session).unwrap();
+            assert!(
+                !(self.called_off && number == 2),
+                "seed {seed}: present at a session that was called off"
+            );
+            let activity = place.activities[number].id;
+            let cancelled = self.signups.iter().any(|row| {
+                (row.activity_id, row.person_id, row.state) == (activity, *person, SignupState::Cancelled)
+            });
+            assert!(!cancelled, "seed {seed}: {person} has cancelled and is present");
+        }
+        let there = |number: usize| {
+            let session = place.sessions[number];
+            kept.present.iter().filter(move |(at, ..)| *at == session)
+        };
+        assert!(there(0).count() <= ROOM, "seed {seed}: more than the room holds");
+        for (_, person, from, left) in there(0) {
+            let seen = self.seen.iter().filter(|(_, who, _)| who == person).count();
+            let until = left.unwrap_or_else(|| db_time(place.start + TimeDelta::hours(4)));
+            let other = there(1).find(|(_, who, ..)| who == person);
+            let Some((.., begin, end)) = other.filter(|_| seen < 2) else { continue };
+            let end = end.unwrap_or_else(|| db_time(place.start + TimeDelta::hours(5)));
+            assert!(until <= *begin || end <= *from, "seed {seed}: {person} is in two places at once");
+        }
+        let told: BTreeSet<(SessionId, PersonId)> =
+            kept.conflicts.iter().map(|(session, person, ..)| (*session, *person)).collect();
+        for (session, person, outcome) in &kept.scanned {
+            let reported = person.is_some_and(|person| told.contains(&(*session, person)));
+            assert!(
+                *outcome != ScanOutcome::Conflict || reported,
+                "seed {seed}: a conflict of {person:?} is not told"
+            );
+        }
     }
 
     fn begin_in_tx(&self, conn: &mut Conn, place: &Place, phones: &[DeviceId]) -> Result<()> {
@@ -430,8 +475,13 @@ fn kept(conn: &mut Conn, place: &Place) -> Result<Kept> {
         let there = present.iter().filter(|(at, ..)| at == session).count();
         assert_eq!(i64::try_from(there).unwrap(), *count, "the count of a session is of those who are there");
     }
+    let mut scanned: Vec<(SessionId, Option<PersonId>, ScanOutcome)> = scans::table
+        .filter(scans::client_id.is_not_null())
+        .select((scans::session_id, scans::person_id, scans::outcome))
+        .load(conn)?;
+    scanned.sort();
     let mut states: Vec<(SignupId, SignupState)> =
         signups::table.select((signups::id, signups::state)).load(conn)?;
     states.sort();
-    Ok(Kept { present, conflicts, outcomes, figures, counted, states })
+    Ok(Kept { present, conflicts, outcomes, scanned, figures, counted, states })
 }
