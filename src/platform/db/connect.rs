@@ -128,6 +128,9 @@ impl DbTarget {
             Self::Sqlite(path) => {
                 let mut conn = SqliteConnection::establish(&path.to_string_lossy())
                     .map_err(|e| unreachable(e.to_string()))?;
+                // The one writer works in memory. Readers are many, and what they miss is in the memory of the system.
+                let cache =
+                    if read_only { "PRAGMA cache_size = -12288" } else { "PRAGMA cache_size = -65536" };
                 // One PRAGMA a statement, busy_timeout first: switching to WAL needs the lock.
                 let pragmas = [
                     "PRAGMA busy_timeout = 10000",
@@ -135,7 +138,7 @@ impl DbTarget {
                     // NORMAL may lose the last commits at a power cut; with batching FULL costs nothing.
                     "PRAGMA synchronous = FULL",
                     "PRAGMA foreign_keys = ON",
-                    "PRAGMA cache_size = -65536",
+                    cache,
                     "PRAGMA temp_store = MEMORY",
                     // A checkpoint flushes twice and writes every page again. At the default of 4 MB every other batch of a
                     // rush would pay for one.
