@@ -22,6 +22,7 @@ use uuid::Uuid;
 use crate::harness::{Test, TestApp, ground};
 
 pub const TESTS: &[Test] = tests![
+    a_line_names_what_there_is,
     the_database_refuses_to_change_or_remove_a_line,
     the_same_line_twice_counts_once,
     a_reversal_nets_to_zero_and_the_key_may_count_again,
@@ -71,6 +72,35 @@ fn sums(conn: &mut Conn) -> Result<(usize, i64, i64, i64)> {
         rollups.iter().map(|row| row.quantity).sum(),
         rollups.iter().map(|row| row.lines).sum(),
     ))
+}
+
+async fn a_line_names_what_there_is(app: TestApp) {
+    let (zhang, gate) = (app.worker("zhang").await, app.staff("gate").await);
+    let activity = app.activity(|a| a).await;
+    zhang.sign_up(&activity).await.ok(201);
+    gate.scan(activity.session, &zhang.pass().await).await.ok(200);
+    let line: Line = app.read(|conn| Ok(ledger_lines::table.select(Line::as_select()).first(conn)?)).await;
+    let other = |line: &Line| Line { id: app.ids().id(), dedup_key: "other".into(), ..line.clone() };
+    let nowhere = Line { organisation_id: app.ids().id(), ..other(&line) };
+    let nothing = Line { target_id: app.ids().id(), ..other(&line) };
+    for wrong in [nowhere, nothing] {
+        let kept = app
+            .db()
+            .write(move |conn| Ok(diesel::insert_into(ledger_lines::table).values(&wrong).execute(conn)?))
+            .await;
+        let refused = kept.unwrap_err().to_string();
+        assert!(refused.contains("FOREIGN KEY") || refused.contains("a line names no"), "{refused}");
+    }
+    // Nothing else was wrong with it; not kept, because it stands for nobody.
+    let right = other(&line);
+    let kept = app
+        .db()
+        .write(move |conn| {
+            assert_eq!(diesel::insert_into(ledger_lines::table).values(&right).execute(conn)?, 1);
+            Err::<(), _>(Error::new(Code::Conflict))
+        })
+        .await;
+    assert_eq!(kept.unwrap_err().code(), Code::Conflict);
 }
 
 async fn the_database_refuses_to_change_or_remove_a_line(app: TestApp) {

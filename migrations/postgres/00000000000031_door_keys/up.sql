@@ -1,5 +1,6 @@
--- A foreign key asks a question a row, and locks the row that it names. What is written at the door names a session and sign-ups that
--- its transaction holds already; and what its lines name is asked for once a statement, beside whether their month is closed.
+-- A foreign key asks a question a row, and on PostgreSQL locks the row that it names. What is written at the door names a session and
+-- sign-ups that its transaction holds already; and what its lines name is asked for once a statement there, beside whether their month is
+-- closed. SQLite locks nothing for a foreign key, and keeps them.
 ALTER TABLE attendances DROP CONSTRAINT attendances_new_session_id_fkey;
 ALTER TABLE attendances DROP CONSTRAINT attendances_new_signup_id_fkey;
 ALTER TABLE scans DROP CONSTRAINT scans_session_id_fkey;

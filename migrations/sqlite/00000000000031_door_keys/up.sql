@@ -1,2 +1,3 @@
--- PostgreSQL gives up foreign keys of what is written at the door, which there lock a row each. Here they lock nothing, and stay.
-SELECT 1;
+-- A foreign key asks a question a row, and on PostgreSQL locks the row that it names. What is written at the door names a session and
+-- sign-ups that its transaction holds already; and what its lines name is asked for once a statement there, beside whether their month is
+-- closed. SQLite locks nothing for a foreign key, and keeps them.

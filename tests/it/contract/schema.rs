@@ -221,11 +221,25 @@ async fn the_tables_are_what_the_schema_says(app: TestApp) {
     assert_same(&without_rules(&found), &written_schema());
 }
 
+/// What PostgreSQL asks for once a statement, or holds anyway, and so has no key for (migration 31).
+const WITHOUT_KEY: [(&str, &str); 5] = [
+    ("attendances", "foreign (session_id) -> sessions"),
+    ("attendances", "foreign (signup_id) -> signups"),
+    ("scans", "foreign (session_id) -> sessions"),
+    ("ledger_lines", "foreign (target_id) -> targets"),
+    ("ledger_lines", "foreign (organisation_id) -> organisations"),
+];
+
 async fn keys_and_indexes_are_those_of_sqlite(app: TestApp) {
     let folder = TempDir::with_prefix("unionhall-").unwrap();
     let sqlite = ground::open(&format!("sqlite://{}/schema.db", folder.path().display()).into());
     migrate::up(&sqlite).unwrap();
-    let expected = read_schema(&mut sqlite.connect().unwrap());
+    let mut expected = read_schema(&mut sqlite.connect().unwrap());
+    if app.engine() == Engine::Postgres {
+        for (table, rule) in WITHOUT_KEY {
+            assert!(expected.get_mut(table).unwrap().rules.remove(rule), "{table}: {rule}");
+        }
+    }
     assert_eq!(expected["signups"].rules.len(), 8, "{:?}", expected["signups"].rules);
     assert_same(&app.read(|conn| Ok(read_schema(conn))).await, &expected);
 }
@@ -301,7 +315,7 @@ async fn history_cannot_be_rewritten(app: TestApp) {
     assert!(entries > 0 && lines > 0, "there was something to rewrite: {entries} entries, {lines} lines");
 }
 
-/// What one tree says, without what only one engine has: triggers, functions, and the words for bytes.
+/// What one tree says, without what only one engine has: triggers, functions, keys that are given up, and the words for bytes.
 fn common_text(engine: &str, step: &str) -> Vec<String> {
     let text = std::fs::read_to_string(format!("{MIGRATIONS}/{engine}/{step}/up.sql")).unwrap();
     let text = text.replace("BLOB", "BYTEA").replace("X'00", "'\\x00");
@@ -313,6 +327,8 @@ fn common_text(engine: &str, step: &str) -> Vec<String> {
                 _ if line.starts_with("CREATE FUNCTION") => Some("LANGUAGE plpgsql;"),
                 // SQLite has no roles.
                 _ if line.starts_with("REVOKE") || line.starts_with("GRANT") => Some(";"),
+                // SQLite cannot give one up.
+                _ if line.contains(" DROP CONSTRAINT ") => Some(";"),
                 _ if line.starts_with("CREATE TRIGGER") => {
                     Some(if engine == "sqlite" { "END;" } else { ";" })
                 }
