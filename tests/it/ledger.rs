@@ -101,6 +101,7 @@ async fn a_line_names_what_there_is(app: TestApp) {
         })
         .await;
     assert_eq!(kept.unwrap_err().code(), Code::Conflict);
+    app.run_jobs().await;
 }
 
 async fn the_database_refuses_to_change_or_remove_a_line(app: TestApp) {
