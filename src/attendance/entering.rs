@@ -3,11 +3,12 @@
 //! The caller holds the session's lock, so that of two ways in one sees the other. Here it is decided who is let in; a new
 //! attendance, the room it takes, the sign-up that it fulfils and what it counts for are written together.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 
 use super::counting::{Attended, Counting};
 use super::model::{Attendance, CheckinMethod, Distance, ScanOutcome, Voiding};
@@ -88,8 +89,7 @@ impl Left {
 /// Lets people in.
 #[derive(Clone)]
 pub struct Entrance {
-    /// The present.
-    pub clock: SharedClock,
+    clock: SharedClock,
     /// New ids.
     pub ids: Ids,
     /// Counts attendance for the plan.
@@ -297,11 +297,27 @@ impl Entrance {
                 _ => Cause::New,
             },
         }));
-        left.entries.extend(fresh.iter().map(|row| {
-            let detail =
-                serde_json::json!({ "session": session.id, "person": row.person_id, "method": row.method });
-            Entry::new(row.checked_in_by, "checkin.create", row.id).detail(detail)
-        }));
+        left.entries.extend(entries(session.id, fresh));
         Ok(())
     }
+}
+
+/// Who let whom in. Scans without a signal come by the hundred: one entry names all of them whom somebody has scanned.
+fn entries(session: SessionId, fresh: &[Attendance]) -> Vec<Entry> {
+    let (uploaded, others): (Vec<&Attendance>, Vec<&Attendance>) =
+        fresh.iter().partition(|row| row.scan_id.is_some());
+    let single = |row: &Attendance| {
+        let detail = json!({ "session": session, "person": row.person_id, "method": row.method });
+        Entry::new(row.checked_in_by, "checkin.create", row.id).detail(detail)
+    };
+    let mut entries: Vec<Entry> = others.into_iter().map(single).collect();
+    let mut people: BTreeMap<PersonId, Vec<PersonId>> = BTreeMap::new();
+    for row in uploaded {
+        people.entry(row.checked_in_by).or_default().push(row.person_id);
+    }
+    entries.extend(people.into_iter().map(|(by, people)| {
+        let detail = json!({ "method": CheckinMethod::StaffScan, "people": people });
+        Entry::new(by, "checkins.upload", session).detail(detail)
+    }));
+    entries
 }

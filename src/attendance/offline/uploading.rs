@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use serde_json::json;
 use uuid::Uuid;
 
 use super::conflicts;
@@ -26,7 +25,6 @@ use crate::ledger::model::Cause;
 use crate::notify::beside::Beside;
 use crate::offering;
 use crate::offering::model::{Activity, Session, SessionState};
-use crate::platform::audit::Entry;
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{attendances, scans};
 use crate::review::deciding::Desk;
@@ -176,22 +174,6 @@ impl Settler {
         }
         Ok(())
     }
-}
-
-/// Who let whom in: hundreds come at once, and one entry names all of them whom somebody scanned.
-fn entries(session: SessionId, candidates: &[Candidate], left: &Left) -> Vec<Entry> {
-    let operators: HashMap<PersonId, PersonId> = candidates.iter().map(|one| (one.person, one.by)).collect();
-    let mut people: BTreeMap<PersonId, Vec<PersonId>> = BTreeMap::new();
-    for person in left.attended.iter().map(|one| one.person) {
-        if let Some(by) = operators.get(&person) {
-            people.entry(*by).or_default().push(person);
-        }
-    }
-    let entry = |(by, people): (PersonId, Vec<PersonId>)| {
-        let detail = json!({ "method": CheckinMethod::StaffScan, "people": people });
-        Entry::new(by, "checkins.upload", session).detail(detail)
-    };
-    people.into_iter().map(entry).collect()
 }
 
 /// Fresh scans with what became of them.
@@ -371,8 +353,8 @@ impl Applying<'_> {
         {
             one.cause = Cause::Conflict;
         }
-        self.beside.entries.extend(entries(session.id, &candidates, &left));
         left.count_in_tx(conn, entrance.counting.as_ref())?;
+        self.beside.entries.append(&mut left.entries);
         if session.state == SessionState::Finalised {
             let people: Vec<PersonId> = candidates.iter().map(|one| one.person).collect();
             undoing::held_after_all_in_tx(conn, entrance.counting.as_ref(), session, activity)?;

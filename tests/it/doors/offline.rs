@@ -15,6 +15,7 @@ use crate::harness::{Actor, Test, TestApp};
 pub const TESTS: &[Test] = tests![
     a_list_names_people_by_hashes_and_the_phone_finds_them,
     scans_count_once_however_they_come,
+    an_upload_is_one_entry_that_names_all,
     forged_old_and_foreign_passes_are_kept_and_count_nowhere,
     a_lost_phone_counts_nowhere,
     a_bad_signature_or_a_foreign_phone_brings_nothing_in,
@@ -144,6 +145,26 @@ async fn scans_count_once_however_they_come(app: TestApp) {
     };
     assert_eq!(there.iter().map(came).min(), Some(start), "the first scan counts, whenever it came in");
     assert_eq!(figure(&app, "07b").await, 2);
+    app.run_jobs().await;
+}
+
+async fn an_upload_is_one_entry_that_names_all(app: TestApp) {
+    let (activity, people) = gathering(&app, 5, &["zhang", "li", "wang"]).await;
+    let mut phone = Phone::enrol(&app, activity.session).await;
+    let mut made = Vec::new();
+    for person in &people {
+        made.push(phone.scans(&app, &person.pass().await, app.now()));
+    }
+    assert_eq!(phone.outcomes(&app, &made).await, ["ACCEPTED accepted"; 3]);
+    let session = activity.session.to_string();
+    let mut entries =
+        app.read(move |conn| unionhall::platform::audit::list(conn, Some(&session), None, None, 100)).await;
+    entries.retain(|entry| entry.action.starts_with("checkin"));
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    let told = format!("{:?}", entries[0]);
+    for person in &people {
+        assert!(told.contains(&person.person().to_string()), "{told}");
+    }
     app.run_jobs().await;
 }
 
