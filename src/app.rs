@@ -1,6 +1,7 @@
 //! The only place that knows everyone: it makes the parts, wires the interfaces that point upwards, and serves.
 
 mod figures;
+mod merging;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -83,7 +84,7 @@ use crate::signup::penalty::content::ClaimTexts;
 use crate::signup::registrar::{Registrar, RegistrarHandler};
 use crate::signup::reviewed::SignupSubject;
 use crate::signup::snapshot::{PLACES, Snapshots};
-use crate::{docs, openapi, review, signup, visits};
+use crate::{docs, openapi, people, review, signup, visits};
 
 pub use figures::serve_figures;
 
@@ -145,6 +146,7 @@ pub struct App {
     limits: Arc<Limits>,
     counting: Arc<dyn Counting>,
     followers: Followers,
+    merging: people::merging::following::Followers,
     contract: Arc<Contract>,
     proxies: TrustedProxies,
     origins: Arc<Vec<String>>,
@@ -355,6 +357,7 @@ impl App {
             limits: Arc::new(Limits::new(cache, config.limits)),
             counting,
             followers,
+            merging: merging::followers(&ids),
             contract: Arc::new(contract()?),
             proxies: TrustedProxies(config.server.trusted_proxies.clone()),
             origins: Arc::new(config.server.cors_origins.clone()),
@@ -447,6 +450,7 @@ impl App {
             .app_data(Data::from(Arc::clone(&self.limits)))
             .app_data(Data::new(Arc::clone(&self.counting)))
             .app_data(Data::new(self.followers.clone()))
+            .app_data(Data::new(self.merging.clone()))
             .app_data(Data::from(Arc::clone(&self.contract)))
             .app_data(Data::new(self.proxies.clone()))
             .app_data(Data::new(self.stopping.clone()))

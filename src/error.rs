@@ -94,6 +94,7 @@ codes! {
     QuotaBelowUse = "quota_below_use", 409, "名额不能少于已使用和已保留的数量", "A quota cannot be less than what is used and held";
     ResourceClash = "resource_clash", 409, "场地或讲师在该时间已被占用", "A venue or a trainer is taken at that time";
     SecondOfficer = "second_officer_required", 409, "须由另一名工作人员批准", "Another officer must decide this";
+    PeopleUnfinished = "people_unfinished", 409, "账号尚有未了事项，暂不能合并", "Something is unfinished, so these accounts cannot be merged yet";
     CheckinCalledOff = "checkin_called_off", 409, "活动或场次已取消或延期", "The activity or the session is cancelled or postponed";
     CheckinFull = "checkin_full", 409, "现场人数已达上限", "The room is full";
     PassInvalid = "pass_invalid", 409, "电子凭证无效，请让职工刷新后重试", "The pass is not valid; ask the worker to refresh it";

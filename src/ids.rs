@@ -217,6 +217,8 @@ mod kinds {
         OrganisationId, "org");
     crate::id_type!(/// A human.
         PersonId, "per");
+    crate::id_type!(/// That two accounts are one human.
+        PersonMergeId, "pmg");
     crate::id_type!(/// A login on one device: all tokens that descend from it.
         FamilyId, "fam");
     crate::id_type!(/// A role over a subtree.

@@ -19,6 +19,7 @@ pub mod door;
 pub mod entering;
 pub mod following;
 pub mod headcounts;
+pub mod merging;
 pub mod model;
 pub mod offline;
 pub mod papers;

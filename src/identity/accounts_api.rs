@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::model::EndReason;
 use super::store;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::ids::PersonId;
 use crate::people;
 use crate::platform::Platform;
@@ -60,6 +60,12 @@ pub async fn account_state_set(
     let AccountStateInput { disabled, reason } = body.body;
     let act = move |c: &mut Conn| {
         let person = people::api::in_scope(c, id.0, &scope)?;
+        if people::merging::store::standing_for(c, person.id)? != person.id {
+            return Err(Error::new(Code::StateForbids).detail(
+                "该账号已并入另一账号，请先拆分",
+                "It is merged into another account; part them first",
+            ));
+        }
         if !people::store::set_disabled_in_tx(c, person.id, disabled, now)? {
             return Stored::done(person.version, &AccountStateView { person_id: person.id, disabled });
         }

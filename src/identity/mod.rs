@@ -11,6 +11,7 @@
 pub mod accounts_api;
 pub mod api;
 pub mod grants_api;
+pub mod merging;
 pub mod model;
 pub mod standing;
 pub mod store;

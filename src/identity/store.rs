@@ -18,10 +18,11 @@ use crate::platform::db::{Conn, unique_violation};
 use crate::platform::vault::Vault;
 use crate::platform::wechat::WechatSession;
 
-/// The person behind a WeChat account, if it has come.
+/// The person behind a WeChat account, if it has come: the account that is kept, where it was merged.
 pub fn person_of_wechat(conn: &mut Conn, appid: &str, openid: &str) -> Result<Option<PersonId>> {
     let query = wechat_identities::table.find((appid, openid)).select(wechat_identities::person_id);
-    Ok(query.first(conn).optional()?)
+    let Some(person) = query.first(conn).optional()? else { return Ok(None) };
+    Ok(Some(people::merging::store::standing_for(conn, person)?))
 }
 
 /// The person behind a WeChat account, made when it comes for the first time.

@@ -22,7 +22,7 @@ const HARD: &str = "hard";
 
 /// Targets and months that are closed, with their plan.
 #[derive(Debug, Default)]
-pub(super) struct Closed(HashMap<(TargetId, NaiveDate), PlanId>);
+pub struct Closed(HashMap<(TargetId, NaiveDate), PlanId>);
 
 impl Closed {
     pub(super) fn is_empty(&self) -> bool {
@@ -39,10 +39,7 @@ impl Closed {
 }
 
 /// Which of these months are closed. Until the commit, none of the others is closed.
-pub(super) fn closed_in_tx(
-    conn: &mut Conn,
-    of: impl Iterator<Item = (TargetId, NaiveDate)>,
-) -> Result<Closed> {
+pub fn closed_in_tx(conn: &mut Conn, of: impl Iterator<Item = (TargetId, NaiveDate)>) -> Result<Closed> {
     let wanted: BTreeSet<(TargetId, NaiveDate)> = of.collect();
     let mut months: Vec<NaiveDate> = wanted.iter().map(|(_, month)| *month).collect();
     months.sort();
@@ -111,13 +108,26 @@ pub(super) struct Waiting {
     pub(super) line: Line,
 }
 
-/// Keys whose next line is for a closed month, and which. Those of a person go together.
+/// Keys whose next line is for a closed month, and which. Those of a person go together. And which keys are replaced at all.
 #[derive(Debug, Default)]
-pub struct Replacing(HashMap<(TargetId, String), (PlanId, NaiveDate)>);
+pub struct Replacing {
+    months: HashMap<(TargetId, String), (PlanId, NaiveDate)>,
+    only: Option<HashSet<(TargetId, String)>>,
+}
 
 impl Replacing {
+    /// Lines under other keys than these stay as they are.
+    #[must_use]
+    pub fn only(self, keys: HashSet<(TargetId, String)>) -> Self {
+        Self { only: Some(keys), ..self }
+    }
+
+    pub(super) fn takes(&self, target: TargetId, key: &str) -> bool {
+        self.only.as_ref().is_none_or(|keys| keys.contains(&(target, key.to_owned())))
+    }
+
     pub(super) fn month(&self, line: &Line) -> Option<(PlanId, NaiveDate)> {
-        self.0.get(&(line.target_id, family(&line.dedup_key).to_owned())).copied()
+        self.months.get(&(line.target_id, family(&line.dedup_key).to_owned())).copied()
     }
 }
 
@@ -129,7 +139,7 @@ pub fn closed_of_in_tx(conn: &mut Conn, lines: &[NewLine]) -> Result<Replacing> 
         let (target, month) = month(line);
         Some(((target, family(&line.dedup_key).to_owned()), (closed.plan(target, month)?, month)))
     };
-    Ok(Replacing(lines.iter().filter_map(of).collect()))
+    Ok(Replacing { months: lines.iter().filter_map(of).collect(), only: None })
 }
 
 /// Holds what is not held yet, and says which of `waiting` that were, by the line's id.

@@ -54,7 +54,7 @@ crate::text_enum! {
         Voided = "voided",
         /// 冲突: scans contradicted each other, or the desk decided which is right.
         Conflict = "conflict",
-        /// 重新扣除: more or fewer of a crowd were checked in one by one.
+        /// 重新计算: more or fewer of a crowd were checked in one by one, or two accounts are one human or two.
         Recounted = "recounted",
         /// 核减: an audit lowered a number.
         WriteDown = "write_down",

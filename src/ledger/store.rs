@@ -29,14 +29,26 @@ pub fn post_in_tx(
     cause: Cause,
     new: &[NewLine],
 ) -> Result<usize> {
+    let closed = held::closed_in_tx(conn, new.iter().map(|line| (line.target, month_of(line.day))))?;
+    post_shared_in_tx(conn, ids, now, cause, new, &closed)
+}
+
+/// [`post_in_tx`] by somebody who shares the months of `new` already, and knows which of them are `closed`.
+pub fn post_shared_in_tx(
+    conn: &mut Conn,
+    ids: &Ids,
+    now: DateTime<Utc>,
+    cause: Cause,
+    new: &[NewLine],
+    closed: &Closed,
+) -> Result<usize> {
     let mut seen = HashSet::new();
     let fresh: Vec<Line> = new
         .iter()
         .filter(|line| seen.insert((line.target, line.dedup_key.as_str())))
         .map(|line| row(ids, now, cause, line))
         .collect();
-    let closed = held::closed_in_tx(conn, fresh.iter().map(|line| (line.target_id, line.month)))?;
-    let wrote = write_in_tx(conn, ids, fresh, &closed)?;
+    let wrote = write_in_tx(conn, ids, fresh, closed)?;
     held::hold_in_tx(conn, ids, now, &wrote.waiting)?;
     held::cancel_in_tx(conn, now, &wrote.answered)?;
     metrics::counter!("unionhall_ledger_lines_total")
@@ -339,7 +351,7 @@ pub fn reverse_sources_in_tx(
 }
 
 /// [`reverse_sources_in_tx`], where lines under some keys stand until the next line under the key can be written, for a closed month:
-/// whoever counts goes on counting meanwhile.
+/// whoever counts goes on counting meanwhile. It may be about some keys only.
 pub fn replace_sources_in_tx(
     conn: &mut Conn,
     ids: &Ids,
@@ -348,13 +360,19 @@ pub fn replace_sources_in_tx(
     because: Because<'_>,
     replacing: &Replacing,
 ) -> Result<Vec<Line>> {
-    let mut live = live_of_sources(conn, sources)?;
-    let posts = held::posts_of_sources(conn, sources)?;
+    let live_taken = |conn: &mut Conn| -> Result<Vec<Line>> {
+        let mut live = live_of_sources(conn, sources)?;
+        live.retain(|line| replacing.takes(line.target_id, &line.dedup_key));
+        Ok(live)
+    };
+    let mut live = live_taken(conn)?;
+    let mut posts = held::posts_of_sources(conn, sources)?;
+    posts.retain(|row| replacing.takes(row.target_id, &row.dedup_key));
     let months = live.iter().map(|line| (line.target_id, line.month));
     let closed = held::closed_in_tx(conn, months.chain(posts.iter().map(|row| (row.target_id, row.month))))?;
     if !closed.is_empty() {
         // A restatement may have taken some back until a moment ago.
-        live = live_of_sources(conn, sources)?;
+        live = live_taken(conn)?;
     }
     lock_in_tx(conn, &live)?;
     let people = held::waiting_people(conn, &live)?;

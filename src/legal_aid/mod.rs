@@ -37,6 +37,7 @@ pub mod groups;
 pub mod hands;
 pub mod jobs;
 pub mod machine;
+pub mod merging;
 pub mod model;
 pub mod objection_api;
 pub mod objections;

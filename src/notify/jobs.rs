@@ -190,6 +190,15 @@ fn text(message: &Message) -> (String, String) {
         // They say nothing of the employer or of what happened: a phone lies open on tables.
         NoticeKind::LegalStep => ("法律援助进展", format!("{subject}。{detail}")),
         NoticeKind::LegalWork => ("法律援助待办", format!("{subject}。{detail}")),
+        NoticeKind::AccountsMerged => (
+            "账号已合并",
+            "经两名工作人员核实，您的另一个账号已并入本账号，您可用原来的微信登录。如有疑问，请联系工会。"
+                .to_owned(),
+        ),
+        NoticeKind::AccountsParted => (
+            "账号已拆分",
+            "经两名工作人员核实，此前合并的账号已拆分，各自使用。如有疑问，请联系工会。".to_owned(),
+        ),
         NoticeKind::ReviewDelegated => ("代为办理", format!("“{subject}”：{detail}")),
     };
     (title.to_owned(), body)

@@ -5,5 +5,6 @@
 pub mod api;
 pub mod beside;
 pub mod jobs;
+pub mod merging;
 pub mod model;
 pub mod store;

@@ -73,6 +73,10 @@ crate::text_enum! {
         LegalGlassOpened = "legal_glass_opened",
         /// 您的法律援助案件曾被应急查阅
         LegalGlassTold = "legal_glass_told",
+        /// 账号已合并
+        AccountsMerged = "accounts_merged",
+        /// 账号已拆分
+        AccountsParted = "accounts_parted",
     }
 }
 

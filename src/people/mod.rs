@@ -7,6 +7,7 @@ pub mod audiences;
 pub mod content;
 pub mod id_number;
 pub mod memberships;
+pub mod merging;
 pub mod model;
 pub mod phone;
 pub mod store;

@@ -1,10 +1,11 @@
 //! Queries of people.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use super::merging;
 use super::model::{Audience, ID_NUMBER, PHONE, Person, PersonAudience};
 use crate::clock::db_time;
 use crate::error::{Code, Error, Result};
@@ -301,7 +302,8 @@ pub fn profiles(
         .collect())
 }
 
-/// Who has which of these phone numbers, with their names. A number may be several people's.
+/// Who has which of these phone numbers, with their names. A number may be several people's; a merged account's is that of the account
+/// which stands for it.
 pub fn with_phones(
     conn: &mut Conn,
     vault: &Vault,
@@ -314,10 +316,64 @@ pub fn with_phones(
         .order(people::id)
         .select((people::phone_index, people::id, people::name))
         .load(conn)?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|(index, person, name)| Some(((*by_index.get(&index?)?).to_owned(), person, name)))
-        .collect())
+    let ids: Vec<PersonId> = rows.iter().map(|(_, person, _)| *person).collect();
+    let kept = merging::store::kept_of(conn, &ids)?;
+    let mut found: Vec<(String, PersonId, Option<String>)> = Vec::with_capacity(rows.len());
+    // Whoever is kept comes first, with their own name.
+    let (merged, own): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|(_, person, _)| kept.contains_key(person));
+    for (index, person, name) in own.into_iter().chain(merged) {
+        let person = kept.get(&person).copied().unwrap_or(person);
+        let Some(phone) = index.and_then(|index| by_index.get(&index)) else { continue };
+        if !found.iter().any(|(known, one, _)| known == phone && *one == person) {
+            found.push(((*phone).to_owned(), person, name));
+        }
+    }
+    Ok(found)
+}
+
+/// Somebody who may be the same human as another.
+#[derive(Debug, Clone)]
+pub struct Alike {
+    /// Who.
+    pub person: PersonId,
+    /// Their name.
+    pub name: Option<String>,
+    /// Whether they have the same phone number.
+    pub same_phone: bool,
+    /// Whether they have the same name and workplace.
+    pub same_name: bool,
+}
+
+/// Whose phone number, or whose name and workplace, are those of `person`; accounts that are merged already are left out.
+pub fn alike(conn: &mut Conn, person: &Person, limit: i64) -> Result<Vec<Alike>> {
+    let others = || people::table.filter(people::id.ne(person.id)).order(people::id).limit(limit);
+    let columns = (people::id, people::name);
+    let mut found: BTreeMap<PersonId, Alike> = BTreeMap::new();
+    if let Some(index) = &person.phone_index {
+        let rows: Vec<(PersonId, Option<String>)> =
+            others().filter(people::phone_index.eq(index)).select(columns).load(conn)?;
+        found.extend(
+            rows.into_iter()
+                .map(|(person, name)| (person, Alike { person, name, same_phone: true, same_name: false })),
+        );
+    }
+    if let (Some(name), Some(workplace)) = (&person.name, person.workplace_id) {
+        let there = others().filter(people::workplace_id.eq(workplace)).filter(people::name.eq(name));
+        let rows: Vec<(PersonId, Option<String>)> = there.select(columns).load(conn)?;
+        for (person, name) in rows {
+            found.entry(person).and_modify(|one| one.same_name = true).or_insert(Alike {
+                person,
+                name,
+                same_phone: false,
+                same_name: true,
+            });
+        }
+    }
+    let ids: Vec<PersonId> = found.keys().copied().collect();
+    let merged = merging::store::kept_of(conn, &ids)?;
+    let most = usize::try_from(limit).unwrap_or(0);
+    Ok(found.into_values().filter(|one| !merged.contains_key(&one.person)).take(most).collect())
 }
 
 /// One sealed value of one person, for the rotation of keys: its column, row and text.

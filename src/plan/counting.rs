@@ -23,6 +23,7 @@ use crate::offering;
 use crate::offering::model::{Activity, AttendanceRole, Programme};
 use crate::org;
 use crate::org::model::{Organisation, OrganisationKind};
+use crate::people;
 use crate::platform::cache::Lately;
 use crate::platform::db::Conn;
 
@@ -58,6 +59,21 @@ impl PlanCounting {
         Ok(ground)
     }
 
+    fn lines(
+        &self,
+        conn: &mut Conn,
+        ground: &Ground,
+        attended: &[Attended],
+    ) -> Result<BTreeMap<Cause, Vec<NewLine>>> {
+        let mut lines: BTreeMap<Cause, Vec<NewLine>> = BTreeMap::new();
+        for one in attended {
+            let day = civil_day(one.starts_at);
+            let rules = self.rules_on(conn, day)?;
+            lines.entry(one.cause).or_default().extend(ground.attended(one, day, &rules)?);
+        }
+        Ok(lines)
+    }
+
     fn rules_on(&self, conn: &mut Conn, day: NaiveDate) -> Result<Arc<Vec<(CountingRule, Target)>>> {
         self.rules.get(day, self.clock.now(), || store::rules_on(conn, day))
     }
@@ -69,14 +85,18 @@ impl Counting for PlanCounting {
             return Ok(());
         }
         let ground = self.ground(conn, attended.iter().map(|one| one.activity))?;
-        let mut lines: BTreeMap<Cause, Vec<NewLine>> = BTreeMap::new();
-        for one in attended {
-            let day = civil_day(one.starts_at);
-            let rules = self.rules_on(conn, day)?;
-            lines.entry(one.cause).or_default().extend(ground.attended(one, day, &rules)?);
+        let mut lines = self.lines(conn, &ground, attended)?;
+        let months = |line: &NewLine| (line.target, ledger::store::month_of(line.day));
+        let closed = ledger::held::closed_in_tx(conn, lines.values().flatten().map(months))?;
+        // Behind the months, which whoever merges people holds alone: nobody is counted under a key that is gone.
+        let people: Vec<PersonId> = attended.iter().map(|one| one.person).collect();
+        let kept = people::merging::store::kept_of(conn, &people)?;
+        if !kept.is_empty() {
+            let as_kept: Vec<Attended> = attended.iter().map(|one| counted_as(one, &kept)).collect();
+            lines = self.lines(conn, &ground, &as_kept)?;
         }
         for (cause, lines) in lines {
-            ledger::store::post_in_tx(conn, &self.ids, self.clock.now(), cause, &lines)?;
+            ledger::store::post_shared_in_tx(conn, &self.ids, self.clock.now(), cause, &lines, &closed)?;
         }
         Ok(())
     }
@@ -124,6 +144,11 @@ impl Counting for PlanCounting {
     fn voided_in_tx(&self, conn: &mut Conn, voided: &Voided) -> Result<()> {
         super::voiding::void_in_tx(conn, &self.ids, self.clock.now(), voided)
     }
+}
+
+/// The attendance of a merged account is that of the account which stands for it.
+pub(super) fn counted_as(one: &Attended, kept: &HashMap<PersonId, PersonId>) -> Attended {
+    Attended { person: kept.get(&one.person).copied().unwrap_or(one.person), ..one.clone() }
 }
 
 /// The rules of each day, read once.
@@ -309,7 +334,7 @@ impl Ground {
     }
 }
 
-fn person_key(person: PersonId, street: Option<OrganisationId>) -> String {
+pub(super) fn person_key(person: PersonId, street: Option<OrganisationId>) -> String {
     match street {
         Some(street) => format!("person/{person}/{street}"),
         None => format!("person/{person}"),

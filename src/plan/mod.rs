@@ -13,6 +13,7 @@ pub mod counting;
 pub mod exports;
 pub mod jobs;
 pub mod measuring;
+pub mod merging;
 pub mod milestones_api;
 pub mod model;
 pub mod progress_api;

@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::counting::{Ground, RulesByDay};
+use super::counting::{Ground, RulesByDay, counted_as};
 use super::model::{Each, Target};
 use crate::attendance;
 use crate::attendance::counting::{Attended, CountedCrowd, Held};
@@ -23,6 +23,7 @@ use crate::offering;
 use crate::offering::model::{Session, SessionState};
 use crate::org;
 use crate::org::model::OrganisationKind;
+use crate::people;
 use crate::platform::db::Conn;
 use crate::platform::db::schema::{activities, sessions, targets};
 
@@ -64,6 +65,7 @@ fn attendances(
     progress: &mut impl FnMut(usize),
 ) -> Result<()> {
     let roles = offering::store::roles(conn)?;
+    let kept = people::merging::store::all(conn)?;
     let mut done = 0;
     let mut after = None;
     loop {
@@ -85,6 +87,7 @@ fn attendances(
                 grade: row.grade,
                 cause: Cause::New,
             };
+            let one = counted_as(&one, &kept);
             for line in ground.attended(&one, day, rules.on(conn, day)?)? {
                 // Which sub-district a person counted for is on the line alone; the district's line is checked.
                 if !is_of_street(&line.dedup_key) {

@@ -17,9 +17,10 @@ use crate::clock::civil_day;
 use crate::error::Result;
 use crate::ids::{ActivityId, AttendanceId, Ids, OrganisationId, PersonId, TargetId};
 use crate::ledger;
-use crate::ledger::model::{Because, Grade, Line, NewLine};
+use crate::ledger::model::{Because, Cause, Grade, Line, NewLine};
 use crate::offering;
 use crate::offering::model::{Session, SessionState};
+use crate::people;
 use crate::platform::db::Conn;
 use crate::platform::db::schema::sessions;
 
@@ -40,13 +41,16 @@ pub(super) fn void_in_tx(conn: &mut Conn, ids: &Ids, now: DateTime<Utc>, voided:
     if standing.is_empty() {
         return Ok(());
     }
-    let people = people(voided, &standing);
-    let elsewhere = attendance::store::standing_of(conn, &people)?;
+    let counted = counted_people(voided, &standing);
+    // Somebody's other accounts, too: they are one human.
+    let accounts = people::merging::store::accounts(conn, &counted)?;
+    let elsewhere = attendance::store::standing_of(conn, &accounts.keys().copied().collect::<Vec<_>>())?;
     let mut activities: Vec<ActivityId> = elsewhere.iter().map(|(_, activity, _)| *activity).collect();
     activities.push(voided.activity);
     let ground = Ground::load(conn, activities)?;
     let mut again = held_again(conn, &ground, voided.activity)?;
-    again.extend(people_again(conn, &ground, voided, &elsewhere)?);
+    let known = voided.attendances.iter().copied();
+    again.extend(people_again(conn, &ground, &elsewhere, known, &Whom { accounts, cause: voided.cause })?);
     // The rest counts as before.
     let keys: HashSet<(TargetId, &str)> =
         standing.iter().map(|line| (line.target_id, line.dedup_key.as_str())).collect();
@@ -59,7 +63,7 @@ pub(super) fn void_in_tx(conn: &mut Conn, ids: &Ids, now: DateTime<Utc>, voided:
 }
 
 /// Those who counted as people through an attendance that is void.
-fn people(voided: &Voided, reversed: &[Line]) -> Vec<PersonId> {
+fn counted_people(voided: &Voided, reversed: &[Line]) -> Vec<PersonId> {
     let sources: HashSet<&[u8]> = reversed
         .iter()
         .filter(|line| line.dedup_key.starts_with(OF_PERSON))
@@ -91,12 +95,27 @@ fn held_again(conn: &mut Conn, ground: &Ground, activity: ActivityId) -> Result<
     Ok(lines)
 }
 
-/// Lines of attendances that stand, oldest first.
-fn people_again(
+/// As whom people count, and why again.
+pub(super) struct Whom {
+    /// Accounts, with the one that stands for them.
+    pub(super) accounts: HashMap<PersonId, PersonId>,
+    /// Why.
+    pub(super) cause: Cause,
+}
+
+impl Whom {
+    fn of(&self, person: PersonId) -> PersonId {
+        self.accounts.get(&person).copied().unwrap_or(person)
+    }
+}
+
+/// Lines of attendances that stand, in their order. Of what `known` attendances counted for it is learned where people worked.
+pub(super) fn people_again(
     conn: &mut Conn,
     ground: &Ground,
-    voided: &Voided,
     elsewhere: &[Placed],
+    known: impl Iterator<Item = (AttendanceId, PersonId)>,
+    whom: &Whom,
 ) -> Result<Vec<NewLine>> {
     if elsewhere.is_empty() {
         return Ok(Vec::new());
@@ -104,7 +123,7 @@ fn people_again(
     let people: Vec<PersonId> = elsewhere.iter().map(|(row, _, _)| row.person_id).collect();
     let brief = attendance::store::people_brief(conn, &people)?;
     let roles = offering::store::roles(conn)?;
-    let past = Past::load(conn, voided, elsewhere)?;
+    let past = Past::load(conn, elsewhere, known, whom)?;
     let mut rules = RulesByDay::default();
     let mut lines = Vec::new();
     for (row, activity, starts_at) in elsewhere {
@@ -117,16 +136,17 @@ fn people_again(
             .map(|(_, target)| target.id)
             .collect();
         let today = brief.get(&row.person_id).and_then(|(_, workplace)| *workplace);
+        let person = whom.of(row.person_id);
         let one = Attended {
             attendance: row.id,
-            person: row.person_id,
-            workplace: past.street(row.id, row.person_id, row.checked_in_at, &by_workplace).or(today),
+            person,
+            workplace: past.street(row.id, person, row.checked_in_at, &by_workplace).or(today),
             activity: *activity,
             starts_at,
             role: row.role,
             counts: roles.get(&row.role).is_some_and(|role| role.counts),
             grade: row.grade,
-            cause: voided.cause,
+            cause: whom.cause,
         };
         lines.extend(ground.attended(&one, day, rules)?);
     }
@@ -141,12 +161,15 @@ struct Past {
 }
 
 impl Past {
-    fn load(conn: &mut Conn, voided: &Voided, elsewhere: &[Placed]) -> Result<Self> {
+    fn load(
+        conn: &mut Conn,
+        elsewhere: &[Placed],
+        known: impl Iterator<Item = (AttendanceId, PersonId)>,
+        whom: &Whom,
+    ) -> Result<Self> {
         let standing = elsewhere.iter().map(|(row, _, _)| (row.id, row.person_id));
-        let whose: HashMap<Vec<u8>, PersonId> = standing
-            .chain(voided.attendances.iter().copied())
-            .map(|(id, person)| (id.0.as_bytes().to_vec(), person))
-            .collect();
+        let whose: HashMap<Vec<u8>, PersonId> =
+            standing.chain(known).map(|(id, person)| (id.0.as_bytes().to_vec(), whom.of(person))).collect();
         let sources: Vec<Uuid> = whose.keys().filter_map(|id| Uuid::from_slice(id).ok()).collect();
         let mut past = Self { by_attendance: HashMap::new(), by_person: HashMap::new() };
         let waiting = ledger::held::ever_posts_of_sources(conn, &sources)?;

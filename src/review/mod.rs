@@ -34,6 +34,7 @@ pub mod jobs;
 pub mod leave;
 pub mod leave_api;
 pub mod machine;
+pub mod merging;
 pub mod model;
 pub mod own;
 pub mod own_api;

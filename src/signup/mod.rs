@@ -20,6 +20,7 @@ pub mod draw;
 pub mod early;
 pub mod following;
 pub mod jobs;
+pub mod merging;
 pub mod model;
 pub mod penalty;
 pub mod placing;

@@ -117,6 +117,8 @@ permissions! {
     StaffManage = "staff:manage" [Admin];
     /// Disable and enable accounts.
     PersonManage = "person:manage" [Admin];
+    /// Say that two accounts are one human, or are not, with a second officer.
+    PersonMerging = "person:merge" [Admin];
     /// See one masked value in clear, with a purpose; every time audited.
     PersonReveal = "person:reveal" [Admin];
     /// See which requests for legal aid wait at one's desk, without names, and take them.

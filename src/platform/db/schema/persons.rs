@@ -35,6 +35,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    person_merges (id) {
+        id -> Binary,
+        kept_id -> Binary,
+        merged_id -> Binary,
+        state -> Text,
+        reason -> Text,
+        was_enabled -> Bool,
+        proposed_by -> Binary,
+        proposed_at -> Timestamp,
+        decided_by -> Nullable<Binary>,
+        decided_at -> Nullable<Timestamp>,
+        parting_reason -> Nullable<Text>,
+        parting_by -> Nullable<Binary>,
+        parting_at -> Nullable<Timestamp>,
+        parted_by -> Nullable<Binary>,
+        parted_at -> Nullable<Timestamp>,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
     wechat_identities (appid, openid) {
         appid -> Text,
         openid -> Text,

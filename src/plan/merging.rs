@@ -1,0 +1,171 @@
+//! Two accounts that are one human count once among different people; and twice again when they turn out to be two.
+//!
+//! A merge moves the merged account's lines to the kept account's keys, each with its day and its sub-district, where nothing stands yet,
+//! and takes them back where something does. Parting takes back what stands under the kept account's keys by an attendance of the other,
+//! and lets both count again, each first by the line that it counted by last: so the figures are as if they had never been one. Nothing of
+//! the past is rewritten, and what is for a closed month is held. Attendances themselves (人次) count as before: nobody was at one session
+//! with both accounts, which is asked before a merge.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::closing;
+use super::counting::{Ground, person_key};
+use super::voiding::{Whom, people_again};
+use crate::attendance;
+use crate::attendance::store::Placed;
+use crate::error::Result;
+use crate::ids::{ActivityId, Ids, PersonId, PlanId, TargetId};
+use crate::ledger;
+use crate::ledger::held::Replacing;
+use crate::ledger::model::{Because, Cause, Line, NewLine};
+use crate::people::merging::following::{Follower, Pair};
+use crate::platform::db::Conn;
+use crate::platform::db::schema::plans;
+
+/// Lets figures of different people follow.
+pub struct PlanMerging {
+    /// New ids.
+    pub ids: Ids,
+}
+
+impl Follower for PlanMerging {
+    fn merged_in_tx(&self, conn: &mut Conn, pair: &Pair) -> Result<()> {
+        hold_months_in_tx(conn)?;
+        let sources = sources(&attendance::store::standing_of(conn, &[pair.merged])?);
+        let mut own = ledger::store::standing_locked_in_tx(conn, &sources)?;
+        own.retain(|line| is_of(&line.dedup_key, pair.merged));
+        let moved: Vec<NewLine> = own.iter().filter_map(|line| moved(line, pair)).collect();
+        let replacing = Replacing::default().only(keys(&own));
+        self.replace_in_tx(conn, pair, &sources, &replacing, &moved)
+    }
+
+    fn parted_in_tx(&self, conn: &mut Conn, pair: &Pair) -> Result<()> {
+        hold_months_in_tx(conn)?;
+        let theirs = attendance::store::standing_of(conn, &[pair.merged])?;
+        let ours = attendance::store::standing_of(conn, &pair.of_kept())?;
+        let of_theirs: HashSet<Uuid> = sources(&theirs).into_iter().collect();
+        let all: Vec<Placed> = theirs.into_iter().chain(ours).collect();
+        let sources = sources(&all);
+        let mut resting = ledger::store::standing_locked_in_tx(conn, &sources)?;
+        resting.retain(|line| {
+            let by = Uuid::from_slice(&line.source_id).is_ok_and(|source| of_theirs.contains(&source));
+            by && is_of(&line.dedup_key, pair.kept)
+        });
+        let resting = keys(&resting);
+        let mut again = self.again(conn, pair, &all)?;
+        again.retain(|line| {
+            is_of(&line.dedup_key, pair.merged) || resting.contains(&(line.target, line.dedup_key.clone()))
+        });
+        first_as_last_in_tx(conn, &sources, &mut again)?;
+        let replacing = ledger::held::closed_of_in_tx(conn, &again)?.only(resting);
+        self.replace_in_tx(conn, pair, &sources, &replacing, &again)
+    }
+}
+
+impl PlanMerging {
+    fn replace_in_tx(
+        &self,
+        conn: &mut Conn,
+        pair: &Pair,
+        sources: &[Uuid],
+        replacing: &Replacing,
+        lines: &[NewLine],
+    ) -> Result<()> {
+        let because = Because { cause: Cause::Recounted, reason: &pair.reason };
+        ledger::store::replace_sources_in_tx(conn, &self.ids, pair.now, sources, because, replacing)?;
+        ledger::store::post_in_tx(conn, &self.ids, pair.now, Cause::Recounted, lines)?;
+        Ok(())
+    }
+
+    /// What both would count, each for themselves.
+    fn again(&self, conn: &mut Conn, pair: &Pair, all: &[Placed]) -> Result<Vec<NewLine>> {
+        let activities: Vec<ActivityId> = all.iter().map(|(_, activity, _)| *activity).collect();
+        let ground = Ground::load(conn, activities)?;
+        let mut accounts: HashMap<PersonId, PersonId> =
+            pair.of_kept().into_iter().map(|id| (id, pair.kept)).collect();
+        accounts.insert(pair.merged, pair.merged);
+        let whom = Whom { accounts, cause: Cause::Recounted };
+        people_again(conn, &ground, all, std::iter::empty(), &whom)
+    }
+}
+
+/// Nobody counts for any plan until the commit: who would wait for a key that is going sees that it is gone.
+fn hold_months_in_tx(conn: &mut Conn) -> Result<()> {
+    let all: Vec<PlanId> = plans::table.order(plans::id).select(plans::id).load(conn)?;
+    for plan in all {
+        closing::store::periods_lock_in_tx(conn, plan)?;
+    }
+    Ok(())
+}
+
+fn sources(placed: &[Placed]) -> Vec<Uuid> {
+    placed.iter().map(|(row, _, _)| row.id.0).collect()
+}
+
+fn keys(lines: &[Line]) -> HashSet<(TargetId, String)> {
+    lines.iter().map(|line| (line.target_id, line.dedup_key.clone())).collect()
+}
+
+/// Whether `key` is one of `person`'s, as one of different people.
+fn is_of(key: &str, person: PersonId) -> bool {
+    let whole = person_key(person, None);
+    key.strip_prefix(&whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The line under the kept account's key.
+fn moved(line: &Line, pair: &Pair) -> Option<NewLine> {
+    let part = line.dedup_key.strip_prefix(&person_key(pair.merged, None))?;
+    Some(NewLine {
+        target: line.target_id,
+        organisation: line.organisation_id,
+        day: line.day,
+        quantity: line.quantity,
+        dedup_key: format!("{}{part}", person_key(pair.kept, None)),
+        source_kind: line.source_kind,
+        source_id: Uuid::from_slice(&line.source_id).ok()?,
+        activity: line.activity_id,
+        grade: line.grade,
+    })
+}
+
+/// Of several lines under one key the first is written: that by which the key counted last.
+fn first_as_last_in_tx(conn: &mut Conn, sources: &[Uuid], again: &mut [NewLine]) -> Result<()> {
+    type Last = (NaiveDateTime, i64, Vec<u8>);
+    let waited = ledger::held::ever_posts_of_sources(conn, sources)?;
+    let waited = waited.iter().map(ledger::held::as_line);
+    let mut last: HashMap<(TargetId, String), Last> = HashMap::new();
+    for line in ledger::store::lines_of_sources(conn, sources)?.into_iter().chain(waited) {
+        if !line.is_reversal {
+            let one = (line.recorded_at, line.generation, line.source_id);
+            let known = last.entry((line.target_id, line.dedup_key)).or_insert_with(|| one.clone());
+            if *known < one {
+                *known = one;
+            }
+        }
+    }
+    // Stable: the others stay in the order in which they were recorded.
+    again.sort_by_key(|line| {
+        let last = last.get(&(line.target, line.dedup_key.clone()));
+        last.is_none_or(|(_, _, source)| source.as_slice() != line.source_id.as_bytes())
+    });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_of_one_person() {
+        let person = |number| PersonId(Uuid::from_u128(number));
+        let street = crate::ids::OrganisationId(Uuid::from_u128(7));
+        assert!(is_of(&person_key(person(1), None), person(1)));
+        assert!(is_of(&person_key(person(1), Some(street)), person(1)));
+        assert!(!is_of(&person_key(person(1), None), person(2)));
+        assert!(!is_of(&format!("{}x", person_key(person(1), None)), person(1)));
+    }
+}
