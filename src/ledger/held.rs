@@ -25,11 +25,17 @@ const HARD: &str = "hard";
 pub struct Closed(HashMap<(TargetId, NaiveDate), PlanId>);
 
 impl Closed {
+    /// As if the months of these lines were closed.
+    pub(super) fn all(lines: &[Line], plan: PlanId) -> Self {
+        Self(lines.iter().map(|line| ((line.target_id, line.month), plan)).collect())
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn plan(&self, target: TargetId, month: NaiveDate) -> Option<PlanId> {
+    /// The plan of `target`, where its `month` is closed.
+    pub fn plan(&self, target: TargetId, month: NaiveDate) -> Option<PlanId> {
         self.0.get(&(target, month)).copied()
     }
 
@@ -116,10 +122,12 @@ pub struct Replacing {
 }
 
 impl Replacing {
-    /// Lines under other keys than these stay as they are.
-    #[must_use]
-    pub fn only(self, keys: HashSet<(TargetId, String)>) -> Self {
-        Self { only: Some(keys), ..self }
+    /// Only lines under these keys, and not before a closed month is restated, where one is named for their target.
+    pub fn keys(keys: HashSet<(TargetId, String)>, months: &HashMap<TargetId, (PlanId, NaiveDate)>) -> Self {
+        let whole = |(target, key): &(TargetId, String)| {
+            Some(((*target, family(key).to_owned()), *months.get(target)?))
+        };
+        Self { months: keys.iter().filter_map(whole).collect(), only: Some(keys) }
     }
 
     pub(super) fn takes(&self, target: TargetId, key: &str) -> bool {

@@ -12,7 +12,7 @@ use super::held::{self, Closed, Replacing, Waiting};
 use super::model::{Because, Cause, Grade, HeldKind, Line, NewLine, Rollup};
 use crate::clock::{civil_day, db_time};
 use crate::error::{Code, Error, Result};
-use crate::ids::{HeldCorrectionId, Ids, LedgerLineId, OrganisationId, SubjectId, TargetId};
+use crate::ids::{HeldCorrectionId, Ids, LedgerLineId, OrganisationId, PlanId, SubjectId, TargetId};
 use crate::platform::db::schema::{ledger_lines, ledger_rollups};
 use crate::platform::db::{Conn, unique_violation};
 
@@ -54,6 +54,24 @@ pub fn post_shared_in_tx(
     metrics::counter!("unionhall_ledger_lines_total")
         .increment(u64::try_from(wrote.counted.len()).unwrap_or(0));
     Ok(wrote.counted.len())
+}
+
+/// [`post_in_tx`], but what does not count yet waits until `month` of `plan` is restated, whatever month it is of.
+pub fn post_later_in_tx(
+    conn: &mut Conn,
+    ids: &Ids,
+    now: DateTime<Utc>,
+    cause: Cause,
+    new: &[NewLine],
+    (plan, month): (PlanId, NaiveDate),
+) -> Result<()> {
+    let rows: Vec<Line> = new.iter().map(|line| row(ids, now, cause, line)).collect();
+    let judged = judge(conn, &rows.iter().collect::<Vec<_>>(), &Closed::all(&rows, plan))?;
+    let later = |one: Waiting| Waiting { plan, month, ..one };
+    let waiting: Vec<Waiting> = judged.waiting.into_iter().map(later).collect();
+    held::hold_in_tx(conn, ids, now, &waiting)?;
+    held::cancel_in_tx(conn, now, &judged.answered)?;
+    Ok(())
 }
 
 fn row(ids: &Ids, now: DateTime<Utc>, cause: Cause, line: &NewLine) -> Line {
@@ -377,8 +395,8 @@ pub fn replace_sources_in_tx(
     lock_in_tx(conn, &live)?;
     let people = held::waiting_people(conn, &live)?;
     let waits = |line: &Line| {
-        let own = closed.plan(line.target_id, line.month).map(|plan| (plan, line.month));
-        own.or_else(|| replacing.month(line)).or_else(|| people.get(&line.id).copied())
+        let own = || closed.plan(line.target_id, line.month).map(|plan| (plan, line.month));
+        replacing.month(line).or_else(own).or_else(|| people.get(&line.id).copied())
     };
     let (shut, mut live): (Vec<Line>, Vec<Line>) = live.into_iter().partition(|line| waits(line).is_some());
     let reason = Some(because.reason.to_owned());

@@ -6,9 +6,9 @@
 //! the past is rewritten, and what is for a closed month is held. Attendances themselves (人次) count as before: nobody was at one session
 //! with both accounts, which is asked before a merge.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -39,8 +39,7 @@ impl Follower for PlanMerging {
         let mut own = ledger::store::standing_locked_in_tx(conn, &sources)?;
         own.retain(|line| is_of(&line.dedup_key, pair.merged));
         let moved: Vec<NewLine> = own.iter().filter_map(|line| moved(line, pair)).collect();
-        let replacing = Replacing::default().only(keys(&own));
-        self.replace_in_tx(conn, pair, &sources, &replacing, &moved)
+        self.replace_in_tx(conn, pair, &sources, &own, &moved)
     }
 
     fn parted_in_tx(&self, conn: &mut Conn, pair: &Pair) -> Result<()> {
@@ -55,29 +54,44 @@ impl Follower for PlanMerging {
             let by = Uuid::from_slice(&line.source_id).is_ok_and(|source| of_theirs.contains(&source));
             by && is_of(&line.dedup_key, pair.kept)
         });
-        let resting = keys(&resting);
+        let keys = keys(&resting);
         let mut again = self.again(conn, pair, &all)?;
         again.retain(|line| {
-            is_of(&line.dedup_key, pair.merged) || resting.contains(&(line.target, line.dedup_key.clone()))
+            is_of(&line.dedup_key, pair.merged) || keys.contains(&(line.target, line.dedup_key.clone()))
         });
-        first_as_last_in_tx(conn, &sources, &mut again)?;
-        let replacing = ledger::held::closed_of_in_tx(conn, &again)?.only(resting);
-        self.replace_in_tx(conn, pair, &sources, &replacing, &again)
+        first_as_last(conn, &sources, &mut again)?;
+        self.replace_in_tx(conn, pair, &sources, &resting, &first_of_each(again))
     }
 }
 
 impl PlanMerging {
+    /// Takes `taken` back and writes `lines`. What is said of a target is said at once: where any of it is for a closed month, all of it
+    /// waits for that.
     fn replace_in_tx(
         &self,
         conn: &mut Conn,
         pair: &Pair,
         sources: &[Uuid],
-        replacing: &Replacing,
+        taken: &[Line],
         lines: &[NewLine],
     ) -> Result<()> {
-        let because = Because { cause: Cause::Recounted, reason: &pair.reason };
-        ledger::store::replace_sources_in_tx(conn, &self.ids, pair.now, sources, because, replacing)?;
-        ledger::store::post_in_tx(conn, &self.ids, pair.now, Cause::Recounted, lines)?;
+        let (now, cause) = (pair.now, Cause::Recounted);
+        let because = Because { cause, reason: &pair.reason };
+        let later = closed_months_in_tx(conn, taken, lines)?;
+        let replacing = Replacing::keys(keys(taken), &later);
+        ledger::store::replace_sources_in_tx(conn, &self.ids, now, sources, because, &replacing)?;
+        let mut by_target: BTreeMap<TargetId, Vec<NewLine>> = BTreeMap::new();
+        for line in lines {
+            by_target.entry(line.target).or_default().push(line.clone());
+        }
+        for (target, lines) in by_target {
+            match later.get(&target) {
+                Some(month) => {
+                    ledger::store::post_later_in_tx(conn, &self.ids, now, cause, &lines, *month)?;
+                }
+                None => drop(ledger::store::post_in_tx(conn, &self.ids, now, cause, &lines)?),
+            }
+        }
         Ok(())
     }
 
@@ -100,6 +114,32 @@ fn hold_months_in_tx(conn: &mut Conn) -> Result<()> {
         closing::store::periods_lock_in_tx(conn, plan)?;
     }
     Ok(())
+}
+
+/// Of targets for which any of these lines is of a closed month, the earliest such month.
+fn closed_months_in_tx(
+    conn: &mut Conn,
+    taken: &[Line],
+    lines: &[NewLine],
+) -> Result<HashMap<TargetId, (PlanId, NaiveDate)>> {
+    let taken = taken.iter().map(|line| (line.target_id, line.month));
+    let lines = lines.iter().map(|line| (line.target, ledger::store::month_of(line.day)));
+    let months: BTreeSet<(TargetId, NaiveDate)> = taken.chain(lines).collect();
+    let closed = ledger::held::closed_in_tx(conn, months.iter().copied())?;
+    let mut later = HashMap::new();
+    for (target, month) in months {
+        if let Some(plan) = closed.plan(target, month) {
+            later.entry(target).or_insert((plan, month));
+        }
+    }
+    Ok(later)
+}
+
+/// Of several lines under one key the first.
+fn first_of_each(mut lines: Vec<NewLine>) -> Vec<NewLine> {
+    let mut seen = HashSet::new();
+    lines.retain(|line| seen.insert((line.target, line.dedup_key.clone())));
+    lines
 }
 
 fn sources(placed: &[Placed]) -> Vec<Uuid> {
@@ -133,7 +173,7 @@ fn moved(line: &Line, pair: &Pair) -> Option<NewLine> {
 }
 
 /// Of several lines under one key the first is written: that by which the key counted last.
-fn first_as_last_in_tx(conn: &mut Conn, sources: &[Uuid], again: &mut [NewLine]) -> Result<()> {
+fn first_as_last(conn: &mut Conn, sources: &[Uuid], again: &mut [NewLine]) -> Result<()> {
     type Last = (NaiveDateTime, i64, Vec<u8>);
     let waited = ledger::held::ever_posts_of_sources(conn, sources)?;
     let waited = waited.iter().map(ledger::held::as_line);

@@ -41,6 +41,7 @@ mod opening;
 mod outages;
 mod penalties;
 mod people;
+mod people_merging;
 mod places;
 mod plan;
 mod resources;
@@ -124,6 +125,7 @@ const ROOMS: &[&[Test]] = &[
     http::served::TESTS,
     catalogue::TESTS,
     people::TESTS,
+    people_merging::TESTS,
     audiences::TESTS,
     penalties::TESTS,
     rosters::TESTS,

@@ -37,6 +37,6 @@ pub async fn case(stage: &Stage, operation: &str, someone: &Actor) -> Option<Cal
             let id = membership::verified(app, person, "demo-enterprise-pinghu-2").await;
             post(format!("/api/v1/memberships/{id}/endings"), json!({ "reason": "left" }))
         }
-        _ => return super::desk_cases::case(stage, operation, someone).await,
+        _ => return super::merging_cases::case(stage, operation, someone).await,
     })
 }

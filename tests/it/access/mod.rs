@@ -16,6 +16,7 @@ mod legal_hands_cases;
 mod legal_papers_cases;
 mod legal_secrecy_cases;
 mod membership_cases;
+mod merging_cases;
 mod places_cases;
 mod plan_cases;
 pub mod scope;

@@ -1,7 +1,8 @@
-//! I2, I3 and I4 over generated histories of check-ins, undoings, crowds, write-downs, voided sessions, closes and restatements.
+//! I2, I3, I4 and I5 over generated histories of check-ins, undoings, crowds, write-downs, voided sessions, merged and parted accounts,
+//! closes and restatements.
 //!
 //! I2: a key counts at most once for a target, and what was reversed nets to zero. I3: what was known of a month when it was closed never
-//! changes. I4: of people, the streets add up to the district's figure or more, and none has more than it. At the end everything that is
+//! changes. I4: of people, the streets add up to the district's figure or more, and none has more than it. I5 is in [`super::merged`]. At the end everything that is
 //! held is restated, and the figures are those of an account that was kept beside, which knows nothing of lines.
 //!
 //! Each history is told in a transaction that is rolled back. `UNIONHALL_HISTORIES=10000` for more.
@@ -23,7 +24,7 @@ use unionhall::attendance::undoing::{self, Why};
 use unionhall::clock::{Clock, ManualClock, SharedClock, db_time};
 use unionhall::error::{Code, Error, Result};
 use unionhall::ids::{
-    ActivityId, AttendanceId, HeadcountId, Ids, OrganisationId, PersonId, SessionId, TargetId,
+    ActivityId, AttendanceId, HeadcountId, Ids, OrganisationId, PersonId, PersonMergeId, SessionId, TargetId,
 };
 use unionhall::ledger;
 use unionhall::ledger::model::{Because, Cause, Grade};
@@ -69,13 +70,13 @@ fn histories(engine: Engine) -> u64 {
 }
 
 /// The ground on which all histories of a test are told.
-struct Place {
+pub(super) struct Place {
     plan: Plan,
     activities: Vec<ActivityId>,
     /// With the place of their activity, and their street.
     sessions: Vec<(SessionId, usize, OrganisationId)>,
-    people: Vec<PersonId>,
-    officers: [PersonId; 2],
+    pub(super) people: Vec<PersonId>,
+    pub(super) officers: [PersonId; 2],
     root: OrganisationId,
     held: TargetId,
     people_counted: TargetId,
@@ -171,6 +172,9 @@ async fn figures_are_kept(app: TestApp, part: u64) {
         "refuse",
         "held",
         "moved on",
+        "merge",
+        "merge and part",
+        "part",
     ];
     // A few histories need not meet everything.
     let missing: Vec<_> = all.into_iter().filter(|what| !met.contains_key(what)).collect();
@@ -189,14 +193,16 @@ struct Kept {
 
 /// The lines of one key: of each generation, whether one takes back, and how much.
 type Generations = BTreeMap<i64, Vec<(bool, i64)>>;
-type Figures = BTreeMap<(TargetId, OrganisationId), i64>;
+pub(super) type Figures = BTreeMap<(TargetId, OrganisationId), i64>;
 
-struct History<'a> {
-    place: &'a Place,
-    rng: StdRng,
-    seed: u64,
-    clock: Arc<ManualClock>,
-    ids: Ids,
+pub(super) struct History<'a> {
+    pub(super) place: &'a Place,
+    pub(super) rng: StdRng,
+    pub(super) seed: u64,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) ids: Ids,
+    /// Accounts that are merged, by which merge and into which.
+    pub(super) merged: BTreeMap<PersonId, (PersonMergeId, PersonId)>,
     door: Entrance,
     counting: Arc<PlanCounting>,
     kept: Vec<Kept>,
@@ -218,6 +224,7 @@ impl<'a> History<'a> {
             seed,
             clock,
             ids: ids.clone(),
+            merged: BTreeMap::new(),
             door,
             counting,
             kept: vec![Kept::default(); place.sessions.len()],
@@ -236,6 +243,16 @@ impl<'a> History<'a> {
             self.met.extend(what);
             self.look(conn, step, what)?;
         }
+        self.end(conn)?;
+        if !self.merged.is_empty() && self.rng.random_bool(0.5) {
+            self.part_all(conn)?;
+            self.end(conn)?;
+        }
+        Ok(())
+    }
+
+    /// Everything that is held is restated, and the account agrees.
+    fn end(&mut self, conn: &mut Conn) -> Result<()> {
         let differences = verify(conn, |_| ())?.differences;
         assert_eq!(differences, [], "seed {}: before everything is restated", self.seed);
         for round in 0.. {
@@ -261,6 +278,9 @@ impl<'a> History<'a> {
     }
 
     fn step(&mut self, conn: &mut Conn) -> Result<Option<&'static str>> {
+        if self.rng.random_bool(0.15) {
+            return self.merge_or_part(conn);
+        }
         let number = self.rng.random_range(0..self.place.sessions.len());
         let (session, place, _) = self.place.sessions[number];
         let person = *self.place.people.choose(&mut self.rng).unwrap();
@@ -456,7 +476,7 @@ impl<'a> History<'a> {
     }
 
     /// What is known of the three targets, at a moment or now, of a month or at all.
-    fn figures(
+    pub(super) fn figures(
         &self,
         conn: &mut Conn,
         as_of: Option<DateTime<Utc>>,
@@ -543,7 +563,7 @@ impl<'a> History<'a> {
             let crowd = kept.crowd.map_or(0, |(_, standing)| (standing - there).max(0));
             *expected.entry((place.times, *street)).or_default() += there + crowd;
             for whose in [*street, place.root] {
-                people.entry(whose).or_default().extend(&kept.present);
+                people.entry(whose).or_default().extend(kept.present.iter().map(|one| self.human(*one)));
             }
         }
         for (whose, of) in people {

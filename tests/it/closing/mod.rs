@@ -4,6 +4,7 @@ pub mod acts;
 pub mod faults;
 pub mod histories;
 pub mod holding;
+mod merged;
 pub mod races;
 pub mod rolling;
 
