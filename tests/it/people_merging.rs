@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use serde_json::{Value, json};
-use unionhall::clock::{Clock, SharedClock, SystemClock, db_time};
+use unionhall::clock::{SharedClock, SystemClock, db_time};
 use unionhall::ids::{Ids, PersonId, PersonMergeId, SessionId, SystemEntropy, TargetId};
 use unionhall::ledger;
 use unionhall::people::merging::following::{Follower, Pair};

@@ -33,19 +33,19 @@ pub fn propose_in_tx(
     followers: &Followers,
     id: PersonMergeId,
     (kept, merged): (PersonId, PersonId),
-    reason: String,
+    reason: &str,
     act: Act,
 ) -> Result<PersonMerge> {
     rules::keep_away(act.by, kept, merged)?;
     store::lock_in_tx(conn, [kept, merged])?;
-    let pair = pair(conn, (kept, merged), &reason, act)?;
+    let pair = pair(conn, (kept, merged), reason, act)?;
     may_merge(conn, followers, &pair, id)?;
     let row = PersonMerge {
         id,
         kept_id: kept,
         merged_id: merged,
         state: MergeState::Proposed,
-        reason,
+        reason: reason.to_owned(),
         was_enabled: people::store::get(conn, merged)?.disabled_at.is_none(),
         proposed_by: act.by,
         proposed_at: db_time(act.now),
@@ -66,11 +66,11 @@ pub fn propose_in_tx(
 }
 
 /// An officer says that they are two after all.
-pub fn part_in_tx(conn: &mut Conn, id: PersonMergeId, reason: String, act: Act) -> Result<PersonMerge> {
+pub fn part_in_tx(conn: &mut Conn, id: PersonMergeId, reason: &str, act: Act) -> Result<PersonMerge> {
     let before = locked_in_tx(conn, id, act)?;
     let after = PersonMerge {
         state: rules::transition(MergeEvent::Part, before.state)?,
-        parting_reason: Some(reason),
+        parting_reason: Some(reason.to_owned()),
         parting_by: Some(act.by),
         parting_at: Some(db_time(act.now)),
         ..before.clone()

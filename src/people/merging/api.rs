@@ -174,7 +174,7 @@ pub async fn person_merge_create(
     let run = move |c: &mut Conn| {
         in_scope(c, kept, &scope)?;
         in_scope(c, merged_id, &scope)?;
-        let row = acts::propose_in_tx(c, &followers, merge, (kept, merged_id), reason, act)?;
+        let row = acts::propose_in_tx(c, &followers, merge, (kept, merged_id), &reason, act)?;
         Stored::created(format!("/api/v1/merges/{merge}"), row.version, &PersonMergeView::from(row))
     };
     platform.idempotency.run(act.by, body.key, run).await
@@ -324,7 +324,7 @@ pub async fn person_parting_create(
     let act = Act { by: guard.person(), now: platform.clock.now() };
     let run = move |c: &mut Conn| {
         within(c, id, &scope)?;
-        let row = acts::part_in_tx(c, id, reason, act)?;
+        let row = acts::part_in_tx(c, id, &reason, act)?;
         Stored::done(row.version, &PersonMergeView::from(row))
     };
     platform.idempotency.run(act.by, body.key, run).await
