@@ -39,6 +39,7 @@ const KEPT_BY_NOBODY: &[&str] = &[
     "session_code_wechat",
     "session_sign_in_sheet",
     "wechat_push_verify",
+    "person_alike_list",
 ];
 
 async fn ask(actor: &Actor, path: &str, tag: &str) -> Reply {
