@@ -11,6 +11,7 @@ pub mod commands;
 pub mod config;
 pub mod content;
 pub mod docs;
+pub mod erasure;
 pub mod error;
 pub mod identity;
 pub mod ids;

@@ -60,6 +60,7 @@ pub async fn account_state_set(
     let AccountStateInput { disabled, reason } = body.body;
     let act = move |c: &mut Conn| {
         let person = people::api::in_scope(c, id.0, &scope)?;
+        people::store::get_there(c, person.id)?;
         if !people::store::set_disabled_in_tx(c, person.id, disabled, now)? {
             return Stored::done(person.version, &AccountStateView { person_id: person.id, disabled });
         }

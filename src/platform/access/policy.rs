@@ -117,6 +117,8 @@ permissions! {
     StaffManage = "staff:manage" [Admin];
     /// Disable and enable accounts.
     PersonManage = "person:manage" [Admin];
+    /// Erase somebody's personal data on their behalf, with a reason.
+    PersonErase = "person:erase" [Admin];
     /// See one masked value in clear, with a purpose; every time audited.
     PersonReveal = "person:reveal" [Admin];
     /// See which requests for legal aid wait at one's desk, without names, and take them.
