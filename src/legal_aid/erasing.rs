@@ -43,8 +43,8 @@ pub enum Part {
 
 /// Cases that have not ended in which `people` have a part.
 pub fn open(conn: &mut Conn, people: &[PersonId]) -> Result<Vec<(CaseId, Part)>> {
-    let running = legal_cases::table.filter(legal_cases::state.ne_all(ENDED));
-    let own: Vec<CaseId> = running
+    let running = || legal_cases::table.filter(legal_cases::state.ne_all(ENDED));
+    let own: Vec<CaseId> = running()
         .filter(legal_cases::person_id.eq_any(people))
         .order(legal_cases::id)
         .select(legal_cases::id)
@@ -67,7 +67,7 @@ pub fn open(conn: &mut Conn, people: &[PersonId]) -> Result<Vec<(CaseId, Part)>>
     let mut found: Vec<(CaseId, Part)> =
         own.into_iter().chain(unanswered).map(|case| (case, Part::Applicant)).collect();
     for (cases, part) in [(named, Part::Member), (worked, Part::Team)] {
-        let live = running.filter(legal_cases::id.eq_any(cases)).order(legal_cases::id);
+        let live = running().filter(legal_cases::id.eq_any(cases)).order(legal_cases::id);
         found.extend(live.select(legal_cases::id).load(conn)?.into_iter().map(|case| (case, part)));
     }
     // Whoever asked for a group is its first member.

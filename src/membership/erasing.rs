@@ -12,8 +12,8 @@ use crate::platform::db::schema::memberships;
 
 /// Ends the memberships of `people`, and removes since when they said they were members.
 pub fn erase_in_tx(conn: &mut Conn, people: &[PersonId], now: DateTime<Utc>) -> Result<usize> {
-    let theirs = memberships::table.filter(memberships::person_id.eq_any(people));
-    let mut done = diesel::update(theirs.filter(memberships::state.eq(MembershipState::Verified)))
+    let theirs = || memberships::table.filter(memberships::person_id.eq_any(people));
+    let mut done = diesel::update(theirs().filter(memberships::state.eq(MembershipState::Verified)))
         .set((
             memberships::state.eq(MembershipState::Ended),
             memberships::ended_at.eq(db_time(now)),
@@ -21,7 +21,7 @@ pub fn erase_in_tx(conn: &mut Conn, people: &[PersonId], now: DateTime<Utc>) -> 
             memberships::version.eq(memberships::version + 1),
         ))
         .execute(conn)?;
-    done += diesel::update(theirs.filter(memberships::since.is_not_null()))
+    done += diesel::update(theirs().filter(memberships::since.is_not_null()))
         .set(memberships::since.eq(None::<NaiveDate>))
         .execute(conn)?;
     Ok(done)

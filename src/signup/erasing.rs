@@ -42,12 +42,12 @@ pub fn ahead(conn: &mut Conn, people: &[PersonId], now: DateTime<Utc>) -> Result
 /// Removes what `people` said against penalties, what was answered, and what officers noted about their place in a queue. A claim that
 /// nobody has judged is withdrawn.
 pub fn erase_in_tx(conn: &mut Conn, people: &[PersonId]) -> Result<usize> {
-    let theirs = penalties::table.filter(penalties::person_id.eq_any(people));
-    let contested = theirs.filter(penalties::state.eq(PenaltyState::Contested));
+    let theirs = || penalties::table.filter(penalties::person_id.eq_any(people));
+    let contested = theirs().filter(penalties::state.eq(PenaltyState::Contested));
     let mut done = diesel::update(contested)
         .set((penalties::state.eq(PenaltyState::Live), penalties::version.eq(penalties::version + 1)))
         .execute(conn)?;
-    let said = theirs.filter(
+    let said = theirs().filter(
         penalties::claim_sealed
             .is_not_null()
             .or(penalties::ground.is_not_null())

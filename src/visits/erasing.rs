@@ -30,11 +30,11 @@ pub fn erase_in_tx(conn: &mut Conn, people: &[PersonId]) -> Result<usize> {
         .set((injuries::facts_sealed.eq(ERASED), injuries::version.eq(injuries::version + 1)))
         .execute(conn)?;
     done += diesel::delete(injured::table.filter(injured::person_id.eq_any(people))).execute(conn)?;
-    let made = visits::table.filter(visits::injury_id.eq_any(&ids));
-    done += diesel::update(made.filter(visits::gift_text.is_not_null()))
+    let made = || visits::table.filter(visits::injury_id.eq_any(&ids));
+    done += diesel::update(made().filter(visits::gift_text.is_not_null()))
         .set(visits::gift_text.eq(None::<String>))
         .execute(conn)?;
-    done += diesel::update(made.filter(visits::undone_because.is_not_null().and(visits::undone_because.ne(""))))
+    done += diesel::update(made().filter(visits::undone_because.is_not_null().and(visits::undone_because.ne(""))))
         .set(visits::undone_because.eq(""))
         .execute(conn)?;
     Ok(done)

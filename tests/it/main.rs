@@ -25,6 +25,7 @@ mod contract;
 mod corruption;
 mod doors;
 mod durability;
+mod erasing;
 mod exports;
 mod figures;
 mod files;
@@ -124,6 +125,9 @@ const ROOMS: &[&[Test]] = &[
     http::served::TESTS,
     catalogue::TESTS,
     people::TESTS,
+    erasing::asking::TESTS,
+    erasing::columns::TESTS,
+    erasing::histories::TESTS,
     audiences::TESTS,
     penalties::TESTS,
     rosters::TESTS,
