@@ -6,7 +6,8 @@ use crate::legal_aid;
 use crate::platform::files;
 use crate::platform::http::routing::Operations;
 use crate::{
-    attendance, erasure, identity, membership, notify, offering, ops, org, people, plan, review, signup, visits,
+    attendance, erasure, identity, membership, notify, offering, ops, org, people, plan, review, signup,
+    visits,
 };
 
 /// Registers every operation. Within a group of paths the first is found first.

@@ -19,9 +19,7 @@ use crate::platform::http::idempotency;
 use crate::platform::outbox::{self, NewJob};
 use crate::platform::vault::Vault;
 use crate::policy;
-use crate::{
-    attendance, content, identity, legal_aid, membership, notify, people, review, signup, visits,
-};
+use crate::{attendance, content, identity, legal_aid, membership, notify, people, review, signup, visits};
 
 /// How long the file of a case is kept.
 pub const CASE_KEPT: &str = "erasure.keep.legal_case";
@@ -141,12 +139,8 @@ pub fn erase_in_tx(
         })
         .collect();
     store::insert_in_tx(conn, &rows, &kept)?;
-    let again = NewJob {
-        kind: AGAIN,
-        payload: json!({ "people": people }),
-        run_at: now + AFTER,
-        dedupe_key: None,
-    };
+    let again =
+        NewJob { kind: AGAIN, payload: json!({ "people": people }), run_at: now + AFTER, dedupe_key: None };
     outbox::enqueue_in_tx(conn, &tools.ids, now, vec![again])?;
     let detail = json!({
         "way": way, "reason": asked.reason, "removed": removed, "kept": kept.len(),
@@ -154,7 +148,9 @@ pub fn erase_in_tx(
     });
     let entry = Entry::new(asked.by, "person.erase", asked.person).detail(detail);
     audit::append_in_tx(conn, now, vec![entry])?;
-    rows.into_iter().find(|row| row.person_id == asked.person).ok_or_else(|| Error::internal("nobody was erased"))
+    rows.into_iter()
+        .find(|row| row.person_id == asked.person)
+        .ok_or_else(|| Error::internal("nobody was erased"))
 }
 
 /// Has every room erase what it knows of `people`, but for what is `kept`. A second time finds nothing.
@@ -234,7 +230,8 @@ pub fn end_in_tx(conn: &mut Conn, ids: &Ids, row: &ErasureKept, now: DateTime<Ut
             CaseMemberId(which).to_string()
         }
     };
-    let entry = Entry::system("erasure.end", object).detail(json!({ "until": row.until_on, "policy": row.policy }));
+    let entry =
+        Entry::system("erasure.end", object).detail(json!({ "until": row.until_on, "policy": row.policy }));
     audit::append_in_tx(conn, now, vec![entry])?;
     Ok(true)
 }

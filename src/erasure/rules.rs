@@ -53,9 +53,8 @@ pub fn nothing_is_running(found: &[Standing]) -> Result<()> {
     if found.is_empty() {
         return Ok(());
     }
-    let fault = |one: &Standing| {
-        Fault::new(format!("/{}/{}", one.kind, one.id), one.kind.as_str(), one.what_to_do())
-    };
+    let fault =
+        |one: &Standing| Fault::new(format!("/{}/{}", one.kind, one.id), one.kind.as_str(), one.what_to_do());
     Err(Error::parameters(Code::ErasureHeld, found.iter().take(100).map(fault).collect()))
 }
 

@@ -44,9 +44,8 @@ pub fn due(conn: &mut Conn, today: NaiveDate, limit: i64) -> Result<Vec<ErasureK
 
 /// Rows of a kind that are still kept.
 pub fn live(conn: &mut Conn, kind: KeptKind) -> Result<Vec<Vec<u8>>> {
-    let kept = erasure_kept::table
-        .filter(erasure_kept::ended_at.is_null())
-        .filter(erasure_kept::kind.eq(kind));
+    let kept =
+        erasure_kept::table.filter(erasure_kept::ended_at.is_null()).filter(erasure_kept::kind.eq(kind));
     Ok(kept.select(erasure_kept::row_id).load(conn)?)
 }
 

@@ -27,10 +27,11 @@ pub fn erase_in_tx(conn: &mut Conn, people: &[PersonId], now: DateTime<Utc>) -> 
     let mut done = diesel::delete(accounts).execute(conn)?;
     let logins = token_families::table.filter(token_families::person_id.eq_any(people));
     let ids: Vec<FamilyId> = logins.select(token_families::id).load(conn)?;
-    done += diesel::delete(refresh_tokens::table.filter(refresh_tokens::family_id.eq_any(&ids)))
-        .execute(conn)?;
-    let live =
-        token_families::table.filter(token_families::id.eq_any(&ids)).filter(token_families::ended_at.is_null());
+    done +=
+        diesel::delete(refresh_tokens::table.filter(refresh_tokens::family_id.eq_any(&ids))).execute(conn)?;
+    let live = token_families::table
+        .filter(token_families::id.eq_any(&ids))
+        .filter(token_families::ended_at.is_null());
     done += diesel::update(live)
         .set((
             token_families::ended_at.eq(db_time(now)),

@@ -72,7 +72,12 @@ pub fn open(conn: &mut Conn, people: &[PersonId]) -> Result<Vec<(CaseId, Part)>>
     }
     // Whoever asked for a group is its first member.
     let mut seen: Vec<CaseId> = Vec::new();
-    found.retain(|(case, _)| !seen.contains(case) && { seen.push(*case); true });
+    found.retain(|(case, _)| {
+        !seen.contains(case) && {
+            seen.push(*case);
+            true
+        }
+    });
     Ok(found)
 }
 
@@ -154,7 +159,8 @@ macro_rules! empty {
 
 /// Erases the whole file of a case, with what hangs on it.
 pub fn case_in_tx(conn: &mut Conn, ids: &Ids, case: CaseId, now: DateTime<Utc>) -> Result<usize> {
-    let file = legal_cases::table.filter(legal_cases::id.eq(case)).filter(legal_cases::facts_sealed.ne(ERASED));
+    let file =
+        legal_cases::table.filter(legal_cases::id.eq(case)).filter(legal_cases::facts_sealed.ne(ERASED));
     let mut done = diesel::update(file)
         .set((
             legal_cases::facts_sealed.eq(ERASED),
@@ -235,9 +241,8 @@ pub fn rest_in_tx(conn: &mut Conn, cases: &[CaseId], now: DateTime<Utc>) -> Resu
         .load(conn)?;
     let done: Vec<CaseId> =
         cases.iter().copied().filter(|case| !closed.contains(case) || checked.contains(case)).collect();
-    let team = legal_team::table
-        .filter(legal_team::case_id.eq_any(done))
-        .filter(legal_team::left_at.is_null());
+    let team =
+        legal_team::table.filter(legal_team::case_id.eq_any(done)).filter(legal_team::left_at.is_null());
     Ok(diesel::update(team).set(legal_team::left_at.eq(db_time(now))).execute(conn)?)
 }
 
@@ -261,7 +266,8 @@ pub fn lawyers_in_tx(conn: &mut Conn, people: &[PersonId]) -> Result<usize> {
             ))
             .execute(conn)?;
     }
-    done += diesel::delete(legal_lawyer_clients::table.filter(legal_lawyer_clients::lawyer_id.eq_any(&lawyers)))
-        .execute(conn)?;
+    done +=
+        diesel::delete(legal_lawyer_clients::table.filter(legal_lawyer_clients::lawyer_id.eq_any(&lawyers)))
+            .execute(conn)?;
     Ok(done)
 }

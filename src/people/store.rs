@@ -26,10 +26,8 @@ pub fn get(conn: &mut Conn, id: PersonId) -> Result<Person> {
 pub fn get_there(conn: &mut Conn, id: PersonId) -> Result<Person> {
     let person = get(conn, id)?;
     if person.erased_at.is_some() {
-        return Err(Error::new(Code::StateForbids).detail(
-            "该人员的个人信息已按要求删除",
-            "This person's data was erased",
-        ));
+        return Err(Error::new(Code::StateForbids)
+            .detail("该人员的个人信息已按要求删除", "This person's data was erased"));
     }
     Ok(person)
 }

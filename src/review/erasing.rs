@@ -56,8 +56,9 @@ pub fn erase_in_tx(conn: &mut Conn, people: &[PersonId]) -> Result<usize> {
         .filter(review_leaves::review_id.eq_any(&ids))
         .filter(review_leaves::reason.ne(String::new()));
     done += diesel::update(leaves).set(review_leaves::reason.eq(String::new())).execute(conn)?;
-    let ties = review_ties::table
-        .filter(review_ties::person_id.eq_any(people).or(review_ties::kin_id.eq_any(people.iter().map(Some))));
+    let ties = review_ties::table.filter(
+        review_ties::person_id.eq_any(people).or(review_ties::kin_id.eq_any(people.iter().map(Some))),
+    );
     done += diesel::delete(ties).execute(conn)?;
     Ok(done)
 }

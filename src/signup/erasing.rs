@@ -22,7 +22,8 @@ const LIVE: [SignupState; 5] = [
 ];
 
 /// States of an activity that may still take place.
-const AHEAD: [ActivityState; 3] = [ActivityState::Published, ActivityState::Allocated, ActivityState::Postponed];
+const AHEAD: [ActivityState; 3] =
+    [ActivityState::Published, ActivityState::Allocated, ActivityState::Postponed];
 
 /// Sign-ups of `people` for what is still to come, with the title of each activity: they are given up first, so that others get the
 /// places.

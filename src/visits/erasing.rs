@@ -13,7 +13,8 @@ use crate::platform::vault::ERASED;
 /// The kind of holder that visits are, and those to `people`: their pictures show them.
 pub fn holders(conn: &mut Conn, people: &[PersonId]) -> Result<(&'static str, Vec<Uuid>)> {
     let ids = of(conn, people)?;
-    let made: Vec<VisitId> = visits::table.filter(visits::injury_id.eq_any(&ids)).select(visits::id).load(conn)?;
+    let made: Vec<VisitId> =
+        visits::table.filter(visits::injury_id.eq_any(&ids)).select(visits::id).load(conn)?;
     Ok((VISIT, made.into_iter().map(|id| id.0).collect()))
 }
 
@@ -34,8 +35,10 @@ pub fn erase_in_tx(conn: &mut Conn, people: &[PersonId]) -> Result<usize> {
     done += diesel::update(made().filter(visits::gift_text.is_not_null()))
         .set(visits::gift_text.eq(None::<String>))
         .execute(conn)?;
-    done += diesel::update(made().filter(visits::undone_because.is_not_null().and(visits::undone_because.ne(""))))
-        .set(visits::undone_because.eq(""))
-        .execute(conn)?;
+    done += diesel::update(
+        made().filter(visits::undone_because.is_not_null().and(visits::undone_because.ne(""))),
+    )
+    .set(visits::undone_because.eq(""))
+    .execute(conn)?;
     Ok(done)
 }

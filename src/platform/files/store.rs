@@ -224,8 +224,7 @@ pub fn erase_of_in_tx(
         ))
         .execute(conn)?;
     erase_later_in_tx(conn, ids, &found, now)?;
-    let named =
-        files::table.filter(files::owner_id.eq_any(owners)).filter(files::name_sealed.is_not_null());
+    let named = files::table.filter(files::owner_id.eq_any(owners)).filter(files::name_sealed.is_not_null());
     done += diesel::update(named).set(files::name_sealed.eq(None::<String>)).execute(conn)?;
     Ok(done)
 }

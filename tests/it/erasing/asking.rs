@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use unionhall::clock::db_time;
-use unionhall::erasure::jobs::Sweep;
 use unionhall::erasure::acts::ErasureTools;
+use unionhall::erasure::jobs::Sweep;
 use unionhall::ids::PersonId;
 use unionhall::legal_aid::model::CaseState;
 use unionhall::notify::model::{Notice, NoticeKind};
@@ -42,7 +42,9 @@ async fn ask(who: &Actor) -> Reply {
 }
 
 async fn erase(officer: &Actor, person: PersonId) -> Reply {
-    officer.post(&format!("/api/v1/people/{person}/erasures"), json!({ "reason": "本人来函，已核对身份" })).await
+    officer
+        .post(&format!("/api/v1/people/{person}/erasures"), json!({ "reason": "本人来函，已核对身份" }))
+        .await
 }
 
 async fn obstacles(who: &Actor) -> Vec<String> {
@@ -71,7 +73,8 @@ async fn registered(app: &TestApp, user: &str, name: &str, phone: &str, id: &str
 
 /// What can be read of `secrets` anywhere in the database.
 async fn left(app: &TestApp, secrets: &[&str]) -> Vec<(String, String)> {
-    let (vault, secrets) = (app.app().platform().vault.clone(), secrets.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
+    let (vault, secrets) =
+        (app.app().platform().vault.clone(), secrets.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
     app.read(move |conn| {
         let shape = Shape::read(conn, &[]);
         Ok(holding(&shape.cells(conn, &vault), &secrets))
@@ -121,7 +124,10 @@ async fn nothing_is_left_but_what_was_counted_and_what_the_law_keeps(app: TestAp
     }
     let mine: Vec<unionhall::ids::SignupId> = {
         let person = zhang.person();
-        app.read(move |c| Ok(signups::table.filter(signups::person_id.eq(person)).select(signups::id).load(c)?)).await
+        app.read(move |c| {
+            Ok(signups::table.filter(signups::person_id.eq(person)).select(signups::id).load(c)?)
+        })
+        .await
     };
     let penalty = penalties::given(&app, zhang.person(), mine[0], false).await;
     let body = json!({ "ground": "illness", "text": "那天偏头痛发作" });
@@ -137,15 +143,15 @@ async fn nothing_is_left_but_what_was_counted_and_what_the_law_keeps(app: TestAp
     organiser.send(record).await.ok(200);
     // In hospital, and visited there.
     let injury = visits::injured(&app, "street-pinghu", NAME, PHONE).await;
-    let body = json!({ "gift": { "kind": "goods", "text": "她爱吃的橘子", "amount_fen": 5000 } });
+    let gift = json!({ "kind": "goods", "text": "她爱吃的橘子", "amount_fen": 5000 });
+    let body = json!({ "visited_on": "2025-06-16", "gift": gift, "told": ["rights"] });
     gate.post(&format!("/api/v1/injuries/{injury}/visits"), body).await.ok(200);
     // Legal aid: a request that is given up, and a case that has ended.
     let asked = ask_as(&zhang, json!({ "facts": "组长当众辱骂本人" })).await;
     zhang.post(&format!("/api/v1/me/legal-requests/{}/withdrawals", asked.id), json!({})).await.ok(200);
     let ended = db_time(app.now());
     let case = planted(&app, zhang.person(), "street-pinghu", |mut case| {
-        case.state = CaseState::Terminated;
-        case.ground = Some(unionhall::legal_aid::model::Ground::Asked);
+        case.state = CaseState::Annulled;
         case.decided_at = Some(case.received_at);
         case.ended_at = Some(ended);
         case
@@ -164,8 +170,17 @@ async fn nothing_is_left_but_what_was_counted_and_what_the_law_keeps(app: TestAp
         .await
     };
     let secrets = [
-        NAME, PHONE, ID, &openid, "那天偏头痛发作", "哮喘旧疾", "我住在坂田某街", "市劳模证书第77号", "她爱吃的橘子",
-        "左手骨折", "组长当众辱骂本人",
+        NAME,
+        PHONE,
+        ID,
+        openid.as_str(),
+        "那天偏头痛发作",
+        "哮喘旧疾",
+        "我住在坂田某街",
+        "市劳模证书第77号",
+        "她爱吃的橘子",
+        "左手骨折",
+        "组长当众辱骂本人",
     ];
     for secret in secrets {
         assert!(!left(&app, &[secret]).await.is_empty(), "{secret} was never there");
@@ -190,8 +205,17 @@ async fn nothing_is_left_but_what_was_counted_and_what_the_law_keeps(app: TestAp
     assert_eq!(
         kinds,
         [
-            "profile", "logins", "notices", "signup_texts", "review_files", "memberships", "injuries",
-            "legal_files", "files", "content_checks", "answers"
+            "profile",
+            "logins",
+            "notices",
+            "signup_texts",
+            "review_files",
+            "memberships",
+            "injuries",
+            "legal_files",
+            "files",
+            "content_checks",
+            "answers"
         ]
     );
     app.run_jobs().await;
@@ -200,10 +224,19 @@ async fn nothing_is_left_but_what_was_counted_and_what_the_law_keeps(app: TestAp
     assert_eq!(files::keeping::objects(&app), Vec::<Vec<u8>>::new(), "contents of files are gone");
     assert_eq!(left(&app, &["李小工", "13987654321", "440308199901101512"]).await, others);
     assert_eq!((figures(&app, &now).await, figures(&app, earlier).await), before);
-    assert_eq!(gate.get(&format!("/api/v1/sessions/{}/checkins", activity.session)).await.ok(200)["items"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        gate.get(&format!("/api/v1/sessions/{}/checkins", activity.session)).await.ok(200)["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
     // Whoever has the token of before is told what happened; the login is over.
     zhang.get("/api/v1/me").await.problem(403, "person_erased");
-    zhang.post_keyed(&key, "/api/v1/me/erasures", json!({ "confirm": "erase" })).await.problem(403, "person_erased");
+    zhang
+        .post_keyed(&key, "/api/v1/me/erasures", json!({ "confirm": "erase" }))
+        .await
+        .problem(403, "person_erased");
     let refresh = json!({ "refresh_token": zhang.refresh });
     app.anon().post("/api/v1/auth/refreshes", refresh).await.problem(401, "refresh_invalid");
     // Staff see an empty person, and can put nothing into it.
@@ -327,13 +360,18 @@ async fn whoever_was_erased_takes_no_place_and_passes_no_door(app: TestApp) {
     ask(&zhang).await.ok(200);
     zhang.sign_up(&activity).await.problem(403, "person_erased");
     let proxy = json!({ "person_id": zhang.person(), "basis": "phone_call", "note": "本人来电" });
-    organiser.post(&format!("/api/v1/activities/{}/proxy-signups", activity.id), proxy).await.problem(404, "not_found");
+    organiser
+        .post(&format!("/api/v1/activities/{}/proxy-signups", activity.id), proxy)
+        .await
+        .problem(404, "not_found");
     let refused = gate.scan(activity.session, &pass).await;
     assert_eq!(refused.status, 409, "{}", refused.text);
     assert_eq!(refused.body["code"], "checkin_not_eligible", "{}", refused.text);
     let person = zhang.person();
     let there: i64 = app
-        .read(move |c| Ok(attendances::table.filter(attendances::person_id.eq(person)).count().get_result(c)?))
+        .read(move |c| {
+            Ok(attendances::table.filter(attendances::person_id.eq(person)).count().get_result(c)?)
+        })
         .await;
     assert_eq!(there, 0);
     app.run_jobs().await;

@@ -51,7 +51,8 @@ pub fn case(
         limitation_on: None,
         urgent: false,
         means: Means::Declared,
-        state: if decided { CaseState::Closed } else { CaseState::Withdrawn },
+        // Those that end with a paper are made by their acts alone.
+        state: if decided { CaseState::Annulled } else { CaseState::Withdrawn },
         members: 1,
         received_at: at,
         decided_at: decided.then_some(at),
@@ -62,7 +63,11 @@ pub fn case(
     diesel::insert_into(legal_cases::table).values(&row).execute(conn)?;
     parties::record_in_tx(conn, &soil.vault, id, Side::Employer, &facts.employer)?;
     let who = hex(&parties::index(&soil.vault, Side::Employer, &facts.employer));
-    if decided { life.kept.push(who) } else { life.secrets.push(who) }
+    if decided {
+        life.kept.push(who)
+    } else {
+        life.secrets.push(who)
+    }
     let mut sealing = |life: &mut Life, field: &'static str, row: &[u8]| {
         let text = word(life, tag, decided);
         sealed(soil, field, row, &text)
@@ -242,7 +247,11 @@ pub fn case(
             legal_lawyer_changes::due_at.eq(ended),
             legal_lawyer_changes::decided_by.eq(Some(soil.other)),
             legal_lawyer_changes::decided_at.eq(Some(at)),
-            legal_lawyer_changes::answer_sealed.eq(Some(sealing(life, "legal_lawyer_changes.answer", &change))),
+            legal_lawyer_changes::answer_sealed.eq(Some(sealing(
+                life,
+                "legal_lawyer_changes.answer",
+                &change,
+            ))),
             legal_lawyer_changes::version.eq(2_i64),
         ))
         .execute(conn)?;
@@ -275,7 +284,9 @@ pub fn case(
     if decided {
         file(conn, soil, tag, life, Some(("legal_case", id.0)))?;
         // Its name on the applicant's phone goes at once.
+        let digest = life.kept.pop();
         let name = life.kept.pop();
+        life.kept.extend(digest);
         life.secrets.extend(name);
     }
     Ok(())

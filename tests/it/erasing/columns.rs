@@ -29,7 +29,10 @@ fn rules() -> BTreeMap<String, Ruled> {
         let cells: Vec<&str> = line.trim_matches('|').split(" |").map(str::trim).collect();
         let [table, erased, stays, why] = cells[..] else { panic!("four cells: {line}") };
         let names = |cell: &str| -> BTreeSet<String> {
-            cell.split(", ").filter(|name| !name.is_empty()).map(|name| name.trim_matches('`').to_owned()).collect()
+            cell.split(", ")
+                .filter(|name| !name.is_empty())
+                .map(|name| name.trim_matches('`').to_owned())
+                .collect()
         };
         let removed = erased == "the row";
         let erased = if removed { BTreeSet::new() } else { names(erased) };
@@ -49,11 +52,13 @@ fn schema() -> BTreeMap<String, BTreeSet<String>> {
     for block in text.split("diesel::table! {").skip(1) {
         let (head, rest) = block.split_once('{').unwrap();
         let name = head.trim().split_once(" (").unwrap().0;
-        let columns = rest.split_once('}').unwrap().0.lines().filter_map(|line| line.trim().split_once(" -> "));
-        let is_id = |column: &str| column == "id" || column == "reverses" || column.ends_with("_id") || column.ends_with("_by");
-        let looked_at = columns.filter(|(column, kind)| {
-            kind.contains("Text") || (kind.contains("Binary") && !is_id(column))
-        });
+        let columns =
+            rest.split_once('}').unwrap().0.lines().filter_map(|line| line.trim().split_once(" -> "));
+        let is_id = |column: &str| {
+            column == "id" || column == "reverses" || column.ends_with("_id") || column.ends_with("_by")
+        };
+        let looked_at = columns
+            .filter(|(column, kind)| kind.contains("Text") || (kind.contains("Binary") && !is_id(column)));
         let columns: BTreeSet<String> = looked_at.map(|(column, _)| column.to_owned()).collect();
         if !columns.is_empty() {
             schema.insert(name.to_owned(), columns);
@@ -131,7 +136,8 @@ fn every_sealed_column_is_scanned_and_none_stays_without_a_word() {
         .collect();
     assert_eq!(scanned, sealed);
     // What is sealed is somebody's, but for these.
-    let nobodys = ["fair_draws.seed_sealed", "headcount_samples.seed_sealed", "legal_consultations.note_sealed"];
+    let nobodys =
+        ["fair_draws.seed_sealed", "headcount_samples.seed_sealed", "legal_consultations.note_sealed"];
     let rules = rules();
     let kept: Vec<String> = sealed
         .iter()

@@ -54,8 +54,18 @@ const ENTRANCES: usize = 8;
 
 /// What seeds say, and holds nothing of anybody.
 const SEEDS: &[&str] = &[
-    "calendar_days", "calendar_years", "counting_rules", "milestones", "organisations", "plan_items", "plans",
-    "policies", "review_chains", "review_reasons", "targets", "topics",
+    "calendar_days",
+    "calendar_years",
+    "counting_rules",
+    "milestones",
+    "organisations",
+    "plan_items",
+    "plans",
+    "policies",
+    "review_chains",
+    "review_reasons",
+    "targets",
+    "topics",
 ];
 
 fn histories(engine: Engine) -> u64 {
@@ -79,7 +89,8 @@ impl Place {
         for street in ["street-pinghu", "street-nanwan", "street-pinghu"] {
             let times = [(hours(1), hours(2)), (hours(26), hours(27))];
             made.push(
-                app.activity(|a| a.programme("demo-skills-rider").organisation(street).sessions(&times)).await,
+                app.activity(|a| a.programme("demo-skills-rider").organisation(street).sessions(&times))
+                    .await,
             );
         }
         let soil = Soil {
@@ -193,7 +204,10 @@ impl<'a> History<'a> {
         assert!(gone.secrets.is_empty() || !planted.is_empty());
         let figures = self.figures(conn, middle)?;
         let others_hold = |cells: &[Cell]| -> Vec<Vec<(String, String)>> {
-            others.iter().map(|life| holding(cells, &[life.secrets.clone(), life.kept.clone()].concat())).collect()
+            others
+                .iter()
+                .map(|life| holding(cells, &[life.secrets.clone(), life.kept.clone()].concat()))
+                .collect()
         };
         let held = others_hold(&before);
 
@@ -265,7 +279,8 @@ impl<'a> History<'a> {
             Ok(said)
         };
         let (now, then) = (at(self.clock.now() + TimeDelta::days(1))?, at(then)?);
-        let counted = ["ledger_lines", "ledger_rollups", "attendances", "held_corrections", "completions", "sessions"];
+        let counted =
+            ["ledger_lines", "ledger_rollups", "attendances", "held_corrections", "completions", "sessions"];
         Ok(Figures { now, then, counted: dump(conn, &counted) })
     }
 }

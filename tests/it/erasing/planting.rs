@@ -10,7 +10,7 @@ use unionhall::clock::{civil_day, db_time};
 use unionhall::content::checking::{Asked, Checks, Judge};
 use unionhall::error::Result;
 use unionhall::ids::{
-    ActivityId, InjuryId, Ids, MembershipId, OrganisationId, PersonId, ReviewId, SessionId, SignupId,
+    ActivityId, Ids, InjuryId, MembershipId, OrganisationId, PersonId, ReviewId, SessionId, SignupId,
     SubjectId,
 };
 use unionhall::membership::model::{Membership, MembershipState};
@@ -86,12 +86,31 @@ impl Life {
 
 /// All rooms in which a life may leave something.
 pub const ROOMS: &[&str] = &[
-    "profile", "login", "notices", "answers", "audience", "signups", "excuse", "request", "membership",
-    "injury", "given up", "case", "loose file", "checks", "ties",
+    "profile",
+    "login",
+    "notices",
+    "answers",
+    "audience",
+    "signups",
+    "excuse",
+    "request",
+    "membership",
+    "injury",
+    "given up",
+    "case",
+    "loose file",
+    "checks",
+    "ties",
 ];
 
 /// Somebody new, with something in each of `rooms`. `tag` is a word of letters and digits that is in no other life.
-pub fn life(conn: &mut Conn, soil: &Soil, rng: &mut StdRng, tag: &str, rooms: &[&'static str]) -> Result<Life> {
+pub fn life(
+    conn: &mut Conn,
+    soil: &Soil,
+    rng: &mut StdRng,
+    tag: &str,
+    rooms: &[&'static str],
+) -> Result<Life> {
     let person: PersonId = soil.ids.id();
     people::store::create_in_tx(conn, person, soil.now)?;
     let mut life = Life { person: Some(person), rooms: rooms.to_vec(), ..Life::default() };
@@ -157,8 +176,11 @@ fn login(conn: &mut Conn, soil: &Soil, tag: &str, life: &mut Life) -> Result<()>
             wechat_identities::created_at.eq(db_time(soil.now)),
         ))
         .execute(conn)?;
-    let session =
-        WechatSession { openid: openid.clone(), session_key: key.clone().into(), unionid: Some(unionid.clone()) };
+    let session = WechatSession {
+        openid: openid.clone(),
+        session_key: key.clone().into(),
+        unionid: Some(unionid.clone()),
+    };
     assert!(identity::store::note_login_in_tx(conn, &soil.vault, "wx-test", &session, soil.now)?);
     let until = soil.now + TimeDelta::days(30);
     let (family, token) = (soil.ids.id(), format!("token-{tag}"));
@@ -225,7 +247,8 @@ fn signups_of(conn: &mut Conn, soil: &Soil, tag: &str, life: &mut Life) -> Resul
         .filter(signups::activity_id.eq(activity))
         .select(diesel::dsl::max(signups::number))
         .first(conn)?;
-    let row = Signup::new(id, activity, life.who(), SignupState::Cancelled, number.unwrap_or(0) + 1, soil.now);
+    let row =
+        Signup::new(id, activity, life.who(), SignupState::Cancelled, number.unwrap_or(0) + 1, soil.now);
     diesel::insert_into(signups::table).values(&row).execute(conn)?;
     let (said, answered, noted) = (life.word(tag), life.word(tag), life.word(tag));
     let penalty = soil.ids.id();
@@ -276,10 +299,20 @@ fn excuse(conn: &mut Conn, soil: &Soil, tag: &str, life: &mut Life) -> Result<()
 }
 
 /// A row of a file whose content lies nowhere.
-pub(super) fn file(conn: &mut Conn, soil: &Soil, tag: &str, life: &mut Life, on: Option<(&str, Uuid)>) -> Result<Uuid> {
+pub(super) fn file(
+    conn: &mut Conn,
+    soil: &Soil,
+    tag: &str,
+    life: &mut Life,
+    on: Option<(&str, Uuid)>,
+) -> Result<Uuid> {
     let id = soil.ids.id::<unionhall::ids::FileId>();
-    let name = if on.is_some_and(|(kind, _)| kind == "legal_case") { life.kept_word(tag) } else { life.word(tag) };
+    let name =
+        if on.is_some_and(|(kind, _)| kind == "legal_case") { life.kept_word(tag) } else { life.word(tag) };
     let digest = soil.ids.bytes::<32>().to_vec();
+    let stand =
+        if on.is_some_and(|(kind, _)| kind == "legal_case") { &mut life.kept } else { &mut life.secrets };
+    stand.push(hex(&digest));
     diesel::insert_into(files::table)
         .values((
             files::id.eq(id),
@@ -329,7 +362,9 @@ fn request(conn: &mut Conn, soil: &Soil, tag: &str, life: &mut Life) -> Result<(
         version: 3,
     };
     diesel::insert_into(reviews::table).values(&row).execute(conn)?;
-    for (author, side, body) in [(life.who(), "applicant", None), (soil.officer, "desk", Some(soil.organisation))] {
+    for (author, side, body) in
+        [(life.who(), "applicant", None), (soil.officer, "desk", Some(soil.organisation))]
+    {
         let message = soil.ids.bytes::<16>().to_vec();
         let text = sealed(soil, "review_messages.text", &message, &life.word(tag));
         diesel::insert_into(review_messages::table)
