@@ -68,7 +68,7 @@ pub fn case(
     } else {
         life.secrets.push(who)
     }
-    let mut sealing = |life: &mut Life, field: &'static str, row: &[u8]| {
+    let sealing = |life: &mut Life, field: &'static str, row: &[u8]| {
         let text = word(life, tag, decided);
         sealed(soil, field, row, &text)
     };

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use diesel::prelude::*;
+use rand::Rng;
 use rand::rngs::StdRng;
-use rand::{Rng, RngExt};
 use serde_json::json;
 use unionhall::attendance::model::{Excuse, ExcuseGround};
 use unionhall::clock::{civil_day, db_time};
@@ -18,7 +18,7 @@ use unionhall::notify::jobs::{Message, job};
 use unionhall::notify::model::{Notice, NoticeKind};
 use unionhall::people::model::{Audience, ID_NUMBER, PHONE, PersonAudience};
 use unionhall::platform::db::Conn;
-use unionhall::platform::db::schema::*;
+use unionhall::platform::db::schema::{self, *};
 use unionhall::platform::http::Stored;
 use unionhall::platform::http::extract::RequestKey;
 use unionhall::platform::http::idempotency::{self, Use};
@@ -154,10 +154,10 @@ fn profile(conn: &mut Conn, soil: &Soil, rng: &mut StdRng, tag: &str, life: &mut
     people::store::set_phone_in_tx(conn, &soil.vault, person, &number, soil.now)?;
     people::store::name_set_in_tx(conn, person, &name, soil.now)?;
     people::store::workplace_set_in_tx(conn, person, soil.organisation, soil.now)?;
-    diesel::update(people::table.find(person))
+    diesel::update(schema::people::table.find(person))
         .set((
-            people::id_number_sealed.eq(sealed(soil, ID_NUMBER.0, person.0.as_bytes(), &id_number)),
-            people::id_number_index.eq(soil.vault.blind_index(ID_NUMBER, &id_number)),
+            schema::people::id_number_sealed.eq(sealed(soil, ID_NUMBER.0, person.0.as_bytes(), &id_number)),
+            schema::people::id_number_index.eq(soil.vault.blind_index(ID_NUMBER, &id_number)),
         ))
         .execute(conn)?;
     life.secrets.push(hex(&soil.vault.blind_index(PHONE, &number)));
