@@ -69,7 +69,7 @@ pub struct RemovedView {
     pub kind: ErasedKind,
     /// How many.
     #[schema(minimum = 1)]
-    pub rows: usize,
+    pub rows: i64,
 }
 
 /// That somebody was erased.
@@ -100,7 +100,7 @@ fn kept_view(conn: &mut Conn, row: &ErasureKept) -> Result<KeptView> {
 }
 
 fn view(conn: &mut Conn, erasure: &Erasure) -> Result<ErasureView> {
-    let removed: BTreeMap<ErasedKind, usize> =
+    let removed: BTreeMap<ErasedKind, i64> =
         serde_json::from_str(&erasure.removed).map_err(Error::internal)?;
     let kept = store::kept(conn, erasure.person_id)?;
     Ok(ErasureView {
