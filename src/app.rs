@@ -32,6 +32,8 @@ use crate::config::Config;
 use crate::content::checking::Checks;
 use crate::content::pictures::HeldPictures;
 use crate::content::{self, Sources};
+use crate::erasure;
+use crate::erasure::acts::ErasureTools;
 use crate::identity::api::LoginConfig;
 use crate::identity::standing::DatabaseStandings;
 use crate::ids::Ids;
@@ -520,6 +522,7 @@ fn handlers(
     files: &Files,
     legal: &LegalTools,
 ) -> Vec<Arc<dyn JobHandler>> {
+    let erasing = ErasureTools { ids: ids.clone(), vault: tools.vault.clone() };
     vec![
         Arc::new(files::jobs::Sweep { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(files::jobs::Erase { clock: Arc::clone(clock), storage: files.storage().clone() }),
@@ -544,6 +547,8 @@ fn handlers(
         Arc::new(GlassSweep { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(NoticeWriter { clock: Arc::clone(clock), ids: ids.clone() }),
         Arc::new(jobs::Housekeeping { clock: Arc::clone(clock) }),
+        Arc::new(erasure::jobs::Again { clock: Arc::clone(clock), tools: erasing.clone() }),
+        Arc::new(erasure::jobs::Sweep { clock: Arc::clone(clock), tools: erasing }),
         Arc::new(Recount),
     ]
 }

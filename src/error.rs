@@ -68,6 +68,7 @@ codes! {
     RefreshReused = "refresh_reused", 401, "刷新令牌被重复使用，该登录已全部退出，请重新登录", "The refresh token was used twice; this login has been ended, log in again";
     WechatCodeInvalid = "wechat_code_invalid", 401, "微信登录凭证无效或已过期，请重新调用 wx.login", "The WeChat code is invalid, used or expired; call wx.login again";
     PersonDisabled = "person_disabled", 403, "该账号已停用", "This account is disabled";
+    PersonErased = "person_erased", 403, "该账号的个人信息已删除；再次登录将建立新账号", "The personal data of this account was erased; logging in again makes a new account";
     Forbidden = "forbidden", 403, "没有权限", "You do not have the permission";
     WechatUserBlocked = "wechat_user_blocked", 403, "微信认为该用户存在风险，暂不能登录", "WeChat blocks this user as high-risk";
     ReviewNotYours = "review_not_yours", 403, "此环节不由您办理", "This stage is not yours to decide";
@@ -132,6 +133,7 @@ codes! {
     PlanThere = "plan_there", 409, "该年度的工作要点已存在", "There is a plan for that year already";
     LegalReportMissing = "legal_report_missing", 409, "尚未提交结案报告，不能结案", "There is no report yet; the case is not closed without one";
     LegalFileUnchecked = "legal_file_unchecked", 409, "案卷尚未由另一名工作人员核对齐全", "Another officer has not found the file complete yet";
+    ErasureHeld = "erasure_held", 409, "还有未办结的事项，暂不能删除个人信息", "Something is still running; personal data cannot be erased yet";
     UniqueTaken = "unique_taken", 409, "已被占用", "Already taken by another record";
     LegalNoticed = "legal_noticed", 409, "已一次性告知过需要补充的材料，不得再次要求补充", "What is missing was told once already; it is not told a second time";
     LegalObjected = "legal_objected", 409, "对该决定已提出过异议", "There was an objection to this decision already";

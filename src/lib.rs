@@ -1,6 +1,6 @@
 //! Unionhall: sign-up, check-in, review and the work plan of a district trade-union federation.
 //!
-//! `docs/ARCHITECTURE.md` is the map. Imports go down only: `app`, `routes`, `seed` → `plan`, `visits` → `attendance` →
+//! `docs/ARCHITECTURE.md` is the map. Imports go down only: `app`, `routes`, `seed`, `erasure` → `plan`, `visits` → `attendance` →
 //! `signup`, `membership` → `review` → `offering`, `identity`, `notify` → `people` → `content` → `org` → `ledger` → `policy` → `platform`.
 
 pub mod app;
@@ -11,6 +11,7 @@ pub mod commands;
 pub mod config;
 pub mod content;
 pub mod docs;
+pub mod erasure;
 pub mod error;
 pub mod identity;
 pub mod ids;

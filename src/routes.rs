@@ -6,7 +6,8 @@ use crate::legal_aid;
 use crate::platform::files;
 use crate::platform::http::routing::Operations;
 use crate::{
-    attendance, identity, membership, notify, offering, ops, org, people, plan, review, signup, visits,
+    attendance, erasure, identity, membership, notify, offering, ops, org, people, plan, review, signup,
+    visits,
 };
 
 /// Registers every operation. Within a group of paths the first is found first.
@@ -20,6 +21,8 @@ pub fn configure(operations: &mut impl Operations) {
         .service(people::api::me_get)
         .service(people::api::me_update)
         .service(identity::api::me_phone_set)
+        .service(erasure::api::my_erasure_outlook_get)
+        .service(erasure::api::my_erasure_create)
         .service(attendance::api::my_pass)
         .service(attendance::self_api::self_checkin_create)
         .service(attendance::self_api::spoken_checkin_create)
@@ -313,6 +316,7 @@ pub fn configure(operations: &mut impl Operations) {
         .service(people::audiences::person_audience_record)
         .service(people::audiences::person_audience_remove)
         .service(identity::accounts_api::account_state_set)
+        .service(erasure::api::person_erase)
         // Files
         .service(files::api::file_upload)
         .service(files::api::file_get)

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::json;
 
 use super::counting::{Attended, Counting};
@@ -19,6 +19,7 @@ use crate::ids::{AttendanceId, Ids, PersonId, ScanId, SessionId};
 use crate::ledger::model::Cause;
 use crate::offering;
 use crate::offering::model::{Activity, AttendanceRole, RoleMeaning, Session};
+use crate::people;
 use crate::platform::audit::Entry;
 use crate::platform::cache::Lately;
 use crate::platform::db::Conn;
@@ -128,6 +129,8 @@ struct Known {
     void: HashMap<AttendanceId, Option<Voiding>>,
     brief: HashMap<PersonId, store::Brief>,
     roles: Arc<Roles>,
+    /// Who was erased, and when: what a device recorded before that stands.
+    erased: HashMap<PersonId, NaiveDateTime>,
 }
 
 impl Known {
@@ -141,6 +144,7 @@ impl Known {
             void,
             brief: store::people_brief(conn, people)?,
             roles,
+            erased: people::erasing::erased(conn, people)?,
         })
     }
 
@@ -167,6 +171,7 @@ impl Entrance {
         let mut people: Vec<PersonId> = candidates.iter().map(|one| one.person).collect();
         people.sort();
         people.dedup();
+        people::erasing::GATE.pass_in_tx(conn)?;
         let roles = self.roles.get((), self.clock.now(), || offering::store::roles(conn))?;
         let mut known = Known::load(conn, session, &people, roles)?;
         let mut room = self.room(conn, session, activity, &known, candidates)?;
@@ -203,6 +208,9 @@ impl Entrance {
         room: &mut Room,
         one: &Candidate,
     ) -> std::result::Result<Attendance, ScanOutcome> {
+        if known.erased.get(&one.person).is_some_and(|at| db_time(one.at) >= *at) {
+            return Err(ScanOutcome::NotEligible);
+        }
         let signup = known.signups.get(&one.person);
         let role = match (signup, one.unregistered) {
             (Some(signup), _) => Some(signup.role),

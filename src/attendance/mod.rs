@@ -17,6 +17,7 @@ pub mod completion_api;
 pub mod counting;
 pub mod door;
 pub mod entering;
+pub mod erasing;
 pub mod following;
 pub mod headcounts;
 pub mod merging;

@@ -12,7 +12,7 @@ use super::model::{ContentCheck, ContentKind, ContentState};
 use super::rules::{self, Outcome};
 use super::{Sources, checking, store};
 use crate::clock::{SharedClock, civil_day};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ids::{ContentCheckId, FileId, Ids};
 use crate::platform::audit::{self, Entry};
 use crate::platform::db::{Conn, Db};
@@ -110,7 +110,11 @@ impl JobHandler for Check {
 
 /// The check of a job, where its text has not been judged, nor written anew.
 fn waiting(conn: &mut Conn, task: &Task) -> Result<Option<ContentCheck>> {
-    let check = store::get(conn, task.check)?;
+    let check = match store::get(conn, task.check) {
+        // Erased with whoever wrote it.
+        Err(error) if error.code() == Code::NotFound => return Ok(None),
+        found => found?,
+    };
     Ok((check.state == ContentState::Waiting && check.version == task.version).then_some(check))
 }
 

@@ -16,6 +16,7 @@
 
 pub mod api;
 pub mod checking;
+pub mod erasing;
 pub mod jobs;
 pub mod model;
 pub mod pictures;

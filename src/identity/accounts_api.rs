@@ -66,6 +66,7 @@ pub async fn account_state_set(
                 "It is merged into another account; part them first",
             ));
         }
+        people::store::get_there(c, person.id)?;
         if !people::store::set_disabled_in_tx(c, person.id, disabled, now)? {
             return Stored::done(person.version, &AccountStateView { person_id: person.id, disabled });
         }

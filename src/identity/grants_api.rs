@@ -131,7 +131,8 @@ pub async fn grant_create(
         let organisation = org::store::get(c, input.organisation_id)
             .and_then(|row| scope.require(&row.path).map(|()| row))
             .map_err(|error| unknown(error, "/organisation_id"))?;
-        let person = people::store::get(c, input.person_id).map_err(|error| unknown(error, "/person_id"))?;
+        let person =
+            people::store::get_there(c, input.person_id).map_err(|error| unknown(error, "/person_id"))?;
         let grant = StaffGrant {
             id,
             person_id: person.id,

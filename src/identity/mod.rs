@@ -10,6 +10,7 @@
 
 pub mod accounts_api;
 pub mod api;
+pub mod erasing;
 pub mod grants_api;
 pub mod merging;
 pub mod model;

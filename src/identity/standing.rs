@@ -47,6 +47,7 @@ impl StandingSource for DatabaseStandings {
         let now = db_time(self.clock.now());
         let standing = |login: &Login| Standing {
             disabled: login.disabled_at.is_some(),
+            erased: login.erased_at.is_some(),
             ended: login.ended_at.is_some() || login.expires_at <= now,
             grants: grants.get(&login.person).cloned().unwrap_or_default(),
         };
@@ -65,4 +66,6 @@ struct Login {
     expires_at: NaiveDateTime,
     #[diesel(select_expression = people::disabled_at)]
     disabled_at: Option<NaiveDateTime>,
+    #[diesel(select_expression = people::erased_at)]
+    erased_at: Option<NaiveDateTime>,
 }

@@ -16,7 +16,7 @@ use crate::platform::files::classes::{FileClass, MediaType};
 use crate::platform::files::{self, File, Holder};
 
 /// The kind of holder that cases are.
-const CASE: &str = "legal_case";
+pub(super) const CASE: &str = "legal_case";
 
 /// Files of one case at most.
 pub const FILES: usize = 60;

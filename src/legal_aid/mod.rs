@@ -24,6 +24,7 @@ pub mod counting;
 pub mod deciding;
 pub mod desk;
 pub mod desk_api;
+pub mod erasing;
 pub mod events;
 pub mod evidence;
 pub mod figures;

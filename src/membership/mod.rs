@@ -11,6 +11,7 @@
 
 pub mod api;
 pub mod claims;
+pub mod erasing;
 pub mod model;
 pub mod rules;
 pub mod staff_api;

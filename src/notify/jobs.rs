@@ -9,6 +9,7 @@ use super::store;
 use crate::clock::{SharedClock, db_time};
 use crate::error::{Error, Result};
 use crate::ids::{Ids, PersonId};
+use crate::people::erasing;
 use crate::platform::db::Conn;
 use crate::platform::outbox::{Job, JobHandler, NewJob};
 
@@ -28,7 +29,7 @@ pub struct Message {
     pub link: String,
 }
 
-const KIND: &str = "notice.write";
+pub(super) const KIND: &str = "notice.write";
 
 /// Messages in one job at most.
 const MESSAGES: usize = 64;
@@ -69,7 +70,8 @@ impl JobHandler for NoticeWriter {
     }
 
     fn run_in_tx(&self, conn: &mut Conn, job: &Job) -> Result<()> {
-        store::create_in_tx(conn, &self.notices(job)?)
+        let notices = to_people(conn, self.notices(job)?)?;
+        store::create_in_tx(conn, &notices)
     }
 
     fn shares(&self) -> bool {
@@ -82,6 +84,7 @@ impl JobHandler for NoticeWriter {
             notices.append(&mut self.notices(job)?);
         }
         // A message that is there already fails the whole, and each job is then run alone.
+        let notices = to_people(conn, notices)?;
         store::create_all_in_tx(conn, &notices)
     }
 }
@@ -111,6 +114,24 @@ impl NoticeWriter {
             read_at: None,
         }
     }
+}
+
+/// Without those to people who were erased meanwhile.
+fn to_people(conn: &mut Conn, mut notices: Vec<Notice>) -> Result<Vec<Notice>> {
+    let people: Vec<PersonId> = notices.iter().map(|notice| notice.person_id).collect();
+    let erased = erasing::erased(conn, &people)?;
+    notices.retain(|notice| !erased.contains_key(&notice.person_id));
+    Ok(notices)
+}
+
+/// What is left of a job's payload without its messages to `people`; nothing where that is nothing.
+pub(super) fn without(payload: &str, people: &[PersonId]) -> Result<Option<String>> {
+    let mut left = match serde_json::from_str(payload).map_err(Error::internal)? {
+        Payload::One(message) => vec![message],
+        Payload::Many { messages } => messages,
+    };
+    left.retain(|message| !people.contains(&message.person));
+    Ok((!left.is_empty()).then(|| json!({ "messages": left }).to_string()))
 }
 
 fn text(message: &Message) -> (String, String) {

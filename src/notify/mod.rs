@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod beside;
+pub mod erasing;
 pub mod jobs;
 pub mod merging;
 pub mod model;

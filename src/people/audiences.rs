@@ -124,6 +124,7 @@ pub async fn person_audience_record(
         .db
         .write(move |c| {
             in_scope(c, id, &scope)?;
+            store::get_there(c, id)?;
             store::audience_record_in_tx(c, &row)?;
             let entry = Entry::new(actor, "person.audience_record", id);
             audit::append_in_tx(c, now, vec![entry.detail(json!({ "audience": audience }))])?;

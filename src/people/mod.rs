@@ -5,6 +5,7 @@
 pub mod api;
 pub mod audiences;
 pub mod content;
+pub mod erasing;
 pub mod id_number;
 pub mod memberships;
 pub mod merging;

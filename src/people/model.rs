@@ -38,6 +38,8 @@ pub struct Person {
     pub created_at: NaiveDateTime,
     /// When they were last changed.
     pub updated_at: NaiveDateTime,
+    /// Since when nothing is known of them any more.
+    pub erased_at: Option<NaiveDateTime>,
 }
 
 crate::text_enum! {

@@ -20,6 +20,19 @@ pub fn get(conn: &mut Conn, id: PersonId) -> Result<Person> {
     found.ok_or_else(Error::not_found)
 }
 
+/// The person `id`, of whom something may still be recorded.
+///
+/// # Errors
+/// 404; 409 for whoever was erased.
+pub fn get_there(conn: &mut Conn, id: PersonId) -> Result<Person> {
+    let person = get(conn, id)?;
+    if person.erased_at.is_some() {
+        return Err(Error::new(Code::StateForbids)
+            .detail("该人员的个人信息已按要求删除", "This person's data was erased"));
+    }
+    Ok(person)
+}
+
 /// A new person with nothing known of them.
 pub fn create_in_tx(conn: &mut Conn, id: PersonId, now: DateTime<Utc>) -> Result<()> {
     let at = db_time(now);
@@ -35,6 +48,7 @@ pub fn create_in_tx(conn: &mut Conn, id: PersonId, now: DateTime<Utc>) -> Result
         version: 1,
         created_at: at,
         updated_at: at,
+        erased_at: None,
     };
     diesel::insert_into(people::table).values(&row).execute(conn)?;
     Ok(())
@@ -72,6 +86,7 @@ pub fn create_named_in_tx(
         version: 1,
         created_at: at,
         updated_at: at,
+        erased_at: None,
     };
     diesel::insert_into(people::table).values(&row).execute(conn)?;
     Ok(())
@@ -100,7 +115,10 @@ pub fn update_profile_in_tx(
     change: ProfileChange,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let target = people::table.filter(people::id.eq(id)).filter(people::version.eq(version));
+    let target = people::table
+        .filter(people::id.eq(id))
+        .filter(people::version.eq(version))
+        .filter(people::erased_at.is_null());
     let sealed = match &change.id_number {
         Some(number) => Some((
             vault.seal(ID_NUMBER, id.0.as_bytes(), number).map_err(Error::internal)?,
@@ -138,6 +156,7 @@ pub fn workplace_set_in_tx(
 ) -> Result<bool> {
     let elsewhere = people::table
         .filter(people::id.eq(id))
+        .filter(people::erased_at.is_null())
         .filter(people::workplace_id.is_null().or(people::workplace_id.ne(workplace)));
     let changed = diesel::update(elsewhere)
         .set((
@@ -158,7 +177,9 @@ pub fn set_phone_in_tx(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let sealed = vault.seal(PHONE, id.0.as_bytes(), phone).map_err(Error::internal)?;
-    diesel::update(people::table.find(id))
+    // Nothing is known any more of whoever was erased meanwhile.
+    let there = people::table.filter(people::id.eq(id)).filter(people::erased_at.is_null());
+    diesel::update(there)
         .set((
             people::phone_sealed.eq(sealed),
             people::phone_index.eq(vault.blind_index(PHONE, phone)),
@@ -171,7 +192,10 @@ pub fn set_phone_in_tx(
 
 /// Sets the name of somebody of whom none is known.
 pub fn name_set_in_tx(conn: &mut Conn, id: PersonId, name: &str, now: DateTime<Utc>) -> Result<()> {
-    let nameless = people::table.filter(people::id.eq(id)).filter(people::name.is_null());
+    let nameless = people::table
+        .filter(people::id.eq(id))
+        .filter(people::name.is_null())
+        .filter(people::erased_at.is_null());
     diesel::update(nameless)
         .set((
             people::name.eq(name),
@@ -193,7 +217,11 @@ pub fn set_disabled_in_tx(conn: &mut Conn, id: PersonId, disabled: bool, now: Da
             ))
             .execute(conn)?
     } else {
-        diesel::update(people::table.filter(people::id.eq(id)).filter(people::disabled_at.is_not_null()))
+        let stopped = people::table
+            .filter(people::id.eq(id))
+            .filter(people::disabled_at.is_not_null())
+            .filter(people::erased_at.is_null());
+        diesel::update(stopped)
             .set((
                 people::disabled_at.eq(None::<chrono::NaiveDateTime>),
                 people::version.eq(people::version + 1),

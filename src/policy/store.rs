@@ -80,7 +80,8 @@ fn years(conn: &mut Conn) -> Result<impl Iterator<Item = i32> + use<>> {
     Ok(years.into_iter().filter_map(|year| i32::try_from(year).ok()))
 }
 
-fn number(policy: &Policy) -> Result<i64> {
+/// The value of a policy that is a number.
+pub fn number(policy: &Policy) -> Result<i64> {
     policy
         .value
         .parse()

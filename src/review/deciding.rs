@@ -497,7 +497,11 @@ impl Desk {
         use secrecy::ExposeSecret;
         let plain =
             self.vault.open(FORM, review.id.0.as_bytes(), &review.form_sealed).map_err(Error::internal)?;
-        serde_json::from_str(plain.expose_secret()).map_err(Error::internal)
+        match plain.expose_secret() {
+            // Erased with whoever gave them.
+            "" => Ok(Answers::new()),
+            text => serde_json::from_str(text).map_err(Error::internal),
+        }
     }
 }
 

@@ -29,6 +29,7 @@ pub mod cover_api;
 pub mod deciding;
 pub mod decision_api;
 pub mod delegation_api;
+pub mod erasing;
 pub mod form;
 pub mod jobs;
 pub mod leave;

@@ -14,7 +14,7 @@ use crate::platform::db::Conn;
 use crate::platform::files::{self, Holder};
 
 /// The kind of holder that requests are.
-const REVIEW: &str = "review";
+pub(super) const REVIEW: &str = "review";
 
 /// Lets those read who decide. The applicant owns what they hung there, and needs nobody's leave.
 pub struct ReviewHolder {

@@ -18,6 +18,7 @@
 pub mod api;
 pub mod draw;
 pub mod early;
+pub mod erasing;
 pub mod following;
 pub mod jobs;
 pub mod merging;

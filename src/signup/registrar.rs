@@ -24,6 +24,7 @@ use crate::notify::jobs::Message;
 use crate::notify::model::NoticeKind;
 use crate::offering;
 use crate::offering::model::{Activity, ActivityState, Allocation};
+use crate::people;
 use crate::platform::audit::Entry;
 use crate::platform::db::{Batch, BatchHandler, Batcher, Conn};
 use crate::platform::http::Stored;
@@ -131,6 +132,7 @@ impl BatchHandler for RegistrarHandler {
             answered: Vec::new(),
             beside: Beside::default(),
         };
+        people::erasing::GATE.pass_in_tx(conn)?;
         let by_activity = sort(conn, &mut work)?;
         let ids: Vec<ActivityId> = by_activity.keys().copied().collect();
         let mut locked = match ids.as_slice() {
@@ -142,6 +144,7 @@ impl BatchHandler for RegistrarHandler {
         for (place, known) in idempotency::decided_in_tx(conn, &uses)? {
             work.reply(place, known);
         }
+        refuse_erased(conn, &mut work)?;
         for (activity, mut places) in by_activity {
             places.retain(|place| work.is_open(*place));
             match locked.remove(&activity) {
@@ -177,6 +180,20 @@ fn sort(conn: &mut Conn, work: &mut Work<'_>) -> Result<BTreeMap<ActivityId, Vec
         }
     }
     Ok(by_activity)
+}
+
+/// Nobody signs up, or is signed up, who was erased meanwhile.
+fn refuse_erased(conn: &mut Conn, work: &mut Work<'_>) -> Result<()> {
+    let wanted: Vec<(usize, PersonId)> =
+        work.batch.iter().enumerate().filter_map(|(place, one)| Some((place, wants(one)?))).collect();
+    let people: Vec<PersonId> = wanted.iter().map(|(_, person)| *person).collect();
+    let erased = people::erasing::erased(conn, &people)?;
+    for (place, _) in wanted.into_iter().filter(|(_, person)| erased.contains_key(person)) {
+        if work.is_open(place) {
+            work.refuse(place, Error::new(Code::PersonErased));
+        }
+    }
+    Ok(())
 }
 
 /// The live sign-ups of an activity that a batch is about, as they stand while it is decided.

@@ -13,6 +13,7 @@
 
 pub mod api;
 pub mod days;
+pub mod erasing;
 pub mod finding;
 pub mod import_api;
 pub mod importing;

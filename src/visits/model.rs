@@ -110,6 +110,19 @@ impl std::fmt::Debug for Facts {
 }
 
 impl Facts {
+    /// What is left of them when whom they are about was erased.
+    fn erased(day: NaiveDate) -> Self {
+        let none = String::new;
+        Self {
+            name: none(),
+            phone: none(),
+            employer: None,
+            hospital: none(),
+            admitted_on: day,
+            injury: none(),
+        }
+    }
+
     /// Sealed for the injury `id`.
     pub fn seal(&self, vault: &Vault, id: InjuryId) -> Result<String> {
         let text = serde_json::to_string(self).map_err(Error::internal)?;
@@ -165,7 +178,10 @@ impl Injury {
     /// What the hospital says.
     pub fn facts(&self, vault: &Vault) -> Result<Facts> {
         let plain = vault.open(FACTS, self.id.0.as_bytes(), &self.facts_sealed).map_err(Error::internal)?;
-        serde_json::from_str(plain.expose_secret()).map_err(Error::internal)
+        match plain.expose_secret() {
+            "" => Ok(Facts::erased(self.injured_on)),
+            text => serde_json::from_str(text).map_err(Error::internal),
+        }
     }
 
     /// The last day of a term.

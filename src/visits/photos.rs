@@ -12,7 +12,7 @@ use crate::platform::files::classes::FileClass;
 use crate::platform::files::{self, Holder};
 
 /// The kind of holder that visits are.
-const VISIT: &str = "visit";
+pub(super) const VISIT: &str = "visit";
 
 /// Lets those read who see the injury.
 pub struct VisitHolder;

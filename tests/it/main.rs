@@ -25,6 +25,7 @@ mod contract;
 mod corruption;
 mod doors;
 mod durability;
+mod erasing;
 mod exports;
 mod figures;
 mod files;
@@ -126,6 +127,9 @@ const ROOMS: &[&[Test]] = &[
     catalogue::TESTS,
     people::TESTS,
     people_merging::TESTS,
+    erasing::asking::TESTS,
+    erasing::columns::TESTS,
+    erasing::histories::TESTS,
     audiences::TESTS,
     penalties::TESTS,
     rosters::TESTS,

@@ -260,6 +260,10 @@ pub fn reason(vault: &Vault, row: &Referral) -> Result<String> {
 /// What is handed over.
 pub fn data(vault: &Vault, row: &Referral) -> Result<BTreeMap<ReferralField, String>> {
     let text = opened(vault, REFERRAL_DATA, row.id.0.as_bytes(), &row.data_sealed)?;
+    if text.is_empty() {
+        // Erased with its case.
+        return Ok(BTreeMap::new());
+    }
     serde_json::from_str(&text).map_err(Error::internal)
 }
 

@@ -14,7 +14,7 @@ use crate::platform::db::Db;
 use crate::platform::db::schema::{
     legal_lawyer_changes, legal_lawyers, legal_members, legal_referrals, legal_turns,
 };
-use crate::platform::vault::Vault;
+use crate::platform::vault::{ERASED, Vault};
 
 /// Rows in one transaction.
 const PAGE: i64 = 200;
@@ -92,7 +92,10 @@ fn notes(db: &Db, vault: &Vault, progress: &mut dyn FnMut()) -> Result<usize> {
     let mut done = 0;
     loop {
         let page: Vec<Turn> = db.read_blocking(|conn| {
-            let rows = legal_turns::table.filter(legal_turns::note_sealed.not_like(&active)).limit(PAGE);
+            let rows = legal_turns::table
+                .filter(legal_turns::note_sealed.not_like(&active))
+                .filter(legal_turns::note_sealed.ne(ERASED))
+                .limit(PAGE);
             Ok(rows.select(Turn::as_select()).load(conn)?)
         })?;
         if page.is_empty() {

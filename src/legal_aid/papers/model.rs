@@ -138,7 +138,7 @@ pub enum Block {
 }
 
 /// What a document says, word for word.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paper {
     /// Its number.
     pub number: String,
@@ -163,6 +163,10 @@ impl Paper {
     pub fn open(vault: &Vault, document: &CaseDocument) -> Result<Self> {
         let opened = vault.open(PAPER, document.id.0.as_bytes(), &document.paper_sealed);
         let text = opened.map_err(Error::internal)?;
-        serde_json::from_str(text.expose_secret()).map_err(Error::internal)
+        match text.expose_secret() {
+            // Erased with its case.
+            "" => Ok(Self { number: document.number.clone(), ..Self::default() }),
+            text => serde_json::from_str(text).map_err(Error::internal),
+        }
     }
 }

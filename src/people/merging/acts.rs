@@ -37,7 +37,7 @@ pub fn propose_in_tx(
     act: Act,
 ) -> Result<PersonMerge> {
     rules::keep_away(act.by, kept, merged)?;
-    store::lock_in_tx(conn, [kept, merged])?;
+    lock_in_tx(conn, kept, merged)?;
     let pair = pair(conn, (kept, merged), reason, act)?;
     may_merge(conn, followers, &pair, id)?;
     let row = PersonMerge {
@@ -160,8 +160,17 @@ fn separate_in_tx(
 fn locked_in_tx(conn: &mut Conn, id: PersonMergeId, act: Act) -> Result<PersonMerge> {
     let seen = store::get(conn, id)?;
     rules::keep_away(act.by, seen.kept_id, seen.merged_id)?;
-    store::lock_in_tx(conn, [seen.kept_id, seen.merged_id])?;
+    lock_in_tx(conn, seen.kept_id, seen.merged_id)?;
     store::get(conn, id)
+}
+
+/// Both accounts, held. Of whom nothing is known any more nothing can be said.
+fn lock_in_tx(conn: &mut Conn, kept: PersonId, merged: PersonId) -> Result<()> {
+    store::lock_in_tx(conn, [kept, merged])?;
+    for account in [kept, merged] {
+        people::store::get_there(conn, account)?;
+    }
+    Ok(())
 }
 
 fn pair(conn: &mut Conn, (kept, merged): (PersonId, PersonId), reason: &str, act: Act) -> Result<Pair> {

@@ -38,6 +38,8 @@ pub struct Grant {
 pub struct Standing {
     /// Nobody may act with a disabled account.
     pub disabled: bool,
+    /// Nor with one whose personal data was erased.
+    pub erased: bool,
     /// Whether this login has been ended.
     pub ended: bool,
     /// Live grants.
@@ -136,6 +138,9 @@ impl Access {
     /// 401 for an ended login; 403 for a disabled account.
     pub async fn actor(&self, person: PersonId, family: FamilyId) -> Result<Actor> {
         let standing = self.standing(person, family).await?;
+        if standing.erased {
+            return Err(Error::new(Code::PersonErased));
+        }
         if standing.disabled {
             return Err(Error::new(Code::PersonDisabled));
         }

@@ -119,6 +119,8 @@ permissions! {
     PersonManage = "person:manage" [Admin];
     /// Say that two accounts are one human, or are not, with a second officer.
     PersonMerging = "person:merge" [Admin];
+    /// Erase somebody's personal data on their behalf, with a reason.
+    PersonErase = "person:erase" [Admin];
     /// See one masked value in clear, with a purpose; every time audited.
     PersonReveal = "person:reveal" [Admin];
     /// See which requests for legal aid wait at one's desk, without names, and take them.

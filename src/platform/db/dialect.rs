@@ -3,6 +3,33 @@
 //! These are macros, because diesel types a statement per engine: the body is checked twice, once for
 //! each. Budget: ten.
 
+use super::Conn;
+
+/// A gate that many pass at once, and that somebody closes once in a while: whoever closes it waits for those who have passed and are not
+/// done, and whoever comes then waits for them. On SQLite, where one writes at a time, it stands open.
+#[derive(Debug, Clone, Copy)]
+pub struct Gate(pub i64);
+
+impl Gate {
+    /// Passes, until the end of the transaction.
+    pub fn pass_in_tx(self, conn: &mut Conn) -> diesel::QueryResult<()> {
+        self.take(conn, "SELECT pg_advisory_xact_lock_shared($1)")
+    }
+
+    /// Closes it, until the end of the transaction.
+    pub fn close_in_tx(self, conn: &mut Conn) -> diesel::QueryResult<()> {
+        self.take(conn, "SELECT pg_advisory_xact_lock($1)")
+    }
+
+    fn take(self, conn: &mut Conn, query: &str) -> diesel::QueryResult<()> {
+        if let Conn::Postgres(c) = conn {
+            let query = diesel::sql_query(query).bind::<diesel::sql_types::BigInt, _>(self.0);
+            diesel::RunQueryDsl::execute(query, c)?;
+        }
+        Ok(())
+    }
+}
+
 /// Runs `$body` with `$c` bound to the connection of the engine at hand.
 #[macro_export]
 macro_rules! on_each {

@@ -193,6 +193,42 @@ pub fn sweep_in_tx(conn: &mut Conn, ids: &Ids, now: DateTime<Utc>) -> Result<Vec
     Ok(swept)
 }
 
+/// Removes what `owners` have uploaded and hung nowhere, and what hangs on the rows `held`, by their kind, whoever uploaded it. What else
+/// they have uploaded stays where it hangs; the name that it had on their phone goes.
+pub fn erase_of_in_tx(
+    conn: &mut Conn,
+    ids: &Ids,
+    owners: &[PersonId],
+    held: &[(&'static str, Vec<Uuid>)],
+    now: DateTime<Utc>,
+) -> Result<usize> {
+    let loose = files::table
+        .filter(files::owner_id.eq_any(owners))
+        .filter(files::state.eq_any([FileState::Arriving, FileState::Uploaded]));
+    let mut found: Vec<FileId> = loose.order(files::id).select(files::id).load(conn)?;
+    for (kind, rows) in held {
+        let rows: Vec<Option<Vec<u8>>> = rows.iter().map(|row| Some(row.as_bytes().to_vec())).collect();
+        let hanging = files::table
+            .filter(files::state.eq(FileState::Attached))
+            .filter(files::holder_kind.eq(*kind))
+            .filter(files::holder_id.eq_any(rows));
+        found.extend(hanging.order(files::id).select(files::id).load::<FileId>(conn)?);
+    }
+    let there = files::table.filter(files::id.eq_any(&found)).filter(files::state.ne(FileState::Removed));
+    let mut done = diesel::update(there)
+        .set((
+            files::state.eq(FileState::Removed),
+            files::removed_at.eq(db_time(now)),
+            files::name_sealed.eq(None::<String>),
+            files::sha256.eq(Vec::<u8>::new()),
+        ))
+        .execute(conn)?;
+    erase_later_in_tx(conn, ids, &found, now)?;
+    let named = files::table.filter(files::owner_id.eq_any(owners)).filter(files::name_sealed.is_not_null());
+    done += diesel::update(named).set(files::name_sealed.eq(None::<String>)).execute(conn)?;
+    Ok(done)
+}
+
 fn erase_later_in_tx(conn: &mut Conn, ids: &Ids, files: &[FileId], now: DateTime<Utc>) -> Result<()> {
     let job = |id: &FileId| NewJob {
         kind: ERASE,

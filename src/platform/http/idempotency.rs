@@ -165,6 +165,12 @@ pub fn purge_in_tx(conn: &mut Conn, now: chrono::DateTime<chrono::Utc>) -> Resul
     Ok(diesel::delete(old).execute(conn)?)
 }
 
+/// Forgets the answers to `people`.
+pub fn forget_in_tx(conn: &mut Conn, people: &[PersonId]) -> Result<usize> {
+    let theirs = idempotency_keys::table.filter(idempotency_keys::principal.eq_any(people));
+    Ok(diesel::delete(theirs).execute(conn)?)
+}
+
 /// Runs acts under their keys.
 #[derive(Clone)]
 pub struct Idempotency {

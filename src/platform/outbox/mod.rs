@@ -176,6 +176,27 @@ pub fn revive_in_tx(conn: &mut Conn, id: JobId, now: DateTime<Utc>) -> Result<bo
     Ok(revived == 1)
 }
 
+/// Jobs of a kind whose payload names `text`, an id, and that nobody runs at this moment.
+pub fn naming(conn: &mut Conn, kind: &str, text: &str) -> Result<Vec<(JobId, String)>> {
+    Ok(jobs::table
+        .filter(jobs::kind.eq(kind.to_owned()))
+        .filter(jobs::state.ne(JobState::Running))
+        .filter(jobs::payload.like(format!("%{}%", text.replace('_', "\\_"))).escape('\\'))
+        .order(jobs::id)
+        .select((jobs::id, jobs::payload))
+        .load(conn)?)
+}
+
+/// Gives a job that nobody runs another payload, or takes it away.
+pub fn reword_in_tx(conn: &mut Conn, id: JobId, payload: Option<String>) -> Result<()> {
+    let idle = jobs::table.filter(jobs::id.eq(id)).filter(jobs::state.ne(JobState::Running));
+    match payload {
+        Some(payload) => diesel::update(idle).set(jobs::payload.eq(payload)).execute(conn)?,
+        None => diesel::delete(idle).execute(conn)?,
+    };
+    Ok(())
+}
+
 /// Jobs by state: `(state, number, earliest due)`.
 pub fn census(conn: &mut Conn) -> Result<Vec<(JobState, i64, Option<NaiveDateTime>)>> {
     use diesel::dsl::{count_star, min};

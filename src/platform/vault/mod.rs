@@ -31,6 +31,9 @@ pub use normal::normalise;
 
 const VERSION: &str = "v1";
 
+/// What stands in a sealed column in place of what was erased, where it may not be empty. It opens as nothing, and no key changes it.
+pub const ERASED: &str = "erased";
+
 /// A column that holds sealed text, as `table.column`.
 ///
 /// The name is bound to every value: renaming a column means opening and sealing all of it, or keeping the old
@@ -91,11 +94,14 @@ impl Vault {
         Ok(format!("{VERSION}.{}.{}", key.id, URL_SAFE_NO_PAD.encode(packed)))
     }
 
-    /// Opens a text that [`Vault::seal`] made for this column and row, under whichever key it names.
+    /// Opens a text that [`Vault::seal`] made for this column and row, under whichever key it names. What was [`ERASED`] is nothing.
     ///
     /// # Errors
     /// [`VaultError::Malformed`], [`VaultError::UnknownKey`] or [`VaultError::Tampered`].
     pub fn open(&self, field: Field, row: &[u8], sealed: &str) -> Result<SecretString, VaultError> {
+        if sealed == ERASED {
+            return Ok(String::new().into());
+        }
         let (id, packed) = split(sealed).ok_or(VaultError::Malformed)?;
         let packed = URL_SAFE_NO_PAD.decode(packed).map_err(|_| VaultError::Malformed)?;
         let (nonce, rest) = packed.split_first_chunk::<NONCE>().ok_or(VaultError::Malformed)?;
@@ -118,7 +124,7 @@ impl Vault {
     /// Whether a stored text is to be sealed again: it is not under the active key. True for a malformed text
     /// too, so that a rotation comes across it and reports it.
     pub fn needs_rotation(&self, sealed: &str) -> bool {
-        split(sealed).is_none_or(|(id, _)| id != self.keyring.active().id)
+        sealed != ERASED && split(sealed).is_none_or(|(id, _)| id != self.keyring.active().id)
     }
 
     /// The same value under the active key, or `None` if it is under it already (then it is not opened).

@@ -19,7 +19,7 @@ use crate::notify::model::NoticeKind;
 use crate::offering;
 use crate::offering::model::{Activity, ActivityState, OwnClash};
 use crate::org::model::Organisation;
-use crate::people::memberships;
+use crate::people::{erasing, memberships};
 use crate::platform::audit::Entry;
 use crate::platform::db::Conn;
 use crate::signup::jobs::{self, Tools};
@@ -64,6 +64,7 @@ pub fn roster_in_tx(conn: &mut Conn, tools: &Tools, order: &Order, now: DateTime
     offering::rules::signup_window(&activity, now)?;
     let later = rules::check_later(&activity, order.name_later, order.name_by, now)?;
     let answer_by = answer_by(conn, &activity, now)?;
+    erasing::GATE.pass_in_tx(conn)?;
     let found = store::identify(conn, &tools.vault, &order.union, &order.rows)?;
     let people: Vec<PersonId> = found.iter().filter_map(|one| one.as_ref().ok().copied()).collect();
     let refused = refused(conn, &activity, &people)?;
@@ -131,6 +132,7 @@ pub fn names_in_tx(
         );
     }
     let answer_by = answer_by(conn, &activity, now)?;
+    erasing::GATE.pass_in_tx(conn)?;
     let found = store::identify(conn, &tools.vault, &union, rows)?;
     let people: Vec<PersonId> = found.iter().filter_map(|one| one.as_ref().ok().copied()).collect();
     let refused = refused(conn, &activity, &people)?;

@@ -214,6 +214,12 @@ pub async fn case(stage: &Stage, operation: &str, caller: &Actor) -> Option<Call
             let code = app.sim_get(&format!("/sim/phone-code?user={}", someone.name)).await;
             post("/api/v1/me/phones", json!({ "code": code["code"] }))
         }
+        "my_erasure_outlook_get" => get("/api/v1/me/erasure-outlook"),
+        "my_erasure_create" => post("/api/v1/me/erasures", json!({ "confirm": "erase" })),
+        "person_erase" => {
+            let person = app.worker(&stage.organiser.fresh_key()).await.person();
+            post(format!("/api/v1/people/{person}/erasures"), json!({ "reason": "本人来函要求" }))
+        }
         "my_pass" => get("/api/v1/me/pass"),
         "my_activity_get" => get(format!("/api/v1/me/activities/{activity}")),
         "my_signup_list" => get("/api/v1/me/signups"),
