@@ -42,6 +42,10 @@ use unionhall::plan::verify::verify;
 use unionhall::platform::db::Db;
 use unionhall::platform::db::schema::{activities, people, programmes, sessions};
 
+/// As the program has it, whose command this is.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Lines a second.
 const FLOOR: f64 = 200_000.0;
 

@@ -10,6 +10,7 @@ use super::model::{Attendance, Excuse, Scan, Voiding};
 use crate::clock::db_time;
 use crate::error::Result;
 use crate::ids::{ActivityId, AttendanceId, OrganisationId, PersonId, SessionId, SignupId};
+use crate::ledger::model::Grade;
 use crate::offering;
 use crate::offering::model::{AttendanceRole, SessionState};
 use crate::platform::db::Conn;
@@ -282,18 +283,35 @@ pub fn list(
     Ok(query.load(conn)?)
 }
 
-/// Attendances that stand, after `after`, at sessions that are not cancelled, with activity and session begin; for verification.
-pub fn all_after(conn: &mut Conn, after: Option<AttendanceId>, limit: i64) -> Result<Vec<Placed>> {
-    let mut query = attendances::table
-        .inner_join(sessions::table)
-        .filter(sessions::state.ne(SessionState::Cancelled))
-        .filter(attendances::voided_at.is_null())
-        .order(attendances::id)
-        .limit(limit)
-        .select((Attendance::as_select(), sessions::activity_id, sessions::starts_at))
-        .into_boxed();
-    if let Some(after) = after {
-        query = query.filter(attendances::id.gt(after));
-    }
-    Ok(query.load(conn)?)
+/// Of an attendance that stands, what counting looks at.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = attendances)]
+pub struct Counted {
+    /// Which.
+    pub id: AttendanceId,
+    /// At which session.
+    pub session_id: SessionId,
+    /// Who.
+    pub person_id: PersonId,
+    /// As what.
+    pub role: AttendanceRole,
+    /// The evidence.
+    pub grade: Grade,
+}
+
+/// Attendances that stand, after `after`; for verification. Typed for the engine at hand, because there are millions.
+pub fn all_after(conn: &mut Conn, after: Option<AttendanceId>, limit: i64) -> Result<Vec<Counted>> {
+    let rows: Vec<Counted> = crate::on_each!(conn, c => {
+        let mut query = attendances::table
+            .filter(attendances::voided_at.is_null())
+            .order(attendances::id)
+            .limit(limit)
+            .select(Counted::as_select())
+            .into_boxed();
+        if let Some(after) = after {
+            query = query.filter(attendances::id.gt(after));
+        }
+        query.load(c)
+    })?;
+    Ok(rows)
 }

@@ -190,8 +190,8 @@ fn family(key: &str) -> &str {
     }
 }
 
-/// For which month something of a person waits.
-fn waits_already(conn: &mut Conn, target: TargetId, person: &str) -> Result<Option<(PlanId, NaiveDate)>> {
+/// For which month something of a person waits; `person` is the key of the whole.
+pub fn waits_already(conn: &mut Conn, target: TargetId, person: &str) -> Result<Option<(PlanId, NaiveDate)>> {
     let parts = held_corrections::dedup_key.like(format!("{person}/%"));
     let query = held_corrections::table
         .filter(held_corrections::target_id.eq(target))

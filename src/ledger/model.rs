@@ -137,6 +137,16 @@ pub struct Line {
     pub restatement_id: Option<RestatementId>,
 }
 
+/// Where a line stands in the order in which lines became known: when that was, and its id.
+pub type Place = (NaiveDateTime, LedgerLineId);
+
+impl Line {
+    /// Where it stands.
+    pub fn place(&self) -> Place {
+        (self.recorded_at, self.id)
+    }
+}
+
 crate::text_enum! {
     /// What was held.
     pub enum HeldKind {

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Binary, Text};
+use diesel::sql_types::{Binary, Bool, Text, Timestamp};
 use diesel::upsert::excluded;
 
 use super::held::{self, Closed, Replacing, Waiting};
-use super::model::{Because, Cause, Grade, HeldKind, Line, NewLine, Rollup};
+use super::model::{Because, Cause, Grade, HeldKind, Line, NewLine, Place, Rollup};
 use crate::clock::{civil_day, db_time};
 use crate::error::{Code, Error, Result};
 use crate::ids::{HeldCorrectionId, Ids, LedgerLineId, OrganisationId, PlanId, SubjectId, TargetId};
@@ -531,17 +532,28 @@ pub fn rollups(conn: &mut Conn, targets: &[TargetId]) -> Result<HashMap<TargetId
     Ok(by_target)
 }
 
-/// Lines of a target after `after`, oldest first, narrowed by organisation.
+/// A condition on lines: they became known after the one at `place`.
+pub fn known_after<QS: 'static>(
+    (recorded_at, id): Place,
+) -> Box<dyn diesel::BoxableExpression<QS, <Conn as diesel::Connection>::Backend, SqlType = Bool>> {
+    let after = sql::<Bool>("(ledger_lines.recorded_at, ledger_lines.id) > (")
+        .bind::<Timestamp, _>(recorded_at)
+        .sql(", ")
+        .bind::<Binary, _>(id);
+    Box::new(after.sql(")"))
+}
+
+/// Lines of a target after `after`, in the order in which they became known, narrowed by organisation.
 pub fn lines(
     conn: &mut Conn,
     target: TargetId,
     organisation: Option<OrganisationId>,
-    after: Option<LedgerLineId>,
+    after: Option<Place>,
     limit: i64,
 ) -> Result<Vec<Line>> {
     let mut query = ledger_lines::table
         .filter(ledger_lines::target_id.eq(target))
-        .order(ledger_lines::id)
+        .order((ledger_lines::recorded_at, ledger_lines::id))
         .limit(limit)
         .select(Line::as_select())
         .into_boxed();
@@ -549,7 +561,7 @@ pub fn lines(
         query = query.filter(ledger_lines::organisation_id.eq(organisation));
     }
     if let Some(after) = after {
-        query = query.filter(ledger_lines::id.gt(after));
+        query = query.filter(known_after(after));
     }
     Ok(query.load(conn)?)
 }

@@ -5,7 +5,7 @@
 //! other and nothing needs to be remembered of them.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender};
 
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::dsl::sql;
@@ -15,10 +15,10 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use super::held;
 use super::model::{Grade, HeldCorrection, HeldKind, Rollup, SourceKind};
 use super::store::month_of;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ids::{LedgerLineId, OrganisationId, PlanId, RestatementId, SubjectId, TargetId};
-use crate::platform::db::Conn;
 use crate::platform::db::schema::{ledger_lines, ledger_rollups, plan_periods, restatements, targets};
+use crate::platform::db::{Conn, read_ahead};
 
 /// Something that does not agree.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,29 +79,31 @@ struct Slim {
 
 /// Lines of one statement.
 const PAGE: i64 = 4096;
-/// Pages that are read before they are looked at.
-const AHEAD: usize = 2;
 
-/// Lines of `target` after one, in the order of their key.
+/// Lines of `target` after one, in the order of their key. Millions come this way: the statement is typed for the engine at hand, because a
+/// connection to either asks at every column which of them it is.
 fn page(conn: &mut Conn, target: TargetId, after: Option<(&str, i64, bool)>) -> Result<Vec<Slim>> {
-    let mut query = ledger_lines::table
-        .filter(ledger_lines::target_id.eq(target))
-        .order((ledger_lines::dedup_key, ledger_lines::generation, ledger_lines::is_reversal))
-        .limit(PAGE)
-        .select(Slim::as_select())
-        .into_boxed();
-    if let Some((key, generation, is_reversal)) = after {
-        query = query.filter(
-            sql::<Bool>("(dedup_key, generation, is_reversal) > (")
-                .bind::<Text, _>(key.to_owned())
-                .sql(", ")
-                .bind::<BigInt, _>(generation)
-                .sql(", ")
-                .bind::<Bool, _>(is_reversal)
-                .sql(")"),
-        );
-    }
-    Ok(query.load(conn)?)
+    let lines: Vec<Slim> = crate::on_each!(conn, c => {
+        let mut query = ledger_lines::table
+            .filter(ledger_lines::target_id.eq(target))
+            .order((ledger_lines::dedup_key, ledger_lines::generation, ledger_lines::is_reversal))
+            .limit(PAGE)
+            .select(Slim::as_select())
+            .into_boxed();
+        if let Some((key, generation, is_reversal)) = after {
+            query = query.filter(
+                sql::<Bool>("(dedup_key, generation, is_reversal) > (")
+                    .bind::<Text, _>(key.to_owned())
+                    .sql(", ")
+                    .bind::<BigInt, _>(generation)
+                    .sql(", ")
+                    .bind::<Bool, _>(is_reversal)
+                    .sql(")"),
+            );
+        }
+        query.load(c)
+    })?;
+    Ok(lines)
 }
 
 /// Lines of a target, one page after the other; an empty page is its end.
@@ -133,15 +135,7 @@ pub fn verify(conn: &mut Conn, each: impl FnMut(Standing<'_>)) -> Result<(i64, V
     let all: Vec<(TargetId, PlanId)> = query.load(conn)?;
     let (reading, rollups) = (Reading::load(conn)?, Rollups::load(conn)?);
     let looking = Looking { reading, rollups, each, sums: HashMap::new(), group: Group::default(), count: 0 };
-    std::thread::scope(|scope| {
-        let (sender, pages) = sync_channel(AHEAD);
-        let targets = &all;
-        let reader = scope.spawn(move || read(conn, targets, &sender));
-        let looked = looking.through(&pages, &all);
-        drop(pages);
-        reader.join().map_err(|_| Error::internal("the reader of the ledger panicked"))??;
-        Ok(looked)
-    })
+    read_ahead(conn, |conn, pages| read(conn, &all, pages), |pages| looking.through(pages, &all))
 }
 
 /// What is known while pages are looked at.

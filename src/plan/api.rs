@@ -285,6 +285,6 @@ pub async fn target_line_list(
             ledger::store::lines(c, target.id, organisation, after, limit)
         })
         .await?;
-    let page = platform.cursors.page(&list, &page, rows, |row| row.id)?;
+    let page = platform.cursors.page(&list, &page, rows, Line::place)?;
     Ok(Reply::new(page.map(Into::into)))
 }

@@ -162,6 +162,11 @@ impl RulesByDay {
             Entry::Vacant(new) => new.insert(store::rules_on(conn, day)?),
         })
     }
+
+    /// Those of a day that were read; none of another.
+    pub(super) fn known(&self, day: NaiveDate) -> &[(CountingRule, Target)] {
+        self.0.get(&day).map(Vec::as_slice).unwrap_or_default()
+    }
 }
 
 /// The union tree.

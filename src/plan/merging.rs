@@ -6,6 +6,7 @@
 //! the past is rewritten, and what is for a closed month is held. Attendances themselves (人次) count as before: nobody was at one session
 //! with both accounts, which is asked before a merge.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{NaiveDate, NaiveDateTime};
@@ -77,7 +78,7 @@ impl PlanMerging {
     ) -> Result<()> {
         let (now, cause) = (pair.now, Cause::Recounted);
         let because = Because { cause, reason: &pair.reason };
-        let later = closed_months_in_tx(conn, taken, lines)?;
+        let later = later_in_tx(conn, pair, taken, lines)?;
         let replacing = Replacing::keys(keys(taken), &later);
         ledger::store::replace_sources_in_tx(conn, &self.ids, now, sources, because, &replacing)?;
         let mut by_target: BTreeMap<TargetId, Vec<NewLine>> = BTreeMap::new();
@@ -116,9 +117,11 @@ fn hold_months_in_tx(conn: &mut Conn) -> Result<()> {
     Ok(())
 }
 
-/// Of targets for which any of these lines is of a closed month, the earliest such month.
-fn closed_months_in_tx(
+/// Targets of which nothing changes before a closed month is restated: any of these lines is of it, or something of the two waits for it
+/// already.
+fn later_in_tx(
     conn: &mut Conn,
+    pair: &Pair,
     taken: &[Line],
     lines: &[NewLine],
 ) -> Result<HashMap<TargetId, (PlanId, NaiveDate)>> {
@@ -130,6 +133,13 @@ fn closed_months_in_tx(
     for (target, month) in months {
         if let Some(plan) = closed.plan(target, month) {
             later.entry(target).or_insert((plan, month));
+        }
+        for person in [pair.kept, pair.merged] {
+            if let Entry::Vacant(new) = later.entry(target)
+                && let Some(month) = ledger::held::waits_already(conn, target, &person_key(person, None))?
+            {
+                new.insert(month);
+            }
         }
     }
     Ok(later)

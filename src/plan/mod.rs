@@ -21,6 +21,7 @@ pub mod progress_views;
 pub mod reports;
 pub mod rolling;
 pub mod rules;
+mod standings;
 pub mod store;
 pub mod verify;
 mod voiding;

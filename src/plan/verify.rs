@@ -3,19 +3,21 @@
 //! waits for the restatement of a closed month is taken as if it stood.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::mpsc::{Receiver, SyncSender};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
 use super::counting::{Ground, RulesByDay, counted_as};
 use super::model::{Each, Target};
+use super::standings::{Digest, Live, Standings, digest};
 use crate::attendance;
 use crate::attendance::counting::{Attended, CountedCrowd, Held};
 use crate::attendance::headcounts;
+use crate::attendance::store::Counted;
 use crate::clock::civil_day;
 use crate::error::Result;
-use crate::ids::{ActivityId, OrganisationId, SubjectId, TargetId};
+use crate::ids::{ActivityId, OrganisationId, SessionId, SubjectId, TargetId};
 use crate::ledger;
 use crate::ledger::model::{Cause, Grade, NewLine, SourceKind};
 use crate::ledger::verify::{Difference, Standing};
@@ -24,8 +26,8 @@ use crate::offering::model::{Session, SessionState};
 use crate::org;
 use crate::org::model::OrganisationKind;
 use crate::people;
-use crate::platform::db::Conn;
 use crate::platform::db::schema::{activities, sessions, targets};
+use crate::platform::db::{Conn, read_ahead};
 
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +43,7 @@ pub fn verify(conn: &mut Conn, mut progress: impl FnMut(usize)) -> Result<Report
     let mut checking = Checking::load(conn)?;
     let (lines, differences) = ledger::verify::verify(conn, |standing| checking.stands(standing))?;
     checking.differences.extend(differences);
+    checking.live.sort();
     let all: Vec<ActivityId> = activities::table.select(activities::id).load(conn)?;
     let ground = Ground::load(conn, all)?;
     let mut rules = RulesByDay::default();
@@ -57,6 +60,22 @@ pub fn verify(conn: &mut Conn, mut progress: impl FnMut(usize)) -> Result<Report
     Ok(Report { lines, differences })
 }
 
+/// Attendances of one statement.
+const PAGE: i64 = 4096;
+
+/// Reads all attendances that stand.
+fn read(conn: &mut Conn, pages: &SyncSender<Vec<Counted>>) -> Result<()> {
+    let mut after = None;
+    loop {
+        let page = attendance::store::all_after(conn, after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.id);
+        if pages.send(page).is_err() {
+            return Ok(());
+        }
+    }
+}
+
 fn attendances(
     conn: &mut Conn,
     ground: &Ground,
@@ -66,37 +85,46 @@ fn attendances(
 ) -> Result<()> {
     let roles = offering::store::roles(conn)?;
     let kept = people::merging::store::all(conn)?;
-    let mut done = 0;
-    let mut after = None;
-    loop {
-        let page = attendance::store::all_after(conn, after, 2000)?;
-        let Some((last, _, _)) = page.last() else { return Ok(()) };
-        after = Some(last.id);
-        done += page.len();
-        for (row, activity, starts_at) in page {
-            let day = civil_day(starts_at.and_utc());
-            let one = Attended {
-                attendance: row.id,
-                person: row.person_id,
-                // Frozen on the line on the day itself; the workplace of today must not be asked.
-                workplace: None,
-                activity,
-                starts_at: starts_at.and_utc(),
-                role: row.role,
-                counts: roles.get(&row.role).is_some_and(|role| role.counts),
-                grade: row.grade,
-                cause: Cause::New,
-            };
-            let one = counted_as(&one, &kept);
-            for line in ground.attended(&one, day, rules.on(conn, day)?)? {
-                // Which sub-district a person counted for is on the line alone; the district's line is checked.
-                if !is_of_street(&line.dedup_key) {
-                    checking.expect(&line);
+    let stand = sessions::table.filter(sessions::state.ne(SessionState::Cancelled));
+    let stand: Vec<(SessionId, ActivityId, NaiveDateTime)> =
+        stand.select((sessions::id, sessions::activity_id, sessions::starts_at)).load(conn)?;
+    let mut of: HashMap<SessionId, (ActivityId, DateTime<Utc>, NaiveDate)> = HashMap::new();
+    for (id, activity, starts_at) in stand {
+        let day = civil_day(starts_at.and_utc());
+        rules.on(conn, day)?;
+        of.insert(id, (activity, starts_at.and_utc(), day));
+    }
+    let look = |pages: &Receiver<Vec<Counted>>| -> Result<()> {
+        let mut done = 0;
+        for page in pages {
+            for row in &page {
+                let Some((activity, starts_at, day)) = of.get(&row.session_id).copied() else { continue };
+                let one = Attended {
+                    attendance: row.id,
+                    person: row.person_id,
+                    // Frozen on the line on the day itself; the workplace of today must not be asked.
+                    workplace: None,
+                    activity,
+                    starts_at,
+                    role: row.role,
+                    counts: roles.get(&row.role).is_some_and(|role| role.counts),
+                    grade: row.grade,
+                    cause: Cause::New,
+                };
+                let one = counted_as(&one, &kept);
+                for line in ground.attended(&one, day, rules.known(day))? {
+                    // Which sub-district a person counted for is on the line alone; the district's line is checked.
+                    if !is_of_street(&line.dedup_key) {
+                        checking.expect(&line);
+                    }
                 }
             }
+            done += page.len();
+            progress(done);
         }
-        progress(done);
-    }
+        Ok(())
+    };
+    read_ahead(conn, read, look)?
 }
 
 fn crowds(conn: &mut Conn, ground: &Ground, rules: &mut RulesByDay, checking: &mut Checking) -> Result<()> {
@@ -138,32 +166,9 @@ fn held(conn: &mut Conn, ground: &Ground, rules: &mut RulesByDay, checking: &mut
     Ok(())
 }
 
-/// A target and a key, in sixteen bytes: millions of them are compared.
-type Digest = u128;
-
-fn digest(target: TargetId, key: &str) -> Digest {
-    let half = |salt: u8| {
-        let mut hasher = DefaultHasher::new();
-        (salt, target, key).hash(&mut hasher);
-        u128::from(hasher.finish())
-    };
-    half(0) << 64 | half(1)
-}
-
 /// Whether a key is that of a person for one sub-district.
 fn is_of_street(key: &str) -> bool {
     key.starts_with("person/") && key.matches('/').count() == 2
-}
-
-/// What stands under a key.
-struct Live {
-    quantity: i64,
-    day: NaiveDate,
-    /// Its place among the targets.
-    target: u32,
-    source: SubjectId,
-    grade: Grade,
-    seen: bool,
 }
 
 /// A person counted for a sub-district.
@@ -175,12 +180,15 @@ struct OfStreet {
     own: Digest,
 }
 
+/// Lines without a source that are named; of more than these it is said how many there are.
+const NAMED: usize = 10_000;
+
 /// Compares what stands with what should.
 struct Checking {
     targets: Vec<Target>,
-    places: HashMap<TargetId, u32>,
+    places: HashMap<TargetId, u16>,
     organisations: HashMap<OrganisationId, OrganisationKind>,
-    live: HashMap<Digest, Live>,
+    live: Standings,
     /// For whose figure a case stands: its source says so, and cases are few.
     cases: HashMap<Digest, OrganisationId>,
     of_streets: Vec<OfStreet>,
@@ -197,7 +205,7 @@ impl Checking {
             targets: all,
             places,
             organisations,
-            live: HashMap::new(),
+            live: Standings::default(),
             cases: HashMap::new(),
             of_streets: Vec::new(),
             missing: HashSet::new(),
@@ -225,13 +233,13 @@ impl Checking {
             self.cases.insert(own, one.organisation);
         }
         let (quantity, day, source, grade) = (one.quantity, one.day, one.source, one.grade);
-        self.live.insert(own, Live { quantity, day, target: place, source, grade, seen: false });
+        self.live.add(Live { own, quantity, day, target: place, source, grade, seen: false });
     }
 
     /// Figures are those of the district, of a sub-district, or, where each station must reach the value, of a station.
-    fn organisation(&mut self, one: &Standing<'_>, place: u32) {
+    fn organisation(&mut self, one: &Standing<'_>, place: u16) {
         let kind = self.organisations.get(&one.organisation).copied();
-        let target = usize::try_from(place).ok().and_then(|place| self.targets.get(place));
+        let target = self.targets.get(usize::from(place));
         let stations = target.is_some_and(|target| target.each == Some(Each::Station));
         let reported = one.source_kind == SourceKind::Report || one.source_kind == SourceKind::Case;
         let fits = match kind {
@@ -252,7 +260,7 @@ impl Checking {
     fn expect(&mut self, line: &NewLine) {
         let (key, target) = (&line.dedup_key, line.target);
         let own = digest(target, key);
-        let Some(live) = self.live.get_mut(&own) else {
+        let Some(live) = self.live.find(own) else {
             if self.missing.insert(own) {
                 let what = format!("{key} is not counted for {target}");
                 self.differences.push(Difference::new("line_missing", what));
@@ -292,15 +300,14 @@ impl Checking {
     /// All sources are read: what was not expected has none.
     fn finish(self, conn: &mut Conn) -> Result<Vec<Difference>> {
         let Self { targets, live, of_streets, missing, mut differences, .. } = self;
-        let expected = |whole: &Digest| missing.contains(whole) || live.get(whole).is_some_and(|of| of.seen);
-        let of_streets = of_streets.iter().filter(|of| !expected(&of.whole));
-        let mut left: Vec<(TargetId, SubjectId, Digest)> =
-            of_streets.map(|of| (of.target, of.source, of.own)).collect();
-        for (own, of) in live.iter().filter(|(_, of)| !of.seen) {
-            let target = usize::try_from(of.target).ok().and_then(|place| targets.get(place));
-            left.extend(target.map(|target| (target.id, of.source, *own)));
-        }
-        for (target, source, own) in left {
+        let expected = |whole: Digest| missing.contains(&whole) || live.get(whole).is_some_and(|of| of.seen);
+        let of_streets = of_streets.iter().filter(|of| !expected(of.whole));
+        let of_streets = of_streets.map(|of| (of.target, of.source, of.own));
+        let unseen = live.iter().filter(|of| !of.seen);
+        let unseen =
+            unseen.filter_map(|of| Some((targets.get(usize::from(of.target))?.id, of.source, of.own)));
+        let mut left = of_streets.chain(unseen);
+        for (target, source, own) in left.by_ref().take(NAMED) {
             // Only the digest was kept of the key.
             let mut keys: Vec<String> = ledger::store::standing_of_source(conn, source.0)?
                 .into_iter()
@@ -309,6 +316,11 @@ impl Checking {
             keys.retain(|key| digest(target, key) == own);
             let key = keys.pop().unwrap_or_else(|| format!("a line of {source}"));
             let what = format!("{key} is counted for {target} without a source");
+            differences.push(Difference::new("source_missing", what));
+        }
+        let more = left.count();
+        if more > 0 {
+            let what = format!("and {more} more are counted without a source");
             differences.push(Difference::new("source_missing", what));
         }
         Ok(differences)

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Barrier};
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use rand::seq::SliceRandom;
 use rand::{SeedableRng, rngs::StdRng};
 use unionhall::error::{Code, Error, Result};
 use unionhall::ids::{OrganisationId, TargetId};
-use unionhall::ledger::model::{Because, Cause, Grade, Line, NewLine, Rollup, SourceKind};
+use unionhall::ledger::model::{Because, Cause, Grade, Line, NewLine, Place, Rollup, SourceKind};
 use unionhall::ledger::store;
 use unionhall::ledger::verify::Difference;
 use unionhall::platform::db::schema::{ledger_lines, ledger_rollups, targets};
@@ -30,6 +30,7 @@ pub const TESTS: &[Test] = tests![
     eight_threads_reverse_and_count_again_once,
     any_sequence_keeps_each_key_at_most_once,
     the_owners_role_has_no_right_to_change_a_line,
+    lines_come_page_by_page_in_the_order_in_which_they_became_known,
 ];
 
 const MISTAKE: Because<'static> = Because { cause: Cause::Undone, reason: "scanned by mistake" };
@@ -365,4 +366,37 @@ async fn the_owners_role_has_no_right_to_change_a_line(app: TestApp) {
         let refused = format!("{:?}", refused.unwrap_err());
         assert!(refused.contains("permission denied for table ledger_lines"), "{act}: {refused}");
     }
+}
+
+async fn lines_come_page_by_page_in_the_order_in_which_they_became_known(app: TestApp) {
+    app.expect_differences();
+    let (place, ids, now) = (place(&app).await, app.ids().clone(), app.now());
+    let street = app.organisation("street-pinghu").await;
+    app.write(move |conn| {
+        // Written in another order than that of their moments, three at each of five.
+        for (number, minutes) in (0..).zip([3, 1, 4, 0, 2]) {
+            let then = now - TimeDelta::minutes(minutes);
+            let lines = [0, 1, 2].map(|n| {
+                let organisation = if n == 1 { street } else { place.1 };
+                new_line((place.0, organisation), number * 3 + n)
+            });
+            assert_eq!(store::post_in_tx(conn, &ids, then, Cause::New, &lines)?, 3);
+        }
+        for organisation in [None, Some(street), Some(place.1)] {
+            let all: Vec<Line> = ledger_lines::table.select(Line::as_select()).load(conn)?;
+            let of = all.iter().filter(|line| organisation.is_none_or(|one| line.organisation_id == one));
+            let mut expected: Vec<Place> = of.map(Line::place).collect();
+            expected.sort_unstable();
+            let (mut read, mut after) = (Vec::new(), None);
+            loop {
+                let page = store::lines(conn, place.0, organisation, after, 2)?;
+                let Some(last) = page.last() else { break };
+                after = Some(last.place());
+                read.extend(page.iter().map(Line::place));
+            }
+            assert_eq!(read, expected);
+        }
+        Ok(())
+    })
+    .await;
 }

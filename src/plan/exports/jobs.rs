@@ -143,11 +143,9 @@ fn lines(db: &Db, row: &PlanExport, tell: impl Fn(i64) -> Result<()>) -> Result<
     let mut table = csv::Lines::new()?;
     let (mut after, mut done) = (None, 0);
     loop {
-        let (page, next) = db.read_blocking(|conn| store::page(conn, &wanted, after))?;
-        if next.is_none() {
-            break;
-        }
-        after = next;
+        let page = db.read_blocking(|conn| store::page(conn, &wanted, after))?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.line.place());
         table.add(&page)?;
         done += store::PAGE;
         tell(5 + (85 * done / all).min(85))?;

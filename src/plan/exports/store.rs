@@ -8,8 +8,9 @@ use diesel::prelude::*;
 use super::model::{ExportState, PlanExport};
 use crate::clock::db_time;
 use crate::error::{Error, Result};
-use crate::ids::{ActivityId, LedgerLineId, PlanExportId, PlanId, TargetId};
-use crate::ledger::model::Line;
+use crate::ids::{ActivityId, PlanExportId, PlanId, TargetId};
+use crate::ledger::model::{Line, Place};
+use crate::ledger::store::known_after;
 use crate::org::store::under;
 use crate::plan::model::Plan;
 use crate::platform::db::Conn;
@@ -186,19 +187,14 @@ pub fn newest(conn: &mut Conn, wanted: &Wanted, limit: i64) -> Result<Vec<NamedL
     named(conn, rows)
 }
 
-/// A page of lines by id after `after`, and where the next one begins; none behind the last one.
-///
-/// What was recorded later is left out here and not by the database, which would choose that index and sort every page anew.
-pub fn page(
-    conn: &mut Conn,
-    wanted: &Wanted,
-    after: Option<LedgerLineId>,
-) -> Result<(Vec<NamedLine>, Option<LedgerLineId>)> {
+/// A page of lines after `after`, in the order in which they became known; an empty one behind the last.
+pub fn page(conn: &mut Conn, wanted: &Wanted, after: Option<Place>) -> Result<Vec<NamedLine>> {
     let mut query = ledger_lines::table
         .inner_join(targets::table)
         .inner_join(organisations::table)
         .filter(ledger_lines::target_id.eq(wanted.target))
-        .order(ledger_lines::id)
+        .filter(ledger_lines::recorded_at.le(db_time(wanted.as_of)))
+        .order((ledger_lines::recorded_at, ledger_lines::id))
         .select((Line::as_select(), targets::code, organisations::short_name))
         .limit(PAGE)
         .into_boxed();
@@ -206,12 +202,10 @@ pub fn page(
         query = query.filter(under(vec![pattern.clone()]));
     }
     if let Some(after) = after {
-        query = query.filter(ledger_lines::id.gt(after));
+        query = query.filter(known_after(after));
     }
-    let mut rows: Vec<(Line, String, String)> = query.load(conn)?;
-    let next = rows.last().map(|(line, _, _)| line.id);
-    rows.retain(|(line, _, _)| line.recorded_at <= db_time(wanted.as_of));
-    Ok((named(conn, rows)?, next))
+    let rows = query.load(conn)?;
+    named(conn, rows)
 }
 
 /// Lines with the titles of their activities.

@@ -6,6 +6,7 @@
 //! tested, and unique keys settle races, because a read followed by a write loses updates on PostgreSQL.
 //! What is written in every engine's own way stands in [`dialect`].
 
+mod ahead;
 mod batcher;
 mod connect;
 pub mod dialect;
@@ -24,6 +25,7 @@ use diesel::r2d2::{Pool, PooledConnection};
 use diesel::result::Error as DieselError;
 use diesel::sqlite::SqliteConnection;
 
+pub use ahead::read_ahead;
 pub use batcher::{Batch, BatchHandler, Batcher, BatcherConfig};
 pub use connect::{DbTarget, OpenError};
 pub use fault::unique_violation;
