@@ -51,12 +51,12 @@ pub fn erase_in_tx(conn: &mut Conn, ids: &[PersonId]) -> Result<usize> {
             ))
             .execute(conn)?;
     }
-    let merges = person_merges::kept_id.eq_any(ids).or(person_merges::merged_id.eq_any(ids));
-    let texts = person_merges::table.filter(merges);
-    done += diesel::update(texts.filter(person_merges::reason.ne("")))
+    let of_them = || person_merges::kept_id.eq_any(ids).or(person_merges::merged_id.eq_any(ids));
+    let merges = || person_merges::table.filter(of_them());
+    done += diesel::update(merges().filter(person_merges::reason.ne("")))
         .set(person_merges::reason.eq(""))
         .execute(conn)?;
-    done += diesel::update(texts.filter(person_merges::parting_reason.ne("")))
+    done += diesel::update(merges().filter(person_merges::parting_reason.ne("")))
         .set(person_merges::parting_reason.eq(""))
         .execute(conn)?;
     let recorded = person_audiences::table.filter(person_audiences::person_id.eq_any(ids));
