@@ -134,7 +134,9 @@ async fn nothing_is_left_but_what_was_counted_and_what_the_law_keeps(app: TestAp
     zhang.post(&format!("/api/v1/penalties/{penalty}/appeals"), body).await.ok(200);
     // At the desk.
     let trip = app.activity(crate::reviewed::trip).await;
-    let request = reviews::steps::apply(zhang.clone(), &trip, json!({ "health": "哮喘旧疾" })).await;
+    let paper = files::uploaded(&zhang).await;
+    let answers = json!({ "last_year": "2019年去过梅州", "report": paper.rsplit('/').next().unwrap() });
+    let request = reviews::steps::apply(zhang.clone(), &trip, answers).await;
     request.worker.post(&request.own("/messages"), json!({ "text": "我住在坂田某街" })).await.ok(201);
     zhang.post(&request.own("/withdrawals"), json!({})).await.ok(200);
     membership::verified(&app, zhang.person(), "demo-enterprise-pinghu-1").await;
@@ -175,7 +177,7 @@ async fn nothing_is_left_but_what_was_counted_and_what_the_law_keeps(app: TestAp
         ID,
         openid.as_str(),
         "那天偏头痛发作",
-        "哮喘旧疾",
+        "2019年去过梅州",
         "我住在坂田某街",
         "市劳模证书第77号",
         "她爱吃的橘子",
@@ -363,7 +365,7 @@ async fn whoever_was_erased_takes_no_place_and_passes_no_door(app: TestApp) {
     organiser
         .post(&format!("/api/v1/activities/{}/proxy-signups", activity.id), proxy)
         .await
-        .problem(404, "not_found");
+        .problem(422, "validation_failed");
     let refused = gate.scan(activity.session, &pass).await;
     assert_eq!(refused.status, 409, "{}", refused.text);
     assert_eq!(refused.body["code"], "checkin_not_eligible", "{}", refused.text);

@@ -6,7 +6,9 @@ use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 use unionhall::clock::{civil_day, db_time};
 use unionhall::error::Result;
-use unionhall::ids::CaseId;
+use unionhall::ids::{CaseId, LawyerId, LegalStationId, PersonId};
+use unionhall::legal_aid::hands::model::LICENCE;
+use unionhall::legal_aid::hands::turns::row_key;
 use unionhall::legal_aid::model::{AidForm, Case, CaseState, Category, Facts as CaseFacts, Means, Side};
 use unionhall::legal_aid::parties;
 use unionhall::people::model::PHONE;
@@ -281,6 +283,21 @@ pub fn case(
             ))
             .execute(conn)?;
     }
+    let (_, lawyer) = register(conn, soil, tag, soil.other, life.said())?;
+    let row = row_key(id, 1, lawyer);
+    diesel::insert_into(legal_turns::table)
+        .values((
+            legal_turns::case_id.eq(id),
+            legal_turns::round.eq(1_i64),
+            legal_turns::lawyer_id.eq(lawyer),
+            legal_turns::place.eq(1_i64),
+            legal_turns::recent.eq(0_i64),
+            legal_turns::open.eq(0_i64),
+            legal_turns::skipped.eq(Some("passed_over")),
+            legal_turns::note_sealed.eq(Some(sealing(life, "legal_turns.note", &row))),
+            legal_turns::at.eq(at),
+        ))
+        .execute(conn)?;
     if decided {
         file(conn, soil, tag, life, Some(("legal_case", id.0)))?;
         // Its name on the applicant's phone goes at once.
@@ -289,5 +306,65 @@ pub fn case(
         life.kept.extend(digest);
         life.secrets.extend(name);
     }
+    Ok(())
+}
+
+/// Somebody is in the register of lawyers, once; gives the licence with which they are.
+fn register(
+    conn: &mut Conn,
+    soil: &Soil,
+    tag: &str,
+    person: PersonId,
+    number: usize,
+) -> Result<(String, LawyerId)> {
+    let known = legal_lawyers::table.filter(legal_lawyers::person_id.eq(person)).select(legal_lawyers::id);
+    if let Some(id) = known.first::<LawyerId>(conn).optional()? {
+        return Ok((String::new(), id));
+    }
+    let (station, id): (LegalStationId, LawyerId) = (soil.ids.id(), soil.ids.id());
+    diesel::insert_into(legal_stations::table)
+        .values((
+            legal_stations::id.eq(station),
+            legal_stations::kind.eq("community"),
+            legal_stations::name.eq(format!("示例服务站{tag}{number}")),
+            legal_stations::organisation_id.eq(soil.organisation),
+            legal_stations::address.eq("示例路"),
+            legal_stations::opened_on.eq(civil_day(soil.now)),
+            legal_stations::version.eq(1_i64),
+        ))
+        .execute(conn)?;
+    let licence = format!("14403{tag}执业证{number}");
+    diesel::insert_into(legal_lawyers::table)
+        .values((
+            legal_lawyers::id.eq(id),
+            legal_lawyers::person_id.eq(person),
+            legal_lawyers::station_id.eq(station),
+            legal_lawyers::firm.eq(format!("律所{licence}")),
+            legal_lawyers::licence_sealed.eq(sealed(
+                soil,
+                "legal_lawyers.licence",
+                id.0.as_bytes(),
+                &licence,
+            )),
+            legal_lawyers::licence_index.eq(soil.vault.blind_index(LICENCE, &licence)),
+            legal_lawyers::phone_sealed.eq(sealed(soil, "legal_lawyers.phone", id.0.as_bytes(), &licence)),
+            legal_lawyers::kinds.eq("[]"),
+            legal_lawyers::capacity.eq(5_i64),
+            legal_lawyers::on_duty_from.eq(civil_day(soil.now)),
+            legal_lawyers::registered_at.eq(db_time(soil.now)),
+            legal_lawyers::version.eq(1_i64),
+        ))
+        .execute(conn)?;
+    Ok((licence, id))
+}
+
+/// Somebody who was a lawyer, and for whom they acted.
+pub fn lawyer(conn: &mut Conn, soil: &Soil, rng: &mut StdRng, tag: &str, life: &mut Life) -> Result<()> {
+    let (licence, id) = register(conn, soil, tag, life.who(), life.said())?;
+    let who = soil.vault.blind_index(LICENCE, &phone(rng));
+    life.secrets.extend([hex(&soil.vault.blind_index(LICENCE, &licence)), licence, hex(&who)]);
+    diesel::insert_into(legal_lawyer_clients::table)
+        .values((legal_lawyer_clients::lawyer_id.eq(id), legal_lawyer_clients::who.eq(who)))
+        .execute(conn)?;
     Ok(())
 }

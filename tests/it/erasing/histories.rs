@@ -21,9 +21,12 @@ use unionhall::erasure::store;
 use unionhall::error::{Code, Error, Result};
 use unionhall::ids::{AttendanceId, PersonId, SessionId, TargetId};
 use unionhall::ledger::past::rollups_as_of;
+use unionhall::membership::model::MembershipState;
 use unionhall::plan::counting::PlanCounting;
 use unionhall::plan::verify::verify;
-use unionhall::platform::db::schema::{attendances, targets};
+use unionhall::platform::db::schema::{
+    attendances, content_checks, memberships, review_ties, targets, token_families,
+};
 use unionhall::platform::db::{Conn, Engine};
 
 use super::planting::{Life, ROOMS, Soil, life};
@@ -227,6 +230,7 @@ impl<'a> History<'a> {
         assert_eq!(self.figures(conn, middle)?, figures, "seed {seed}");
         let differences = verify(conn, |_| ())?.differences;
         assert_eq!(differences, [], "seed {seed}");
+        assert_eq!(ties(conn, gone.who())?, (0, 0, 0, 0), "seed {seed}: {:?}", gone.rooms);
         let kept = store::kept(conn, gone.who())?;
         assert_eq!(!kept.is_empty(), gone.rooms.contains(&"case"), "seed {seed}: {kept:?}");
         let again = acts::wipe_in_tx(conn, &tools, &[gone.who()], &kept, now)?;
@@ -283,6 +287,25 @@ impl<'a> History<'a> {
             ["ledger_lines", "ledger_rollups", "attendances", "held_corrections", "completions", "sessions"];
         Ok(Figures { now, then, counted: dump(conn, &counted) })
     }
+}
+
+/// What has no words, and is to go all the same: checks, ties, memberships, logins that go on.
+fn ties(conn: &mut Conn, who: PersonId) -> Result<(i64, i64, i64, i64)> {
+    let checked = content_checks::table.filter(content_checks::person_id.eq(who));
+    let tied =
+        review_ties::table.filter(review_ties::person_id.eq(who).or(review_ties::kin_id.eq(Some(who))));
+    let member = memberships::table
+        .filter(memberships::person_id.eq(who))
+        .filter(memberships::state.eq(MembershipState::Verified).or(memberships::since.is_not_null()));
+    let live = token_families::table
+        .filter(token_families::person_id.eq(who))
+        .filter(token_families::ended_at.is_null());
+    Ok((
+        checked.count().get_result(conn)?,
+        tied.count().get_result(conn)?,
+        member.count().get_result(conn)?,
+        live.count().get_result(conn)?,
+    ))
 }
 
 #[derive(QueryableByName)]

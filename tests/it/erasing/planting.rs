@@ -67,7 +67,7 @@ impl Life {
     /// A text that stands nowhere else.
     pub(super) fn word(&mut self, tag: &str) -> String {
         self.said += 1;
-        let text = format!("私隐{tag}之{}", self.said);
+        let text = format!("私隐{tag}之{}号", self.said);
         self.secrets.push(text.clone());
         text
     }
@@ -77,6 +77,10 @@ impl Life {
         self.secrets.pop();
         self.kept.push(text.clone());
         text
+    }
+
+    pub(super) fn said(&self) -> usize {
+        self.said
     }
 
     pub fn who(&self) -> PersonId {
@@ -101,6 +105,7 @@ pub const ROOMS: &[&str] = &[
     "loose file",
     "checks",
     "ties",
+    "lawyer",
 ];
 
 /// Somebody new, with something in each of `rooms`. `tag` is a word of letters and digits that is in no other life.
@@ -133,6 +138,7 @@ pub fn life(
             }
             "checks" => checks(conn, soil, person)?,
             "ties" => ties(conn, soil, person)?,
+            "lawyer" => super::casework::lawyer(conn, soil, rng, tag, &mut life)?,
             other => panic!("no room {other}"),
         }
     }

@@ -38,7 +38,7 @@ pub const SEALED: &[(&str, &str, &str, &[&str])] = &[
     ("legal_return_visits", "note_sealed", "legal_return_visits.note", &["case_id"]),
     ("legal_satisfactions", "text_sealed", "legal_satisfactions.text", &["case_id"]),
     ("legal_supplements", "missing_sealed", "legal_supplements.missing", &["case_id"]),
-    // Its round is a number in the middle of its key; what of it is in the suite is opened elsewhere.
+    // Its round is a number of eight bytes.
     ("legal_turns", "note_sealed", "legal_turns.note", &["case_id", "round", "lawyer_id"]),
     ("penalties", "claim_sealed", "penalties.claim_sealed", &["id"]),
     ("people", "phone_sealed", "people.phone", &["id"]),
@@ -146,11 +146,15 @@ impl Shape {
             (Engine::Postgres, true) => format!("upper(encode(\"{name}\", 'hex'))"),
             (Engine::Postgres, false) => format!("upper(encode(convert_to(\"{name}\", 'UTF8'), 'hex'))"),
         };
+        let number = |name: &str| match conn.engine() {
+            Engine::Sqlite => format!("printf('%016X', \"{name}\")"),
+            Engine::Postgres => format!("lpad(upper(to_hex(\"{name}\")), 16, '0')"),
+        };
+        let part = |name: &&str| if *name == "round" { number(name) } else { hex(name) };
         let key = SEALED
             .iter()
             .find(|(of, name, ..)| *of == table && *name == column)
-            .filter(|(.., key)| key.len() == 1)
-            .map_or("''".to_owned(), |(.., key)| hex(key[0]));
+            .map_or("''".to_owned(), |(.., key)| key.iter().map(part).collect::<Vec<_>>().join(" || "));
         format!(
             "SELECT '{column}' AS name, {key} AS key, {} AS value FROM \"{table}\" WHERE \"{column}\" IS NOT NULL",
             text(column)
@@ -163,10 +167,7 @@ fn opened(vault: &Vault, table: &str, row: &Read) -> String {
         return if row.value == ERASED { String::new() } else { row.value.clone() };
     }
     let known = SEALED.iter().find(|(of, name, ..)| *of == table && *name == row.name);
-    let (.., field, key) = known.unwrap_or_else(|| panic!("{table}.{} holds a sealed text", row.name));
-    if key.len() > 1 {
-        return row.value.clone();
-    }
+    let (.., field, _) = known.unwrap_or_else(|| panic!("{table}.{} holds a sealed text", row.name));
     let key = hex::decode(&row.key).unwrap();
     let plain = vault.open(Field(field), &key, &row.value);
     plain.unwrap_or_else(|error| panic!("{table}.{}: {error}", row.name)).expose_secret().to_owned()
