@@ -176,7 +176,9 @@ fn opened(vault: &Vault, table: &str, row: &Read) -> String {
 /// Where any of `secrets` stands, with the secret.
 pub fn holding(cells: &[Cell], secrets: &[String]) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for cell in cells {
+    // Most cells are codes, and shorter than any secret.
+    let shortest = secrets.iter().map(String::len).min().unwrap_or(0);
+    for cell in cells.iter().filter(|cell| cell.text.len() >= shortest) {
         for secret in secrets.iter().filter(|secret| cell.text.contains(secret.as_str())) {
             found.push((cell.place.clone(), secret.clone()));
         }
