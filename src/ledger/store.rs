@@ -180,8 +180,12 @@ fn insert_many(conn: &mut Conn, lines: &[Line]) -> Result<HashSet<LedgerLineId>>
     }
 }
 
+#[rustfmt::skip]
 fn write_new(conn: &mut Conn, lines: &[Line]) -> QueryResult<usize> {
-    crate::insert_rows!(conn, ledger_lines::table, lines)
+    crate::insert_rows!(conn, ledger_lines [
+        id, target_id, organisation_id, day, month, quantity, dedup_key, generation, is_reversal, reverses, source_kind, source_id, activity_id,
+        grade, reason, recorded_at, cause, restatement_id,
+    ], lines)
 }
 
 /// A key of a line.
@@ -192,9 +196,13 @@ struct Counted {
     dedup_key: String,
 }
 
+/// Writes those of `lines` whose key is not counted yet, and says which. Who counts one of them in this very moment is waited for.
 pub(super) fn insert(conn: &mut Conn, lines: &[Line]) -> Result<HashSet<LedgerLineId>> {
-    let ids =
-        crate::insert_new!(conn, ledger_lines::table, lines, ledger_lines::id => |line: &Line| line.id)?;
+    #[rustfmt::skip]
+    let ids = crate::insert_new!(conn, ledger_lines [
+        id, target_id, organisation_id, day, month, quantity, dedup_key, generation, is_reversal, reverses, source_kind, source_id, activity_id,
+        grade, reason, recorded_at, cause, restatement_id,
+    ], lines, id => |line: &Line| line.id)?;
     Ok(ids.into_iter().collect())
 }
 
@@ -498,8 +506,11 @@ pub(super) fn add_to_rollups_in_tx(conn: &mut Conn, lines: &[&Line]) -> Result<(
 }
 
 fn add_rows(conn: &mut Conn, rows: &[Rollup]) -> QueryResult<usize> {
-    crate::write_rows!(conn, rows, values => diesel::insert_into(ledger_rollups::table)
-    .values(values)
+    crate::write_rows!(conn, rows, ledger_rollups [target_id, organisation_id, month, grade, quantity, lines]
+        "ON CONFLICT (target_id, organisation_id, month, grade) DO UPDATE \
+         SET quantity = ledger_rollups.quantity + excluded.quantity, lines = ledger_rollups.lines + excluded.lines",
+    row => diesel::insert_into(ledger_rollups::table)
+    .values(row)
     .on_conflict((
         ledger_rollups::target_id,
         ledger_rollups::organisation_id,

@@ -69,10 +69,10 @@ pub fn erased(conn: &mut Conn, ids: &[PersonId]) -> Result<HashMap<PersonId, Nai
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(PersonId, Option<NaiveDateTime>)> = people::table
+    let rows: Vec<(PersonId, Option<NaiveDateTime>)> = crate::on_each!(conn, c => people::table
         .filter(people::id.eq_any(ids))
         .filter(people::erased_at.is_not_null())
         .select((people::id, people::erased_at))
-        .load(conn)?;
+        .load(c))?;
     Ok(rows.into_iter().filter_map(|(id, at)| Some((id, at?))).collect())
 }

@@ -12,11 +12,13 @@ use crate::platform::db::schema::{organisations, people, person_merges};
 
 /// Of `people`, those whose account was merged into another, with that one.
 pub fn kept_of(conn: &mut Conn, people: &[PersonId]) -> Result<HashMap<PersonId, PersonId>> {
-    let query = person_merges::table
+    // Typed for the engine at hand, since the door asks at every batch: the list goes to PostgreSQL as one array.
+    let rows: Vec<(PersonId, PersonId)> = crate::on_each!(conn, c => person_merges::table
         .filter(person_merges::merged_id.eq_any(people))
         .filter(person_merges::state.eq_any(MergeState::LINKED))
-        .select((person_merges::merged_id, person_merges::kept_id));
-    Ok(query.load(conn)?.into_iter().collect())
+        .select((person_merges::merged_id, person_merges::kept_id))
+        .load(c))?;
+    Ok(rows.into_iter().collect())
 }
 
 /// The account that stands for `person`: the one that it was merged into, or itself.
