@@ -8,6 +8,7 @@ use rand::seq::IndexedRandom;
 use unionhall::clock::{Clock, db_time};
 use unionhall::error::Result;
 use unionhall::ids::{PersonId, PersonMergeId};
+use unionhall::ledger;
 use unionhall::people::merging::following::{Follower, Pair};
 use unionhall::people::merging::model::{MergeState, PersonMerge};
 use unionhall::people::merging::store as merges;
@@ -37,7 +38,10 @@ impl History<'_> {
         if kept == merged || is_kept || self.merged.contains_key(&kept) || self.merged.contains_key(&merged) {
             return Ok(None);
         }
-        let (before, at) = (self.by_month(conn)?, self.clock.now());
+        // What a restatement posted is recorded a little after everything else.
+        let last = ledger::past::last_recorded(conn, self.place.plan.id)?;
+        let (before, at) =
+            (self.by_month(conn)?, last.map_or(self.clock.now(), |last| last.max(self.clock.now())));
         self.clock.advance(TimeDelta::seconds(1));
         self.merge(conn, kept, merged)?;
         let seed = self.seed;
