@@ -201,6 +201,38 @@ pub fn waits_already(conn: &mut Conn, target: TargetId, person: &str) -> Result<
     Ok(query.first(conn).optional()?)
 }
 
+/// Of `lines`, the keys of people of whom a line waits for another month than its own, and for which: what is said of one person waits
+/// together.
+pub fn together(
+    conn: &mut Conn,
+    lines: &[NewLine],
+) -> Result<HashMap<(TargetId, String), (PlanId, NaiveDate)>> {
+    let of_people: Vec<&NewLine> =
+        lines.iter().filter(|line| line.dedup_key.starts_with(OF_PERSON)).collect();
+    let targets: BTreeSet<TargetId> = of_people.iter().map(|line| line.target).collect();
+    if targets.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let query = held_corrections::table
+        .filter(held_corrections::target_id.eq_any(targets))
+        .filter(held_corrections::state.eq(HeldState::Held))
+        .filter(held_corrections::kind.eq(HeldKind::Post))
+        .order(held_corrections::id)
+        .select(HeldCorrection::as_select());
+    let mut waiting: HashMap<(TargetId, String), (PlanId, NaiveDate)> = HashMap::new();
+    for row in query.load::<HeldCorrection>(conn)? {
+        if store::month_of(row.day) != row.month {
+            let whole = family(&row.dedup_key).to_owned();
+            waiting.entry((row.target_id, whole)).or_insert((row.plan_id, row.month));
+        }
+    }
+    let month = |line: &&NewLine| {
+        let whole = (line.target, family(&line.dedup_key).to_owned());
+        Some(((line.target, line.dedup_key.clone()), *waiting.get(&whole)?))
+    };
+    Ok(of_people.iter().filter_map(month).collect())
+}
+
 /// Of `lines`, those of people of whom something waits already, and for which month.
 pub(super) fn waiting_people(
     conn: &mut Conn,

@@ -2,9 +2,9 @@
 //! stands on another ground is counted again from there: a person who was also present elsewhere, an activity of
 //! which another session took place.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use crate::attendance::counting::{Attended, Held, Voided};
 use crate::attendance::store::Placed;
 use crate::clock::civil_day;
 use crate::error::Result;
-use crate::ids::{ActivityId, AttendanceId, Ids, OrganisationId, PersonId, TargetId};
+use crate::ids::{ActivityId, AttendanceId, Ids, OrganisationId, PersonId, PlanId, TargetId};
 use crate::ledger;
 use crate::ledger::model::{Because, Cause, Grade, Line, NewLine};
 use crate::offering;
@@ -58,7 +58,19 @@ pub(super) fn void_in_tx(conn: &mut Conn, ids: &Ids, now: DateTime<Utc>, voided:
     // Whoever counts again in a month that is closed counts where they did until that is restated.
     let replacing = ledger::held::closed_of_in_tx(conn, &again)?;
     ledger::store::replace_sources_in_tx(conn, ids, now, &sources, because, &replacing)?;
+    let together = ledger::held::together(conn, &again)?;
+    let mut later: BTreeMap<(PlanId, NaiveDate), Vec<NewLine>> = BTreeMap::new();
+    again.retain(|line| match together.get(&(line.target, line.dedup_key.clone())) {
+        Some(month) => {
+            later.entry(*month).or_default().push(line.clone());
+            false
+        }
+        None => true,
+    });
     ledger::store::post_in_tx(conn, ids, now, voided.cause, &again)?;
+    for (month, lines) in later {
+        ledger::store::post_later_in_tx(conn, ids, now, voided.cause, &lines, month)?;
+    }
     Ok(())
 }
 

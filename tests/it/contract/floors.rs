@@ -96,6 +96,7 @@ fn is_macro(name: &str) -> bool {
         "insert_rows",
         "write_rows",
         "write_keyed",
+        "listed",
         "insert_new",
         "load_locked",
         "load_pairs",
