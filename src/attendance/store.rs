@@ -18,7 +18,11 @@ use crate::signup::model::SignupState;
 
 /// Keeps new attendances. Under the session's lock nobody else is new, and the unique key is the last guard.
 pub fn insert_in_tx(conn: &mut Conn, rows: &[Attendance]) -> Result<()> {
-    crate::insert_rows!(conn, attendances::table, rows)?;
+    #[rustfmt::skip]
+    crate::insert_rows!(conn, attendances [
+        id, session_id, person_id, signup_id, role, method, grade, checked_in_at, checked_in_by, left_at, scan_id, voided_at,
+        voided_because,
+    ], rows)?;
     Ok(())
 }
 
@@ -238,7 +242,11 @@ const SOME: usize = 500;
 
 /// Keeps every scan.
 pub fn scans_create_in_tx(conn: &mut Conn, rows: &[Scan]) -> Result<()> {
-    crate::insert_rows!(conn, scans::table, rows)?;
+    #[rustfmt::skip]
+    crate::insert_rows!(conn, scans [
+        id, session_id, person_id, operator_id, device_id, direction, method, outcome, happened_at, received_at, distance,
+        code_hash, refused, clock_off, client_id, client_seq, digest,
+    ], rows)?;
     Ok(())
 }
 

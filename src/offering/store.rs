@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary};
 
 use super::model::{
     Activity, ActivityState, Allocation, AttendanceRole, OwnClash, Programme, ProgrammeKind, Quota,
@@ -13,6 +14,7 @@ use crate::clock::{day_start, db_time};
 use crate::error::{Code, Error, Result};
 use crate::ids::{ActivityId, OrganisationId, ProgrammeId, QuotaId, SessionId};
 use crate::platform::db::Conn;
+use crate::platform::db::fixed::Fixed;
 use crate::platform::db::schema::{
     activities, attendance_roles, organisations, programmes, quotas, sessions, topics,
 };
@@ -369,9 +371,8 @@ pub fn session_get(conn: &mut Conn, id: SessionId) -> Result<(Session, Found)> {
 
 /// Adds to the number of people present.
 pub fn present_add_in_tx(conn: &mut Conn, id: SessionId, by: i64) -> Result<()> {
-    diesel::update(sessions::table.find(id))
-        .set(sessions::present.eq(sessions::present + by))
-        .execute(conn)?;
+    let text = "UPDATE sessions SET present = present + ? WHERE id = ?";
+    crate::on_each!(conn, c => Fixed::reading(text).bind::<BigInt, _>(by).bind::<Binary, _>(id).execute(c))?;
     Ok(())
 }
 

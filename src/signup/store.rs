@@ -305,10 +305,10 @@ pub fn weights(
 
 /// Marks confirmed sign-ups as attended.
 pub fn attended_in_tx(conn: &mut Conn, ids: &[SignupId]) -> Result<()> {
-    let confirmed =
-        signups::table.filter(signups::id.eq_any(ids)).filter(signups::state.eq(SignupState::Confirmed));
-    diesel::update(confirmed)
-        .set((signups::state.eq(SignupState::Attended), signups::version.eq(signups::version + 1)))
-        .execute(conn)?;
+    crate::write_keyed!(
+        conn,
+        "UPDATE signups SET state = 'attended', version = version + 1 WHERE state = 'confirmed' AND id": Binary,
+        ids
+    )?;
     Ok(())
 }

@@ -18,6 +18,7 @@ pub const TESTS: &[Test] = tests![
     the_chain_is_whole_after_real_traffic,
     every_way_of_tampering_is_found_where_it_was_done,
     sixteen_writers_leave_no_gap_and_no_fork,
+    however_many_entries_come_at_once,
     an_entry_is_kept_with_its_act_or_not_at_all,
     the_chain_holds_nobodys_name_number_or_phone,
     the_chain_is_read_by_auditors_of_the_whole_district_only,
@@ -46,6 +47,35 @@ fn hash_of(row: &Row) -> Vec<u8> {
         hash.update(part);
     }
     hash.finalize().to_vec()
+}
+
+/// PostgreSQL takes a few, some and many rows in three ways.
+async fn however_many_entries_come_at_once(app: TestApp) {
+    let (person, now) = (app.worker("zhang").await.person(), app.now());
+    let entry = |number: usize| {
+        let entry = if number % 2 == 0 {
+            Entry::new(person, "test.even", number)
+        } else {
+            Entry::system("test.odd", number)
+        };
+        entry.detail(json!({ "number": number, "text": "“二”, {NULL}, \"3\" \\" }))
+    };
+    let before = rows(&app).await.len();
+    let mut all = 0;
+    for count in [1, 2, 127, 128, 129, 300] {
+        let entries: Vec<Entry> = (all..all + count).map(entry).collect();
+        app.write(move |conn| audit::append_in_tx(conn, now, entries)).await;
+        all += count;
+    }
+    let rows = rows(&app).await.split_off(before);
+    assert_eq!(rows.len(), all);
+    for (number, row) in rows.iter().enumerate() {
+        let expected = entry(number);
+        let expected = (expected.actor, expected.action, expected.object, expected.detail.to_string());
+        assert_eq!((row.actor, row.action.as_str(), row.object.clone(), row.detail.clone()), expected);
+        assert_eq!(row.hash, hash_of(row));
+    }
+    assert_eq!(app.read(|conn| audit::verify(conn, |_| {})).await.broken, None);
 }
 
 /// Twelve entries and more, from a sign-up to a finalised session.

@@ -25,6 +25,7 @@ pub const TESTS: &[Test] = tests![
     a_line_names_what_there_is,
     the_database_refuses_to_change_or_remove_a_line,
     the_same_line_twice_counts_once,
+    however_many_lines_come_at_once,
     a_reversal_nets_to_zero_and_the_key_may_count_again,
     eight_threads_count_the_same_hundred_keys_once,
     eight_threads_reverse_and_count_again_once,
@@ -189,6 +190,27 @@ async fn the_same_line_twice_counts_once(app: TestApp) {
         let other = NewLine { quantity: 9, source_id: Uuid::from_u128(77), ..one.clone() };
         assert_eq!(store::post_in_tx(conn, &ids, now, Cause::New, &[other, two, one])?, 1);
         assert_eq!(sums(conn)?, (2, 2, 2, 2));
+        assert_eq!(inside(conn)?, []);
+        Ok(())
+    })
+    .await;
+}
+
+async fn however_many_lines_come_at_once(app: TestApp) {
+    app.expect_differences();
+    let (place, ids, now) = (place(&app).await, app.ids().clone(), app.now());
+    app.write(move |conn| {
+        let mut all = 0;
+        for count in [1, 7, 128, 129, 1100] {
+            // Half of them are counted already.
+            let first = all / 2;
+            let lines: Vec<NewLine> = (first..all + count).map(|number| new_line(place, number)).collect();
+            let counted = store::post_in_tx(conn, &ids, now, Cause::New, &lines)?;
+            assert_eq!(u128::try_from(counted).unwrap(), count);
+            all += count;
+        }
+        let lines: i64 = ledger_lines::table.count().get_result(conn)?;
+        assert_eq!(u128::try_from(lines).unwrap(), all);
         assert_eq!(inside(conn)?, []);
         Ok(())
     })

@@ -12,8 +12,12 @@ use diesel::sql_types::{BigInt, Text};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use unionhall::error::{Code, Error, Result};
+use unionhall::ids::PersonId;
 use unionhall::platform::db::schema::policies;
 use unionhall::platform::db::{Batch, BatchHandler, Batcher, BatcherConfig, Conn, Db, Engine};
+use unionhall::platform::http::extract::RequestKey;
+use unionhall::platform::http::idempotency::{self, Use};
+use uuid::Uuid;
 
 use crate::harness::{Test, TestApp, ground};
 
@@ -26,6 +30,7 @@ pub const TESTS: &[Test] = tests![
     a_handler_that_panics_answers_and_goes_on,
     a_full_queue_says_when_to_come_again,
     who_was_answered_together_is_waited_for,
+    what_batches_read_is_parsed_once_and_planned_by_index,
     an_answer_is_not_given_before_the_commit,
 ];
 
@@ -349,6 +354,59 @@ async fn who_was_answered_together_is_waited_for(app: TestApp) {
     again.await.unwrap();
     other.await.unwrap();
     assert_eq!(*clerk.sizes.lock().unwrap(), [1, 2, 2]);
+}
+
+/// Looks for what nobody has done, and tells how that is kept and planned.
+struct Looker;
+
+#[derive(QueryableByName)]
+struct Setting {
+    #[diesel(sql_type = BigInt)]
+    kept: i64,
+    #[diesel(sql_type = Text)]
+    through_tables: String,
+}
+
+fn look(conn: &mut Conn) -> Result<Vec<String>> {
+    let request = RequestKey { key: "nobody's".into(), fingerprint: vec![0; 32] };
+    let one = Use { principal: PersonId(Uuid::nil()), request };
+    assert!(idempotency::find_in_tx(conn, &[&one])?.is_empty());
+    let Conn::Postgres(c) = conn else { return Ok(Vec::new()) };
+    let settings: Vec<Setting> = diesel::sql_query(
+        "SELECT count(*) AS kept, current_setting('enable_seqscan') AS through_tables \
+         FROM pg_prepared_statements WHERE statement LIKE '%FROM idempotency_keys AS one%'",
+    )
+    .load(c)?;
+    Ok(settings.iter().map(|one| format!("{} {}", one.kept, one.through_tables)).collect())
+}
+
+impl BatchHandler for Looker {
+    type Request = ();
+    type Reply = Vec<String>;
+
+    fn handle_in_tx(&self, conn: &mut Conn, batch: Batch<'_, ()>) -> Result<Vec<Result<Vec<String>>>> {
+        batch.iter().map(|()| Ok(look(conn))).collect()
+    }
+}
+
+async fn what_batches_read_is_parsed_once_and_planned_by_index(app: TestApp) {
+    let batcher =
+        Batcher::start("looker", app.db().clone(), Arc::new(Looker), BatcherConfig::default()).unwrap();
+    let expected = |text: &str| match app.engine() {
+        Engine::Postgres => vec![text.to_owned()],
+        Engine::Sqlite => Vec::new(),
+    };
+    for _ in 0..3 {
+        assert_eq!(batcher.call(()).await.unwrap(), expected("1 off"), "its own connection keeps it");
+    }
+    for _ in 0..3 {
+        let elsewhere = app.read(look).await;
+        assert_eq!(
+            elsewhere,
+            expected("0 on"),
+            "elsewhere it is planned anew, as large as the table is by then"
+        );
+    }
 }
 
 async fn an_answer_is_not_given_before_the_commit(app: TestApp) {

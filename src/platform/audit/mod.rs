@@ -6,6 +6,7 @@
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -13,6 +14,7 @@ use crate::clock::db_time;
 use crate::error::{Error, Result};
 use crate::ids::PersonId;
 use crate::platform::db::Conn;
+use crate::platform::db::fixed::Fixed;
 use crate::platform::db::schema::{audit_entries, audit_head};
 
 /// Something that was done or read.
@@ -114,10 +116,12 @@ pub fn append_in_tx(conn: &mut Conn, now: DateTime<Utc>, entries: Vec<Entry>) ->
         previous = row.hash.clone();
         rows.push(row);
     }
-    crate::insert_rows!(conn, audit_entries::table, rows.as_slice())?;
-    diesel::update(audit_head::table.filter(audit_head::id.eq(1)))
-        .set((audit_head::seq.eq(seq), audit_head::hash.eq(previous)))
-        .execute(conn)?;
+    #[rustfmt::skip]
+    crate::insert_rows!(conn, audit_entries [
+        seq, at, actor, action, object, detail, previous_hash, hash,
+    ], rows.as_slice())?;
+    let text = "UPDATE audit_head SET seq = ?, hash = ? WHERE id = 1";
+    crate::on_each!(conn, c => Fixed::new(text).bind::<BigInt, _>(seq).bind::<Binary, _>(previous).execute(c))?;
     Ok(())
 }
 

@@ -11,9 +11,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Conn, Db, Engine, in_transaction};
+use super::{Conn, Db, Engine, fixed, in_transaction};
 use crate::clock::Stopwatch;
 use crate::error::{Code, Error, Result};
 
@@ -115,6 +116,7 @@ const LOOK: Duration = Duration::from_micros(200);
 
 impl<H: BatchHandler> Worker<H> {
     fn run(mut self, mut receiver: mpsc::Receiver<Waiting<H>>) {
+        fixed::keep_what_reads();
         let limit = self.config.batch.max(1);
         let mut waiting = Vec::with_capacity(limit);
         let mut before = 1;
@@ -198,12 +200,19 @@ impl<H: BatchHandler> Worker<H> {
         }
     }
 
+    /// A connection that keeps its plans, and therefore makes none that goes through a table.
+    fn connect(&self) -> Result<Conn> {
+        let mut conn = self.db.connect().map_err(|error| {
+            Error::new(Code::StorageUnavailable).retry_after(Duration::from_secs(1)).cause(error)
+        })?;
+        conn.batch_execute("SET enable_seqscan = off")?;
+        Ok(conn)
+    }
+
     fn on_own_connection<T>(&mut self, handle: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
-            None => self.db.connect().map_err(|error| {
-                Error::new(Code::StorageUnavailable).retry_after(Duration::from_secs(1)).cause(error)
-            })?,
+            None => self.connect()?,
         };
         let result = in_transaction(&mut conn, handle);
         let gone = matches!(&result, Err(error) if error.code() == Code::StorageUnavailable);

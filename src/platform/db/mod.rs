@@ -11,6 +11,7 @@ mod connect;
 pub mod dialect;
 pub mod enums;
 mod fault;
+pub mod fixed;
 mod gather;
 pub mod migrate;
 pub mod schema;

@@ -155,7 +155,10 @@ pub fn store_in_tx(
 }
 
 fn insert(conn: &mut Conn, rows: &[Row]) -> diesel::QueryResult<()> {
-    crate::insert_rows!(conn, idempotency_keys::table, rows)?;
+    #[rustfmt::skip]
+    crate::insert_rows!(conn, idempotency_keys [
+        principal, idempotency_key, fingerprint, status, location, etag, body, created_at,
+    ], rows)?;
     Ok(())
 }
 

@@ -95,6 +95,7 @@ fn is_macro(name: &str) -> bool {
         "on_each",
         "insert_rows",
         "write_rows",
+        "write_keyed",
         "insert_new",
         "load_locked",
         "load_pairs",
