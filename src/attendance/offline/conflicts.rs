@@ -248,6 +248,7 @@ impl ConflictSubject {
             return Err(Error::internal(format!("{} changed behind its session's lock", row.id)));
         }
         let people = [row.person_id].into_iter().collect();
-        self.settler.settle_in_tx(conn, row.session_id, people, Vec::new(), now, beside)
+        self.settler.settle_in_tx(conn, row.session_id, people, Vec::new(), now, beside)?;
+        Ok(())
     }
 }

@@ -90,8 +90,12 @@ impl Settler {
         let device = devices::lock_in_tx(conn, upload.device)?;
         let may = devices::may(conn, &device, upload.session, DeviceTask::Scan)?;
         let fresh = self.fresh(conn, upload, may, now)?;
+        let all_new = fresh.len() == upload.scans.len();
         let people: BTreeSet<PersonId> = upload.scans.iter().filter_map(|told| told.person).collect();
-        self.settle_in_tx(conn, upload.session, people, fresh, now, beside)?;
+        let written = self.settle_in_tx(conn, upload.session, people, fresh, now, beside)?;
+        if all_new {
+            return Ok(written.iter().map(|scan| scan.outcome).collect());
+        }
         outcomes(conn, upload)
     }
 
@@ -128,7 +132,7 @@ impl Settler {
         Ok(fresh)
     }
 
-    /// Settles what concerns `people` at a session, with `fresh` scans that are not kept yet.
+    /// Settles what concerns `people` at a session, with `fresh` scans that are not kept yet; gives these as they are kept, in their order.
     pub fn settle_in_tx(
         &self,
         conn: &mut Conn,
@@ -137,7 +141,7 @@ impl Settler {
         fresh: Vec<Scan>,
         now: DateTime<Utc>,
         beside: &mut Beside,
-    ) -> Result<()> {
+    ) -> Result<Vec<Scan>> {
         let batch: Vec<PersonId> = people.iter().copied().collect();
         let (own, _) = offering::store::session_get(conn, session)?;
         let mut ids = facts::neighbours(conn, std::slice::from_ref(&own), &batch)?;
@@ -145,7 +149,8 @@ impl Settler {
         let wanted: Vec<SessionId> = ids.iter().copied().collect();
         let locked = completing::sessions_lock_in_tx(conn, &wanted)?;
         let own = locked.get(&session).ok_or_else(Error::not_found)?.clone();
-        if facts::neighbours(conn, std::slice::from_ref(&own), &batch)?.iter().any(|id| !ids.contains(id)) {
+        let near = facts::neighbours(conn, std::slice::from_ref(&own), &batch)?;
+        if near.iter().any(|id| !ids.contains(id)) {
             // Somebody was scanned elsewhere in this very moment: begin anew, with that session held too.
             return Err(Error::new(Code::Overloaded));
         }
@@ -153,15 +158,17 @@ impl Settler {
         // Where else these people were: looked at, and not changed from here.
         let everyone: Vec<PersonId> = population.iter().copied().collect();
         let held: Vec<Session> = locked.values().cloned().collect();
-        let around: BTreeSet<SessionId> =
-            facts::neighbours(conn, &held, &everyone)?.into_iter().chain(ids.iter().copied()).collect();
+        let is_asked = held.len() == 1 && everyone == batch;
+        let mut around = if is_asked { near } else { facts::neighbours(conn, &held, &everyone)? };
+        around.extend(ids.iter().copied());
         let mut ground = Ground::load(conn, &around, &population)?;
         let was = ground.scans.len();
         ground.scans.extend(fresh.iter().filter(|scan| scan.person_id.is_some()).cloned());
         let known = ground.known(&tight);
         let facts = ground.facts(&known);
         let settled = settling::settle(&facts, &known);
-        store::scans_create_in_tx(conn, &judged(fresh, &settled))?;
+        let fresh = judged(fresh, &settled);
+        store::scans_create_in_tx(conn, &fresh)?;
         outcomes_set_in_tx(conn, ground.scans.get(..was).unwrap_or_default(), &settled, &ids)?;
         let mut applying = Applying { settler: self, ground: &ground, settled: &settled, now, beside };
         for id in &ids {
@@ -172,7 +179,7 @@ impl Settler {
         for activity in over {
             beside.entries.extend(completing::follow_in_tx(conn, activity, now)?);
         }
-        Ok(())
+        Ok(fresh)
     }
 }
 
