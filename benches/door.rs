@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench door` prints ratios and ends with a failure when an outcome is wrong: everybody is present once, every scan is
 //! kept, and the ledger counts as many. SQLite runs with synchronous=FULL, PostgreSQL with fsync. `UNIONHALL_BENCH_SMOKE=1` for small
-//! numbers; `UNIONHALL_BENCH_STRICT=1` to fail below a floor.
+//! numbers; `UNIONHALL_BENCH_CASES=postgres` for one engine; `UNIONHALL_BENCH_STRICT=1` to fail below a floor.
 
 #![allow(
     clippy::unwrap_used,
@@ -65,11 +65,16 @@ fn main() -> ExitCode {
         people: knob("PEOPLE", pick(10_000, 1_000)),
         pgbench_seconds: pick(3, 1),
     };
+    let wanted = std::env::var("UNIONHALL_BENCH_CASES").unwrap_or_default();
+    let wants = |case: &str| wanted.is_empty() || wanted.split(',').any(|one| one == case);
     let folder = tempfile::TempDir::with_prefix_in("unionhall-bench-", "/var/tmp").unwrap();
     let mut table = Table::default();
-    let url = format!("sqlite://{}", folder.path().join("door.db").display());
-    door(&url, "SQLite", &sizes, folder.path(), &mut table, None);
+    if wants("sqlite") {
+        let url = format!("sqlite://{}", folder.path().join("door.db").display());
+        door(&url, "SQLite", &sizes, folder.path(), &mut table, None);
+    }
     match Postgres::start_durable() {
+        _ if !wants("postgres") => {}
         Ok(postgres) => {
             let url = postgres.create_template("door").unwrap();
             let bare = Bare::lay(&postgres);
