@@ -1,21 +1,20 @@
 //! Posting, reversing and reading lines.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Binary, Bool, Text, Timestamp};
+use diesel::sql_types::{Binary, Bool, Timestamp};
 use diesel::upsert::excluded;
 
 use super::held::{self, Closed, Replacing, Waiting};
 use super::model::{Because, Cause, Grade, HeldKind, Line, NewLine, Place, Rollup};
 use crate::clock::{civil_day, db_time};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::ids::{HeldCorrectionId, Ids, LedgerLineId, OrganisationId, PlanId, SubjectId, TargetId};
+use crate::platform::db::Conn;
 use crate::platform::db::schema::{ledger_lines, ledger_rollups};
-use crate::platform::db::{Conn, unique_violation};
 
 /// The first day of `day`'s month.
 pub fn month_of(day: NaiveDate) -> NaiveDate {
@@ -121,7 +120,7 @@ pub(super) fn write_in_tx(
     // Sorted keys: two instances that count the same at once wait for each other in one order.
     fresh.sort_by(|a, b| (a.target_id, &a.dedup_key).cmp(&(b.target_id, &b.dedup_key)));
     let (shut, open): (Vec<Line>, Vec<Line>) = fresh.into_iter().partition(|line| closed.has(line));
-    let mut counted = insert_many(conn, &open)?;
+    let mut counted = insert(conn, &open)?;
     if counted.len() == open.len() && shut.is_empty() {
         add_to_rollups_in_tx(conn, &open.iter().collect::<Vec<_>>())?;
         return Ok(Wrote { counted, ..Wrote::default() });
@@ -140,60 +139,6 @@ pub(super) fn write_in_tx(
         waiting: std::mem::take(&mut judged.waiting),
         answered: std::mem::take(&mut judged.answered),
     })
-}
-
-/// From how many lines on it is asked first which keys are counted already, so that all others can be written in one go.
-const MANY: usize = 8;
-
-/// [`insert`] of first generations, of which most are new. A key that somebody else counts in this very moment ends the transaction.
-fn insert_many(conn: &mut Conn, lines: &[Line]) -> Result<HashSet<LedgerLineId>> {
-    if lines.len() < MANY {
-        return insert(conn, lines);
-    }
-    let pairs: Vec<(TargetId, &str)> =
-        lines.iter().map(|line| (line.target_id, line.dedup_key.as_str())).collect();
-    let known: Vec<Counted> = crate::load_pairs!(
-        conn,
-        Counted,
-        pairs,
-        (target, key) => ledger_lines::table
-            .filter(ledger_lines::target_id.eq(target))
-            .filter(ledger_lines::dedup_key.eq(key))
-            .select(Counted::as_select()),
-        "ledger_lines",
-        "target_id": Binary,
-        "dedup_key": Text
-    )?;
-    let known: HashSet<(TargetId, &str)> =
-        known.iter().map(|one| (one.target_id, one.dedup_key.as_str())).collect();
-    let new: Vec<Line> = lines
-        .iter()
-        .filter(|line| !known.contains(&(line.target_id, line.dedup_key.as_str())))
-        .cloned()
-        .collect();
-    match write_new(conn, &new) {
-        Err(error) if unique_violation(&error) => {
-            Err(Error::new(Code::Overloaded).retry_after(Duration::from_secs(1)).cause(error))
-        }
-        Err(error) => Err(error.into()),
-        Ok(_) => Ok(new.iter().map(|line| line.id).collect()),
-    }
-}
-
-#[rustfmt::skip]
-fn write_new(conn: &mut Conn, lines: &[Line]) -> QueryResult<usize> {
-    crate::insert_rows!(conn, ledger_lines [
-        id, target_id, organisation_id, day, month, quantity, dedup_key, generation, is_reversal, reverses, source_kind, source_id, activity_id,
-        grade, reason, recorded_at, cause, restatement_id,
-    ], lines)
-}
-
-/// A key of a line.
-#[derive(Debug, Queryable, QueryableByName, Selectable)]
-#[diesel(table_name = ledger_lines)]
-struct Counted {
-    target_id: TargetId,
-    dedup_key: String,
 }
 
 /// Writes those of `lines` whose key is not counted yet, and says which. Who counts one of them in this very moment is waited for.
