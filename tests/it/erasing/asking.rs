@@ -216,7 +216,6 @@ async fn nothing_is_left_but_what_was_counted_and_what_the_law_keeps(app: TestAp
             "injuries",
             "legal_files",
             "files",
-            "content_checks",
             "answers"
         ]
     );
