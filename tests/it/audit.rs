@@ -53,7 +53,7 @@ fn hash_of(row: &Row) -> Vec<u8> {
 async fn however_many_entries_come_at_once(app: TestApp) {
     let (person, now) = (app.worker("zhang").await.person(), app.now());
     let entry = |number: usize| {
-        let entry = if number % 2 == 0 {
+        let entry = if number.is_multiple_of(2) {
             Entry::new(person, "test.even", number)
         } else {
             Entry::system("test.odd", number)
