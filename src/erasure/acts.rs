@@ -10,7 +10,7 @@ use super::model::{ErasedKind, Erasure, ErasureKept, ErasureObstacle, ErasureWay
 use super::{rules, store};
 use crate::clock::{civil_day, db_time};
 use crate::error::{Error, Result};
-use crate::ids::{CaseId, CaseMemberId, Ids, PersonId};
+use crate::ids::{CaseId, CaseMemberId, Ids, PersonId, ReviewId};
 use crate::legal_aid::erasing::Ended;
 use crate::platform::audit::{self, Entry};
 use crate::platform::db::Conn;
@@ -143,9 +143,10 @@ pub fn erase_in_tx(
         })
         .collect();
     store::insert_in_tx(conn, &rows, &kept)?;
+    // At once for what takes longer than others should wait, and later for what was under way.
     let again =
-        NewJob { kind: AGAIN, payload: json!({ "people": people }), run_at: now + AFTER, dedupe_key: None };
-    outbox::enqueue_in_tx(conn, &tools.ids, now, vec![again])?;
+        |run_at| NewJob { kind: AGAIN, payload: json!({ "people": people }), run_at, dedupe_key: None };
+    outbox::enqueue_in_tx(conn, &tools.ids, now, vec![again(now), again(now + AFTER)])?;
     let detail = json!({
         "way": way, "reason": asked.reason, "removed": removed, "kept": kept.len(),
         "with": people.iter().filter(|one| **one != asked.person).collect::<Vec<_>>(),
@@ -184,6 +185,19 @@ pub fn wipe_in_tx(
     did(ErasedKind::Profile, people::erasing::erase_in_tx(conn, people)?);
     done.retain(|_, number| *number > 0);
     Ok(done)
+}
+
+/// Empties what others were answered about `people`, but for their cases that are kept.
+pub fn answers_in_tx(conn: &mut Conn, people: &[PersonId], kept: &[ErasureKept]) -> Result<usize> {
+    let mut ids: Vec<String> = people.iter().map(ToString::to_string).collect();
+    ids.extend(visits::erasing::of(conn, people)?.iter().map(ToString::to_string));
+    let (_, own) = review::erasing::holders(conn, people)?;
+    ids.extend(own.into_iter().map(|id| ReviewId(id).to_string()));
+    let cases = cases_of(kept)?;
+    let ended = legal_aid::erasing::ended(conn, people)?.into_iter().map(|one| one.case);
+    ids.extend(ended.filter(|case| !cases.contains(case)).map(|case| case.to_string()));
+    // That somebody was erased may be said again.
+    idempotency::empty_in_tx(conn, &ids, "erased_at")
 }
 
 fn legal_in_tx(

@@ -14,7 +14,7 @@ use crate::platform::outbox::{Job, JobHandler};
 /// Files that one run of the sweep ends.
 const SWEPT: i64 = 100;
 
-/// Erases once more what requests wrote that had begun before an erasure and ended after it.
+/// Empties what others were answered, and erases once more what requests wrote that had begun before an erasure and ended after it.
 pub struct Again {
     /// The present.
     pub clock: SharedClock,
@@ -40,7 +40,8 @@ impl JobHandler for Again {
         }
         kept.retain(|row| row.ended_at.is_none());
         let found = acts::wipe_in_tx(conn, &self.tools, &people, &kept, self.clock.now())?;
-        tracing::debug!(?found, "erased once more");
+        let answers = acts::answers_in_tx(conn, &people, &kept)?;
+        tracing::debug!(?found, answers, "erased once more");
         Ok(())
     }
 }

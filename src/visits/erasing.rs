@@ -18,7 +18,8 @@ pub fn holders(conn: &mut Conn, people: &[PersonId]) -> Result<(&'static str, Ve
     Ok((VISIT, made.into_iter().map(|id| id.0).collect()))
 }
 
-fn of(conn: &mut Conn, people: &[PersonId]) -> Result<Vec<InjuryId>> {
+/// Injuries of `people`, which answers to others name.
+pub fn of(conn: &mut Conn, people: &[PersonId]) -> Result<Vec<InjuryId>> {
     let theirs = injuries::table.filter(injuries::person_id.eq_any(people)).order(injuries::id);
     Ok(theirs.select(injuries::id).load(conn)?)
 }

@@ -174,6 +174,20 @@ pub fn forget_in_tx(conn: &mut Conn, people: &[PersonId]) -> Result<usize> {
     Ok(diesel::delete(theirs).execute(conn)?)
 }
 
+/// Empties answers, to whomever, that name one of `ids`, but those with the field `but`: the acts stay done once, and a repetition is told
+/// nothing more of them. It reads every answer that is kept.
+pub fn empty_in_tx(conn: &mut Conn, ids: &[String], but: &str) -> Result<usize> {
+    let mut emptied = 0;
+    for id in ids {
+        // Ids have no sign that LIKE knows but the underscore, which stands for itself, too.
+        let about = idempotency_keys::table
+            .filter(idempotency_keys::body.like(format!("%{id}%")))
+            .filter(idempotency_keys::body.not_like(format!("%\"{but}\":%")));
+        emptied += diesel::update(about).set(idempotency_keys::body.eq("{}")).execute(conn)?;
+    }
+    Ok(emptied)
+}
+
 /// Runs acts under their keys.
 #[derive(Clone)]
 pub struct Idempotency {
