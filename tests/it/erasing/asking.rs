@@ -419,6 +419,7 @@ async fn what_was_under_way_is_erased_later(app: TestApp) {
     let zhang = registered(&app, "zhang", NAME, PHONE, ID).await;
     app.run_jobs().await;
     ask(&zhang).await.ok(200);
+    app.run_jobs().await;
     let (person, id, now) = (zhang.person(), app.ids().id(), db_time(app.now()));
     // A request that had begun before.
     app.write(move |conn| {
