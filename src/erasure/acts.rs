@@ -194,8 +194,14 @@ pub fn answers_in_tx(conn: &mut Conn, people: &[PersonId], kept: &[ErasureKept])
     let (_, own) = review::erasing::holders(conn, people)?;
     ids.extend(own.into_iter().map(|id| ReviewId(id).to_string()));
     let cases = cases_of(kept)?;
-    let ended = legal_aid::erasing::ended(conn, people)?.into_iter().map(|one| one.case);
-    ids.extend(ended.filter(|case| !cases.contains(case)).map(|case| case.to_string()));
+    for one in legal_aid::erasing::ended(conn, people)? {
+        // In another's group case their own part only is theirs.
+        match one.member {
+            Some(member) => ids.push(member.to_string()),
+            None if cases.contains(&one.case) => {}
+            None => ids.push(one.case.to_string()),
+        }
+    }
     // That somebody was erased may be said again.
     idempotency::empty_in_tx(conn, &ids, "erased_at")
 }

@@ -1,27 +1,20 @@
 //! What a merge of accounts means for logins and roles: the merged account has none.
 
-use diesel::prelude::*;
-
 use super::model::EndReason;
-use super::store;
+use super::{erasing, store};
 use crate::error::{Result, Text};
 use crate::ids::GrantId;
 use crate::people::merging::following::{Follower, Pair};
 use crate::people::merging::rules::Unfinished;
+use crate::platform::access::Role;
 use crate::platform::db::Conn;
-use crate::platform::db::schema::staff_grants;
 
 /// Lets logins follow.
 pub struct LoginMerging;
 
 impl Follower for LoginMerging {
     fn unfinished(&self, conn: &mut Conn, pair: &Pair) -> Result<Vec<Unfinished>> {
-        let live = staff_grants::table
-            .filter(staff_grants::person_id.eq(pair.merged))
-            .filter(staff_grants::revoked_at.is_null())
-            .order(staff_grants::id)
-            .select(staff_grants::id);
-        let grant = |id: GrantId| Unfinished {
+        let grant = |(id, _): (GrantId, Role)| Unfinished {
             kind: "grant",
             id: id.to_string(),
             text: Text::new(
@@ -29,7 +22,7 @@ impl Follower for LoginMerging {
                 "the account has a role of staff; revoke it first",
             ),
         };
-        Ok(live.load(conn)?.into_iter().map(grant).collect())
+        Ok(erasing::roles_held(conn, &[pair.merged])?.into_iter().map(grant).collect())
     }
 
     /// Whoever logs in again is the kept account.

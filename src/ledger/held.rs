@@ -134,7 +134,16 @@ impl Replacing {
         self.only.as_ref().is_none_or(|keys| keys.contains(&(target, key.to_owned())))
     }
 
-    pub(super) fn month(&self, line: &Line) -> Option<(PlanId, NaiveDate)> {
+    /// For which month `line` waits: of chosen keys the one that is named for all of them, and else its own, if that is closed.
+    pub(super) fn waits(&self, line: &Line, closed: &Closed) -> Option<(PlanId, NaiveDate)> {
+        let own = || closed.plan(line.target_id, line.month).map(|plan| (plan, line.month));
+        match self.only {
+            Some(_) => self.month(line).or_else(own),
+            None => own().or_else(|| self.month(line)),
+        }
+    }
+
+    fn month(&self, line: &Line) -> Option<(PlanId, NaiveDate)> {
         self.months.get(&(line.target_id, family(&line.dedup_key).to_owned())).copied()
     }
 }

@@ -348,10 +348,7 @@ pub fn replace_sources_in_tx(
     }
     lock_in_tx(conn, &live)?;
     let people = held::waiting_people(conn, &live)?;
-    let waits = |line: &Line| {
-        let own = || closed.plan(line.target_id, line.month).map(|plan| (plan, line.month));
-        replacing.month(line).or_else(own).or_else(|| people.get(&line.id).copied())
-    };
+    let waits = |line: &Line| replacing.waits(line, &closed).or_else(|| people.get(&line.id).copied());
     let (shut, mut live): (Vec<Line>, Vec<Line>) = live.into_iter().partition(|line| waits(line).is_some());
     let reason = Some(because.reason.to_owned());
     let back =
